@@ -1,0 +1,52 @@
+"""The one family of errors a user can meet: each says what is wrong, where, and what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AfterclickError(Exception):
+    """Base of every error that is the user's to mend; shown as one message, never as a traceback."""
+
+    exit_code = 1
+
+
+class ScenarioError(AfterclickError, ValueError):
+    """A scenario (or an override, or a command line) is wrong. Carries every fault found, not the first."""
+
+    exit_code = 2
+
+    def __init__(self, faults: str | Iterable[str]) -> None:
+        self.faults: tuple[str, ...] = (faults,) if isinstance(faults, str) else tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class LogError(AfterclickError, ValueError):
+    """A log (or the source of an import) cannot be read as what it claims to be."""
+
+
+class PolicyError(AfterclickError, ValueError):
+    """A delay policy broke a rule of the engine (a timer in the past, a label outside its range, ...)."""
+
+
+class RunError(AfterclickError, RuntimeError):
+    """A run cannot start or go on (directory exists, checkpoint of another scenario, ...)."""
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the closest allowed word, or an empty string.
+
+    >>> nearest("segmnt", ["segment", "gap"])
+    " Did you mean 'segment'?"
+    >>> nearest("zzz", ["segment"])
+    ''
+    """
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def unknown(what: str, word: str, allowed: Iterable[str]) -> str:
+    """Say that ``word`` is no known ``what``, list what is allowed, and offer the nearest spelling."""
+    options = sorted(allowed)
+    return f"unknown {what} {word!r}; allowed: {', '.join(options)}.{nearest(word, options)}"

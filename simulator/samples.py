@@ -1,0 +1,123 @@
+"""What a learner is fed: labels as delivered, each with its cause, its time and its revision number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from simulator.log.schema import Bool, Float64, Int32, Int64
+
+SCHEMA = pa.schema(
+    [
+        pa.field("click_id", pa.int64(), False),
+        pa.field("event_time", pa.int64(), False),
+        pa.field("visible_time", pa.int64(), False),
+        pa.field("method", pa.dictionary(pa.int32(), pa.string()), False),
+        pa.field("role", pa.dictionary(pa.int32(), pa.string()), False),
+        pa.field("revision", pa.int32(), False),
+        pa.field("weight", pa.float64(), False),
+        pa.field("converted", pa.float64()),
+        pa.field("refunded", pa.float64()),
+        pa.field("gmv", pa.float64()),
+        pa.field("pay_count", pa.int32(), False),
+        pa.field("previous_gmv", pa.float64(), False),
+        pa.field("previous_time", pa.int64()),
+        pa.field("elapsed", pa.int64(), False),
+    ]
+)
+"""Arrow schema of ``samples/<method>.parquet``.
+
+Times are microseconds from the log's origin. ``event_time`` is the time of the cause (event or timer),
+``visible_time`` when the learner can first use it. ``converted``, ``refunded`` and ``gmv`` are null where the sample
+says nothing about that task; targets may be soft. ``weight`` is 1 unless the policy says otherwise, and negative
+for a retraction of what was delivered before. ``pay_count`` is the number of pays known at ``event_time``,
+``previous_gmv`` and ``previous_time`` the GMV before and the time of the latest of them (``previous_time`` null: no pay yet),
+``elapsed`` is ``event_time`` minus the time of the click.
+"""
+
+ROLES: list[str] = []
+
+
+def role_code(role: str) -> int:
+    """Return the code of a role name, giving it one at first use. Codes never leave the process; names do."""
+    try:
+        return ROLES.index(role)
+    except ValueError:
+        ROLES.append(role)
+        return len(ROLES) - 1
+
+
+@dataclass(slots=True)
+class Samples:
+    """A batch of delivered samples as columns; NaN in ``converted``, ``refunded``, ``gmv`` means null.
+
+    ``row`` is the position of the click in the log (it finds the features); the rest is as in `SCHEMA`, with
+    ``role`` as code and ``previous_time`` -1 for null.
+    """
+
+    row: Int64
+    click_id: Int64
+    event_time: Int64
+    visible_time: Int64
+    role: Int32
+    revision: Int32
+    weight: Float64
+    converted: Float64
+    refunded: Float64
+    gmv: Float64
+    pay_count: Int32
+    previous_gmv: Float64
+    previous_time: Int64
+    elapsed: Int64
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def __getitem__(self, index: slice | Int64 | Bool) -> Self:
+        return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No samples, with the right types."""
+        integers = {"row", "click_id", "event_time", "visible_time", "previous_time", "elapsed"}
+        small = {"role", "revision", "pay_count"}
+        kinds = (np.int64 if f.name in integers else np.int32 if f.name in small else np.float64 for f in fields(cls))
+        return cls(*(np.empty(0, kind) for kind in kinds))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Join batches in the order given."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.empty()
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+
+    def to_arrow(self, method: str) -> pa.Table:
+        """Return the batch in the public schema (roles by name, nulls as nulls)."""
+        n = len(self)
+
+        def masked(values: Float64) -> pa.Array:
+            return pa.array(values, mask=np.isnan(values))
+
+        columns = {
+            "click_id": self.click_id,
+            "event_time": self.event_time,
+            "visible_time": self.visible_time,
+            "method": pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([method])),
+            "role": pa.DictionaryArray.from_arrays(self.role, pa.array(ROLES, pa.string())),
+            "revision": self.revision,
+            "weight": self.weight,
+            "converted": masked(self.converted),
+            "refunded": masked(self.refunded),
+            "gmv": masked(self.gmv),
+            "pay_count": self.pay_count,
+            "previous_gmv": self.previous_gmv,
+            "previous_time": pa.array(self.previous_time, mask=self.previous_time < 0),
+            "elapsed": self.elapsed,
+        }
+        return pa.Table.from_arrays([pa.array(c) if isinstance(c, np.ndarray) else c for c in columns.values()], schema=SCHEMA)

@@ -1,0 +1,71 @@
+"""Durations as users write them ("15m", "2.4h", "3d") and as the clock counts them: integer microseconds."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer
+
+MICROSECOND = 1
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_UNITS = {"us": MICROSECOND, "ms": 1000, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+_DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>us|ms|s|m|h|d|w)")
+
+
+def parse_duration(value: Any) -> int:
+    """Read a duration such as ``"14.4m"``, ``"1d 12h"`` or ``"0s"`` as integer microseconds.
+
+    A bare number is refused, since its unit would be a guess; an ``int`` that came from here is kept.
+
+    >>> parse_duration("2.4h") == 8640 * SECOND
+    True
+    >>> parse_duration("1d 12h") == 36 * HOUR
+    True
+    """
+    if isinstance(value, Microseconds):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a duration; write a number with its unit, such as '15m' or '3d'")  # noqa: TRY004
+    text = value.strip()
+    total, position = Decimal(0), 0
+    for match in _DURATION.finditer(text):
+        if text[position : match.start()].strip():
+            break
+        total += Decimal(match["number"]) * _UNITS[match["unit"]]
+        position = match.end()
+    if not text or text[position:].strip():
+        raise ValueError(f"{value!r} is not a duration; allowed: a number and us, ms, s, m, h, d or w ('15m', '3d')")
+    if total != int(total):
+        raise ValueError(f"{value!r} is finer than a microsecond, the clock's step")
+    return Microseconds(int(total))
+
+
+def format_duration(micros: int) -> str:
+    """Write microseconds in the largest unit that keeps them exact and short.
+
+    >>> format_duration(8640 * SECOND), format_duration(3 * DAY), format_duration(90 * SECOND)
+    ('2.4h', '3d', '1.5m')
+    """
+    if micros < 0:
+        return "-" + format_duration(-micros)
+    for unit in ("d", "h", "m", "s", "ms", "us"):
+        number = Decimal(micros) / _UNITS[unit]
+        if number >= 1 and number == round(number, 3):
+            return f"{number.normalize():f}{unit}"
+    return f"{micros}us" if micros else "0s"
+
+
+class Microseconds(int):
+    """An int that is known to be microseconds; prints as a duration in resolved scenarios."""
+
+    __slots__ = ()
+
+
+Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+"""Pydantic field type: a duration in TOML, integer microseconds in code."""
