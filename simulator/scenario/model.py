@@ -1,0 +1,208 @@
+"""The scenario: one pydantic model, block by block, that says what may be written and what is the default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from simulator.calendar import Calendar, Promotion
+from simulator.scenario.base import Block
+from simulator.units import Duration
+from simulator.windows import Windows
+from simulator.worlds.settings import WorldSettings
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)]
+
+
+class ColumnsBlock(Block):
+    """``[data.columns]``: the names that a user's own Parquet gives to the columns of the contract."""
+
+    click_id: str = "click_id"
+    time: str = "time"
+    user_id: str = "user_id"
+    item_id: str = "item_id"
+    features: tuple[str, ...] = ()
+    event_click_id: str = "click_id"
+    event_id: str | None = None
+    event_time: str = "time"
+    kind: str = "kind"
+    amount: str | None = "amount"
+    time_unit: Literal["us", "ms", "s", "timestamp"] = "us"
+    kinds: dict[str, Literal["cart", "pay", "refund"]] = Field(
+        default={"cart": "cart", "pay": "pay", "refund": "refund"}, description="value in the file to kind"
+    )
+
+
+class DataBlock(Block):
+    """``[data]``: a log at rest. Either ``path`` (imported, has meta.toml) or ``clicks`` and ``events`` (Parquet)."""
+
+    path: str | None = None
+    clicks: str | None = None
+    events: str | None = None
+    columns: ColumnsBlock = ColumnsBlock()
+    on_bad_row: Literal["quarantine", "fail"] = "quarantine"
+    missing: str | None = Field(default=None, description="the command that makes the data, shown when it is missing")
+    time_features: bool = Field(default=False, description="add hour and weekday of the click as features")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.clicks is None or self.events is None):
+            raise ValueError("give either path, or both clicks and events")
+        return self
+
+
+class WindowsBlock(Block):
+    """``[windows]``: attribution (after the click), refund (after the first pay), observation (the waiting window)."""
+
+    attribution: Duration = "3d"  # type: ignore[assignment]
+    refund: Duration = "3d"  # type: ignore[assignment]
+    observation: Duration = "14.4m"  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 0 < self.attribution:
+            raise ValueError("attribution must be longer than 0s")
+        if self.observation > self.attribution:
+            raise ValueError("observation must not be longer than attribution")
+        return self
+
+    def windows(self) -> Windows:
+        """Return the attribution windows as the engine takes them."""
+        return Windows(self.attribution, self.refund)
+
+
+class StreamBlock(Block):
+    """``[stream]``: what is history (pre-training), what is stream, and the protocol's segment.
+
+    The stream starts at ``start`` (default: the log's start + ``history`` + ``gap``) and lasts ``length`` (default:
+    as long as there are clicks). Pre-training sees the clicks of ``[start - gap - history, start - gap)``. ``gap`` defaults to
+    the attribution window, so that no label of the history was unknown when the stream starts.
+    """
+
+    history: Duration = "10d"  # type: ignore[assignment]
+    gap: Duration | None = None
+    start: Duration | None = None
+    length: Duration | None = None
+    segment: Duration = "2.4h"  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.segment <= 0:
+            raise ValueError("segment must be longer than 0s")
+        return self
+
+
+class PipelineBlock(Block):
+    """How labels travel and models are trained; in ``[engine]`` for all methods, in ``[[method]]`` for one."""
+
+    transport_delay: Duration | None = None
+    capacity: PositiveFloat | None = Field(default=None, description="samples a trainer can learn per simulated second")
+    publish_every: Duration | None = None
+
+
+class EngineBlock(PipelineBlock):
+    """``[engine]``: settings that must not change results (tick, reader_batch) and those of the pipeline."""
+
+    tick: Duration = "1h"  # type: ignore[assignment]
+    reader_batch: PositiveInt = 122_880
+    threads: PositiveInt = Field(default=1, description="torch threads of one operation; recorded, since results depend on it")
+    workers: PositiveInt = Field(default=2, description="methods trained at a time; results do not depend on it")
+    checkpoint_every: Duration | None = None
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if self.tick <= 0:
+            raise ValueError("tick must be longer than 0s")
+        return self
+
+
+class LearnerBlock(Block):
+    """``[learner]``: hyper-parameters common to all methods; ``[method.learner]`` overrides any of them."""
+
+    embedding_dim: PositiveInt = 16
+    hidden: tuple[PositiveInt, ...] = (256, 256, 128)
+    batch_size: PositiveInt = 512
+    learning_rate: PositiveFloat = 1e-3
+    embedding_learning_rate: PositiveFloat = 0.05
+    pretrain_batch_size: PositiveInt = 1024
+    pretrain_epochs: PositiveInt = 1
+
+
+class MethodBlock(PipelineBlock):
+    """``[[method]]``: a method of the table by name; any part of it may be replaced.
+
+    ``policy``, ``objective``, ``network`` and ``auxiliary`` take a name, or a table with ``kind`` and the parameters of
+    that kind.
+    """
+
+    method: str
+    name: Name | None = None
+    policy: str | dict[str, Any] | None = None
+    objective: str | dict[str, Any] | None = None
+    network: str | dict[str, Any] | None = None
+    auxiliary: str | dict[str, Any] | None = None
+    learner: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The name under which the method appears in results."""
+        return self.name or self.method
+
+
+class PromotionBlock(Block):
+    """``[[promotion]]``: the calendar of a real log (a world's promotions are in ``[[world.promotion]]``)."""
+
+    name: str
+    start: Duration
+    length: Duration = "1d"  # type: ignore[assignment]
+    anticipation: Duration = "3d"  # type: ignore[assignment]
+
+
+class EvaluationBlock(Block):
+    """``[evaluation]``: how results are compared."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    resamples: Annotated[int, Field(ge=100)] = 1000
+    baseline: str | None = Field(default=None, description="method to compare with; default: the best other one")
+
+
+class OutputBlock(Block):
+    """``[output]``: what a run leaves behind."""
+
+    dir: str = "runs"
+    samples: bool = False
+    predictions: bool = True
+    report: bool = True
+
+
+class Scenario(Block):
+    """A whole scenario. Exactly one of ``[data]`` and ``[world]``."""
+
+    name: Name = "scenario"
+    title: str = ""
+    description: str = ""
+    seed: Annotated[int, Field(ge=0)] = 0
+    data: DataBlock | None = None
+    world: WorldSettings | None = None
+    promotion: tuple[PromotionBlock, ...] = ()
+    windows: WindowsBlock = WindowsBlock()
+    stream: StreamBlock = StreamBlock()
+    engine: EngineBlock = EngineBlock()
+    learner: LearnerBlock = LearnerBlock()
+    method: tuple[MethodBlock, ...] = Field(min_length=1)
+    evaluation: EvaluationBlock = EvaluationBlock()
+    output: OutputBlock = OutputBlock()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.data is None) == (self.world is None):
+            raise ValueError("give exactly one of [data] and [world]")
+        if self.world is not None and self.promotion:
+            raise ValueError("a world's promotions are written as [[world.promotion]], not [[promotion]]")
+        return self
+
+    def calendar(self) -> Calendar:
+        """Return the promotion calendar, of the world or of the real log."""
+        blocks = self.promotion if self.world is None else self.world.promotion
+        return Calendar.of([Promotion(b.name, b.start, b.start + b.length, b.anticipation) for b in blocks])
