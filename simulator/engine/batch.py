@@ -1,0 +1,218 @@
+"""What a policy is shown: a batch of items of one kind, and their journeys as of each item's own time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.engine.journeys import STATE
+from simulator.errors import PolicyError, unknown
+from simulator.log.schema import Bool, Float64, Int32, Int64, Labels
+
+if TYPE_CHECKING:
+    from simulator.calendar import Calendar
+    from simulator.engine.journeys import Journeys
+    from simulator.windows import Windows
+
+_DERIVED = ("paid", "first_pay", "carted", "refunded", "net_gmv")
+
+
+class JourneyView:
+    """State of the journeys of a batch, as of each item's own time: events at that instant included, later ones not.
+
+    Attributes are arrays with one entry per item: ``cart_count``, ``cart_time`` (first cart), ``pay_count``,
+    ``first_pay_time``, ``last_pay_time``, ``previous_pay_time``, ``gmv`` (sum of the pays so far), ``previous_gmv`` (before the
+    latest pay), ``refund_count``, ``first_refund_time``, ``refund_amount``; times are -1 while there is none. And derived:
+    ``carted``, ``paid``, ``first_pay`` (exactly one pay so far), ``refunded``, ``net_gmv``.
+    """
+
+    __slots__ = ("_cache", "_columns", "_patch", "_pick")
+
+    def __init__(
+        self,
+        columns: Mapping[str, NDArray[Any]] | None,
+        pick: Int64 | slice,
+        patch: tuple[Int64, Mapping[str, NDArray[Any]], Int64] | None = None,
+    ) -> None:
+        self._columns, self._pick, self._patch = columns, pick, patch
+        self._cache: dict[str, NDArray[Any]] = {}
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        match name:
+            case "paid":
+                return self._column("pay_count") > 0
+            case "first_pay":
+                return self._column("pay_count") == 1
+            case "carted":
+                return self._column("cart_count") > 0
+            case "refunded":
+                return self._column("refund_count") > 0
+            case "net_gmv":
+                return self._column("gmv") - self._column("refund_amount")
+            case _ if name in STATE:
+                return self._column(name)
+            case _:
+                raise AttributeError(unknown("journey state", name, (*STATE, *_DERIVED)))
+
+    def _column(self, name: str) -> NDArray[Any]:
+        if name not in self._cache:
+            self._cache[name] = self._gather(name)
+        return self._cache[name]
+
+    def _gather(self, name: str) -> NDArray[Any]:
+        if self._columns is None:  # a journey at its click: nothing has happened yet
+            kind, default = STATE[name]
+            assert isinstance(self._pick, slice)
+            return np.full(self._pick.stop - self._pick.start, default, kind)
+        values = self._columns[name][self._pick]
+        if self._patch is not None:
+            places, snapshots, rows = self._patch
+            values = values.copy() if isinstance(self._pick, slice) else values
+            values[places] = snapshots[name][rows]
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What stands around every batch: the open journeys, the windows, the calendar, the doors to more."""
+
+    journeys: Journeys
+    windows: Windows
+    calendar: Calendar
+    future: Callable[[Int64], Labels] | None = None
+    """Final labels by row of the log; only for policies that declare ``peeks``."""
+    predict: Callable[[Int32], Mapping[str, Float64]] | None = None
+    """The model published last; only at segment ends, for policies that declare ``wants_predictions``."""
+
+
+class Own:
+    """A policy's own values per journey, read and written for the items of a batch by name."""
+
+    __slots__ = ("_columns", "_index", "_prefix")
+
+    def __init__(self, columns: dict[str, NDArray[Any]], prefix: str, index: Int64 | slice) -> None:
+        self._columns, self._prefix, self._index = columns, prefix, index
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._columns[self._prefix + name][self._index]
+
+    def __setitem__(self, name: str, values: NDArray[Any] | float) -> None:
+        self._columns[self._prefix + name][self._index] = values
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A batch of items of one kind: their times, their journeys, and what the policy may know.
+
+    ``time`` is the time of each item (event, timer, closing or segment end) in microseconds; ``amount`` the amount of pays
+    and refunds (0 for other items); ``tag`` the tag given to timers. ``at[mask]`` or ``at[indices]`` is the sub-batch.
+    """
+
+    scene: Scene
+    index: Int64 | slice
+    time: Int64
+    rank: int
+    ids: Int64
+    view: JourneyView
+    amount: Float64
+    tag: Int32
+    prefix: str = ""
+    _of: Int64 | None = None
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __getitem__(self, chosen: Bool | Int64) -> At:
+        places = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else np.asarray(chosen, np.int64)
+        if chosen.dtype == np.bool_ and len(chosen) != len(self):
+            raise PolicyError(f"a mask of length {len(chosen)} cannot choose among {len(self)} items")
+        index = self.index
+        return replace(
+            self,
+            index=index.start + places if isinstance(index, slice) else index[places],
+            time=self.time[places],
+            ids=self.ids[places],
+            amount=self.amount[places],
+            tag=self.tag[places],
+            _of=places if self._of is None else self._of[places],
+        )
+
+    @property
+    def journey(self) -> JourneyView | _Narrowed:
+        """The journeys as of each item's own time."""
+        return self.view if self._of is None else _Narrowed(self.view, self._of)
+
+    @property
+    def own(self) -> Own:
+        """The policy's own values of these journeys (declared in ``columns``)."""
+        return Own(self.scene.journeys.columns, self.prefix, self.index)
+
+    @property
+    def row(self) -> Int64:
+        """Position of each journey's click in the log."""
+        base = self.scene.journeys.base
+        if isinstance(self.index, slice):
+            return np.arange(base + self.index.start, base + self.index.stop)
+        return self.index + base
+
+    @property
+    def click_id(self) -> Int64:
+        """Id of each journey's click."""
+        ids: Int64 = self.scene.journeys.columns["click_id"][self.index]
+        return ids
+
+    @property
+    def click_time(self) -> Int64:
+        """Time of each journey's click."""
+        times: Int64 = self.scene.journeys.columns["click_time"][self.index]
+        return times
+
+    @property
+    def elapsed(self) -> Int64:
+        """Time since the click, in microseconds."""
+        return self.time - self.click_time
+
+    @property
+    def features(self) -> Int32:
+        """Features of each journey's click, shape (n, number of features)."""
+        return self.scene.journeys.features[self.index]
+
+    @property
+    def windows(self) -> Windows:
+        """The attribution windows."""
+        return self.scene.windows
+
+    @property
+    def calendar(self) -> Calendar:
+        """The promotion calendar, which is known in advance."""
+        return self.scene.calendar
+
+    @property
+    def future(self) -> Labels:
+        """Final labels of these journeys. Only for a policy that declares ``peeks = True``."""
+        if self.scene.future is None:
+            raise PolicyError("this policy reads at.future but does not declare peeks = True")
+        return self.scene.future(self.row)
+
+    def predict(self) -> Mapping[str, Float64]:
+        """Predictions of the model published last, by task. Only at segment ends, with ``wants_predictions = True``."""
+        if self.scene.predict is None:
+            raise PolicyError("at.predict() is for on_segment of a policy that declares wants_predictions = True")
+        return self.scene.predict(self.features)
+
+
+class _Narrowed:
+    """A `JourneyView` seen through a sub-batch."""
+
+    __slots__ = ("_of", "_view")
+
+    def __init__(self, view: JourneyView, of: Int64) -> None:
+        self._view, self._of = view, of
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        values: NDArray[Any] = getattr(self._view, name)[self._of]
+        return values

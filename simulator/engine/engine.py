@@ -1,0 +1,151 @@
+"""The engine: replays a log tick by tick and asks every policy what is delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from simulator.calendar import Calendar
+from simulator.engine.batch import Scene
+from simulator.engine.cursor import ClickCursor, EventCursor
+from simulator.engine.future import Future
+from simulator.engine.journeys import Journeys
+from simulator.engine.runner import PolicyRunner, TickItems
+from simulator.engine.waves import Waves
+from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Feature, Float64, Int32, Labels
+from simulator.policies.base import Policy
+from simulator.samples import Samples
+from simulator.windows import Windows
+
+Predictor = Callable[[Int32], Mapping[str, Float64]]
+
+
+class Source(Protocol):
+    """Where clicks and events come from: a `simulator.log.Log`, or a copy of it with another future."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Feature columns of the clicks."""
+
+    def clicks(
+        self, start: int | None = None, end: int | None = None, *, features: bool = True, batch_rows: int = ROW_GROUP
+    ) -> Iterator[ClickBatch]:
+        """Clicks in replay order."""
+
+    def events(self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP) -> Iterator[EventBatch]:
+        """Events in replay order."""
+
+    def labelled(
+        self,
+        windows: Windows,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+    ) -> Iterator[tuple[ClickBatch, Labels]]:
+        """Clicks with their final labels, in replay order."""
+
+
+@dataclass(slots=True)
+class Tick:
+    """What happened in ``[start, until)``."""
+
+    start: int
+    until: int
+    clicks: ClickBatch | None
+    events: int
+    outside: int
+    """Events outside the windows of their click (or of a click before the replay): they count for nothing."""
+    samples: dict[str, Samples]
+    """What each policy delivered, by the key it was given."""
+    settled_row: int
+    settled: Labels
+    """Final labels of the consecutive clicks from ``settled_row`` whose lifetime ended."""
+
+
+class Engine:
+    """Replays ``source`` from ``start``.
+
+    Parameters
+    ----------
+    policies : by key; each is run once however many methods listen to it.
+    features : keep the features of open journeys (policies and learners find them by row).
+    predictors : by policy key, the model published last, for policies that want predictions.
+
+    Results do not depend on how the replay is cut into ticks, nor on ``batch_rows``.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        windows: Windows,
+        policies: Mapping[str, Policy],
+        *,
+        start: int,
+        calendar: Calendar | None = None,
+        features: bool = False,
+        batch_rows: int = ROW_GROUP,
+        predictors: Mapping[str, Predictor] | None = None,
+    ) -> None:
+        width = len(source.features) if features else 0
+        self.now = start
+        self.journeys = Journeys(windows, width)
+        self._windows = windows
+        self._calendar = calendar or Calendar()
+        self._clicks = ClickCursor(source.clicks(start, features=features, batch_rows=batch_rows), width)
+        self._events = EventCursor(source.events(start, batch_rows=batch_rows))
+        self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
+        self._predictors = predictors or {}
+        peeking = any(policy.peeks for policy in policies.values())
+        # An oracle may be asked about any open click, and after a resume those are older than the replay's start.
+        self._future = Future(source, windows, start - windows.lifetime, batch_rows) if peeking else None
+
+    def advance(self, until: int, *, segment_end: bool = False) -> Tick:
+        """Replay up to ``until`` (exclusive); with ``segment_end`` a segment ends there."""
+        start, self.now = self.now, until
+        clicks = self._clicks.take(until)
+        new = slice(0, 0) if clicks is None else self.journeys.append(clicks)
+        events = self._events.take(until)
+        waves = Waves(self.journeys, events, start, until)
+        scene = Scene(self.journeys, self._windows, self._calendar)
+        items = TickItems(scene, new, events, waves, start, until)
+        samples = {
+            key: runner.run(items, self._scene(key, runner.policy, segment_end), segment_end=segment_end)
+            for key, runner in self._runners.items()
+        }
+        row, labels = self.journeys.settle(until)
+        if self._future is not None:
+            self._future.forget(self.journeys.base + self.journeys.head)
+        outside = len(events) - int(np.count_nonzero(waves.counted))
+        return Tick(start, until, clicks, len(events), outside, samples, row, labels)
+
+    def _scene(self, key: str, policy: Policy, segment_end: bool) -> Scene:
+        future = self._future.labels if policy.peeks and self._future is not None else None
+        predict = self._predictors.get(key) if policy.wants_predictions and segment_end else None
+        return Scene(self.journeys, self._windows, self._calendar, future, predict)
+
+    def features_of(self, samples: Samples) -> Int32:
+        """Return the features of the clicks of samples just delivered, shape (n, number of features)."""
+        features: Int32 = self.journeys.features[self.journeys.index(samples.row)]
+        return features
+
+    def state(self) -> dict[str, Any]:
+        """Return journeys and timers at the current tick boundary as plain arrays."""
+        return {
+            "now": self.now,
+            "journeys": self.journeys.state(),
+            "timers": {key: runner.state() for key, runner in self._runners.items()},
+        }
+
+    @classmethod
+    def resume(cls, state: Mapping[str, Any], source: Source, windows: Windows, policies: Mapping[str, Policy], **settings: Any) -> Engine:
+        """Go on from what `state` returned, to the same samples as without the stop."""
+        engine = cls(source, windows, policies, start=int(state["now"]), **settings)
+        engine.journeys.restore(state["journeys"])
+        for key, runner in engine._runners.items():
+            runner.restore(state["timers"][key])
+        return engine

@@ -1,0 +1,209 @@
+"""Run one policy over a tick: call its hooks with batches, follow its timers, number its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simulator.engine.batch import At, JourneyView, Scene
+from simulator.engine.journeys import Journeys
+from simulator.engine.outbox import Outbox
+from simulator.engine.timers import TimerBatch, Timers
+from simulator.engine.waves import Waves, ordinals
+from simulator.errors import PolicyError
+from simulator.log.schema import EventBatch, Float64, Int32, Int64, Kind
+from simulator.policies.base import Policy
+from simulator.samples import Samples
+
+CLOSE = Kind.TIMER + 1
+SEGMENT = Kind.TIMER + 2
+"""Ranks after the timers': at one instant a window closes after its last timer, and a segment ends after that."""
+
+_EVENT_HOOKS = {Kind.CART: "on_cart", Kind.PAY: "on_pay", Kind.REFUND: "on_refund"}
+_HOOKS = {Kind.CLICK: "on_click", **_EVENT_HOOKS, Kind.TIMER: "on_timer", CLOSE: "on_close", SEGMENT: "on_segment"}
+
+
+@dataclass(slots=True)
+class _Zeros:
+    """Amounts and tags of items that have none, made once a tick."""
+
+    amount: Float64
+    tag: Int32
+
+
+class TickItems:
+    """The items of a tick that do not depend on the policy: made at first use, shared by all policies."""
+
+    def __init__(self, scene: Scene, new: slice, events: EventBatch, waves: Waves, start: int, until: int) -> None:
+        self.scene, self.waves, self.start, self.until = scene, waves, start, until
+        self._new, self._events = new, events
+
+    def at(
+        self, index: Int64 | slice, time: Int64, rank: int, *, tag: Int32 | None = None, fresh: bool = False
+    ) -> At:
+        """Make a batch of items that are not events: clicks, timers, closings, segment ends."""
+        journeys = self.scene.journeys
+        if fresh:
+            view = JourneyView(None, index)
+        else:
+            positions = np.arange(index.start, index.stop) if isinstance(index, slice) else index
+            places, rows = self.waves.lookup(journeys, positions, time)
+            view = JourneyView(journeys.columns, index, (places, self.waves.columns, rows) if len(places) else None)
+        n = len(time)
+        ids = journeys.columns["click_id"][index]
+        return At(self.scene, index, time, rank, ids, view, np.zeros(n), np.zeros(n, np.int32) if tag is None else tag)
+
+    @cached_property
+    def clicks(self) -> At:
+        """The tick's new clicks."""
+        return self.at(self._new, self.scene.journeys.columns["click_time"][self._new], Kind.CLICK, fresh=True)
+
+    def events(self, kind: Kind) -> At:
+        """The tick's events of one kind that fall inside the windows."""
+        return self._by_kind[kind]
+
+    @cached_property
+    def _by_kind(self) -> dict[Kind, At]:
+        return {kind: self._make_events(kind) for kind in _EVENT_HOOKS}
+
+    def _make_events(self, kind: Kind) -> At:
+        events, waves = self._events, self.waves
+        chosen = np.flatnonzero((events.kind == kind) & waves.counted)
+        view = JourneyView(waves.columns, waves.position[chosen])
+        index = self.scene.journeys.index(events.row[chosen])
+        tag = np.zeros(len(chosen), np.int32)
+        return At(self.scene, index, events.time[chosen], kind, events.event_id[chosen], view, events.amount[chosen], tag)
+
+    @cached_property
+    def closing(self) -> At:
+        """The journeys whose attribution window closes in this tick."""
+        journeys, window = self.scene.journeys, self.scene.windows.attribution
+        index = slice(journeys.before(self.start - window), journeys.before(self.until - window))
+        return self.at(index, journeys.columns["click_time"][index] + window, CLOSE)
+
+    @cached_property
+    def open_at_end(self) -> At:
+        """All open journeys, at the last microsecond of the tick."""
+        journeys = self.scene.journeys
+        now = self.until - 1
+        index = slice(journeys.before(now - self.scene.windows.lifetime), journeys.size)
+        return self.at(index, np.full(index.stop - index.start, now), SEGMENT)
+
+
+class PolicyRunner:
+    """One policy with its timers, its own columns and its revision counters."""
+
+    def __init__(self, policy: Policy, journeys: Journeys, key: str) -> None:
+        self.policy = policy
+        self.key = key
+        self._timers = Timers()
+        self._prefix = f"{key}/"
+        self._revision = f"{key}#revision"
+        journeys.add_column(self._revision, np.int32, 0)
+        for name, (kind, default) in policy.columns.items():
+            journeys.add_column(self._prefix + name, kind, default)
+
+    def run(self, items: TickItems, scene: Scene, *, segment_end: bool) -> Samples:
+        """Call the hooks for everything that happens in the tick; return what was delivered, in order."""
+        out = Outbox(self.key)
+        if self.policy.columns:
+            self._run_ordered(items, scene, out, segment_end=segment_end)
+        else:
+            self._run_together(items, scene, out, segment_end=segment_end)
+        samples = out.take_samples()
+        self._number(samples, scene.journeys)
+        return samples
+
+    def _shared(self, items: TickItems, *, segment_end: bool) -> Iterator[At]:
+        """Yield the batches that the policy subscribes to, timers aside."""
+        uses = self.policy.uses
+        if uses("on_click"):
+            yield items.clicks
+        for kind, hook in _EVENT_HOOKS.items():
+            if uses(hook):
+                yield items.events(kind)
+        if uses("on_close"):
+            yield items.closing
+        if segment_end and uses("on_segment"):
+            yield items.open_at_end
+
+    def _call(self, at: At, scene: Scene, out: Outbox) -> None:
+        if len(at):
+            hook = _HOOKS[at.rank]
+            try:
+                getattr(self.policy, hook)(replace(at, scene=scene, prefix=self._prefix), out)
+            except PolicyError:
+                raise
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+                raise PolicyError(f"policy {self.key!r} failed in {hook} on a batch of {len(at)} items: {what}") from error
+
+    def _due(self, items: TickItems, out: Outbox) -> At:
+        self._timers.add(out.take_timers())
+        due = self._timers.take(items.until)
+        return items.at(items.scene.journeys.index(due.row), due.time, Kind.TIMER, tag=due.tag)
+
+    def _run_together(self, items: TickItems, scene: Scene, out: Outbox, *, segment_end: bool) -> None:
+        """Without own columns the order of the calls cannot matter: one call per kind."""
+        for at in self._shared(items, segment_end=segment_end):
+            self._call(at, scene, out)
+        while len(due := self._due(items, out)):
+            self._call(due, scene, out)
+
+    def _run_ordered(self, items: TickItems, scene: Scene, out: Outbox, *, segment_end: bool) -> None:
+        """With own columns, wave by wave: the next item of every journey, timers set on the way included."""
+        waiting = [at for at in self._shared(items, segment_end=segment_end) if len(at)]
+        while True:
+            if len(due := self._due(items, out)):
+                waiting.append(due)
+            if not waiting:
+                return
+            later: list[At] = []
+            for at, ready in zip(waiting, _first_of_each_journey(waiting), strict=True):
+                self._call(at[ready], scene, out)
+                if not ready.all():
+                    later.append(at[~ready])
+            waiting = later
+
+    def _number(self, samples: Samples, journeys: Journeys) -> None:
+        """Number the samples of each click: 0 is its first delivery."""
+        if not len(samples):
+            return
+        counter = journeys.columns[self._revision]
+        index = journeys.index(samples.row)
+        samples.revision[:] = counter[index]
+        order = np.arange(len(index), dtype=np.int32)
+        counter[index] = order  # the last sample of each journey wins: the others have a later twin
+        twins = np.flatnonzero(counter[index] != order)
+        counter[index] = samples.revision + 1
+        if len(twins):
+            several = np.flatnonzero(np.isin(index, index[twins]))
+            several = several[np.argsort(index[several], kind="stable")]
+            samples.revision[several] += ordinals(index[several])[1].astype(np.int32)
+            counter[index[several]] = samples.revision[several] + 1
+
+    def state(self) -> dict[str, Any]:
+        """Return the pending timers (for a checkpoint); columns are kept by the journeys."""
+        return self._timers.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned."""
+        self._timers.restore(state)
+
+
+def _first_of_each_journey(batches: list[At]) -> list[Any]:
+    """Mark, in each batch, the items that are their journey's next one in the order (time, kind, id, tag)."""
+    sizes = [len(at) for at in batches]
+    index = np.concatenate(
+        [np.arange(at.index.start, at.index.stop) if isinstance(at.index, slice) else at.index for at in batches]
+    )
+    rank = np.repeat([at.rank for at in batches], sizes)
+    keys = [np.concatenate([getattr(at, name) for at in batches]) for name in ("tag", "ids")]
+    order = np.lexsort((*keys, rank, np.concatenate([at.time for at in batches]), index))
+    first = np.zeros(len(index), np.bool_)
+    first[order] = ordinals(index[order])[1] == 0
+    return np.split(first, np.cumsum(sizes)[:-1])

@@ -1,0 +1,84 @@
+"""The seam of the house: a delay policy decides when which label is delivered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from simulator.errors import PolicyError, nearest
+from simulator.units import Duration
+
+if TYPE_CHECKING:
+    from simulator.engine.batch import At
+    from simulator.engine.outbox import Outbox
+
+HOOKS = ("on_click", "on_cart", "on_pay", "on_refund", "on_timer", "on_close", "on_segment")
+
+
+class Policy(BaseModel):
+    """Base of delay policies. Override the hooks you need; fields are the policy's parameters, typed and validated.
+
+    Each hook gets a batch of items of one kind (`At`), with the state of their journeys as of each item's own time, and
+    an `Outbox` to deliver samples and set timers. Hooks are called with whole batches: write them with array
+    operations and masks, never item by item. The order of items between journeys means nothing.
+
+    Events outside the windows are not shown. ``on_close`` comes when the attribution window of a click closes (after
+    the events of that instant), ``on_segment`` at the last microsecond of every segment with all journeys still open.
+
+    A policy that must remember something per journey declares it in ``columns``; it is then called strictly in each
+    journey's time order, and reads and writes ``at.own[name]``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    kind: ClassVar[str] = ""
+    peeks: ClassVar[bool] = False
+    """True for an upper bound that is allowed to read ``at.future``. It is marked as such everywhere."""
+    wants_predictions: ClassVar[bool] = False
+    """True to use ``at.predict()`` in ``on_segment``."""
+    settles: ClassVar[bool] = False
+    """True if the last sample of every click carries its final label (checked by `check_policy`)."""
+    labels: ClassVar[tuple[str, ...]] = ("converted",)
+    """Which of converted, refunded and gmv its samples carry."""
+    columns: ClassVar[dict[str, tuple[str, float]]] = {}
+    """Own values per journey: name -> (numpy type, value at the click)."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in cls.__dict__:
+            if name.startswith("on_") and name not in HOOKS:
+                raise PolicyError(f"policy {cls.__name__} defines {name}; hooks are {', '.join(HOOKS)}.{nearest(name, HOOKS)}")
+
+    def on_click(self, at: At, out: Outbox) -> None:
+        """Clicks, at their own time."""
+
+    def on_cart(self, at: At, out: Outbox) -> None:
+        """Carts inside the attribution window."""
+
+    def on_pay(self, at: At, out: Outbox) -> None:
+        """Pays inside the attribution window; ``at.journey.first_pay`` tells the first from repurchases."""
+
+    def on_refund(self, at: At, out: Outbox) -> None:
+        """Refunds inside the refund window of the first pay."""
+
+    def on_timer(self, at: At, out: Outbox) -> None:
+        """Timers that this policy set."""
+
+    def on_close(self, at: At, out: Outbox) -> None:
+        """Clicks whose attribution window closes: conversion and GMV are final."""
+
+    def on_segment(self, at: At, out: Outbox) -> None:
+        """All open journeys at the end of every segment."""
+
+    @classmethod
+    def uses(cls, hook: str) -> bool:
+        """Tell whether this policy overrides a hook."""
+        return getattr(cls, hook) is not getattr(Policy, hook)
+
+
+class Windowed(Policy):
+    """A policy with an observation (waiting) window after the click."""
+
+    window: Duration = "15m"  # type: ignore[assignment]
+    """How long to observe before the first label; ``[windows] observation`` unless given."""

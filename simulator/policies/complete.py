@@ -1,0 +1,26 @@
+"""Complete: the label when the attribution window closes, which is final."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.policies.base import Policy
+from simulator.policies.registry import policy
+
+if TYPE_CHECKING:
+    from simulator.engine.batch import At
+    from simulator.engine.outbox import Outbox
+
+
+@policy("complete")
+class Complete(Policy):
+    """Deliver once, when the attribution window closes: right, but late (offline training, BDL)."""
+
+    settles = True
+    labels = ("converted", "gmv")
+
+    def on_close(self, at: At, out: Outbox) -> None:
+        paid = at.journey.paid
+        out.deliver(at, converted=paid, gmv=np.where(paid, at.journey.gmv, np.nan), role="final")

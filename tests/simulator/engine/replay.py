@@ -1,0 +1,64 @@
+"""Helpers of the engine's tests: replay a log with given ticks and show samples as comparable rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from simulator.engine import Engine
+from simulator.log.memory import MemoryLog
+from simulator.log.schema import ROW_GROUP
+from simulator.policies import Policy, policy_from
+from simulator.samples import ROLES, Samples
+from simulator.windows import Windows
+
+
+def built_in(window: int) -> dict[str, Policy]:
+    names = ("never", "oracle", "waiting-window", "complete", "fake-negative", "elapsed-time", "partial-gmv")
+    policies = {name: policy_from(name, {"window": f"{window}us"}) for name in names}
+    policies["oracle/first-pay"] = policy_from({"kind": "oracle", "at": "first-pay"})
+    return policies
+
+
+def replay(
+    log: MemoryLog,
+    windows: Windows,
+    policies: Mapping[str, Policy],
+    until: int,
+    tick: int | Sequence[int],
+    *,
+    batch_rows: int = ROW_GROUP,
+    start: int = 0,
+    **settings: Any,
+) -> dict[str, Samples]:
+    engine = Engine(log, windows, policies, start=start, batch_rows=batch_rows, **settings)
+    parts: dict[str, list[Samples]] = {key: [] for key in policies}
+    edges = range(start + tick, until + tick, tick) if isinstance(tick, int) else tick
+    for edge in edges:
+        for key, samples in engine.advance(min(edge, until)).samples.items():
+            parts[key].append(samples)
+    return {key: Samples.concatenate(p) for key, p in parts.items()}
+
+
+def rows(samples: Samples) -> list[tuple[Any, ...]]:
+    def null(values: np.ndarray) -> list[float | None]:
+        return [None if np.isnan(v) else float(v) for v in values]
+
+    return list(
+        zip(
+            samples.click_id.tolist(),
+            samples.event_time.tolist(),
+            [ROLES[code] for code in samples.role],
+            samples.revision.tolist(),
+            null(samples.converted),
+            null(samples.refunded),
+            null(samples.gmv),
+            samples.pay_count.tolist(),
+            samples.previous_gmv.tolist(),
+            [None if t < 0 else t for t in samples.previous_time.tolist()],
+            samples.elapsed.tolist(),
+            strict=True,
+        )
+    )

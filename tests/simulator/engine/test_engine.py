@@ -1,0 +1,116 @@
+"""The engine against the slow simulation, and its independence of ticks, batches and the other policies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.log.memory import final_labels, random_log
+from simulator.randomness import generator
+from simulator.units import DAY, HOUR, MINUTE
+from simulator.windows import Windows
+from tests.simulator.engine.replay import built_in, replay, rows
+from tests.simulator.engine.slow import rules, simulate
+
+WINDOW = 15 * MINUTE
+
+
+def _approximately(found: list[tuple], expected: list[tuple]) -> None:
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a == tuple(x if not isinstance(x, float) else pytest.approx(x, rel=1e-12) for x in b)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    clicks=st.integers(1, 300),
+    days=st.sampled_from([0.02, 1.0, 6.0]),
+    tick=st.sampled_from([MINUTE, 7 * MINUTE, HOUR, 5 * HOUR + 1, 3 * DAY]),
+    batch_rows=st.sampled_from([1, 7, 1000]),
+    windows=st.sampled_from([Windows(3 * DAY, 3 * DAY), Windows(2 * HOUR, 0), Windows(HOUR, DAY)]),
+)
+def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows):
+    log = random_log(generator(seed, "log"), clicks, windows, days=days)
+    until = int(log.click_time[-1]) + windows.lifetime + 2 * MINUTE
+    if until // tick > 3000:
+        tick = until // 3000
+    found = replay(log, windows, built_in(WINDOW), until, tick, batch_rows=batch_rows)
+    for name, (rule, timers) in rules(WINDOW).items():
+        _approximately(rows(found[name]), simulate(log, windows, rule, timers, until))
+
+
+def test_ragged_ticks_change_nothing():
+    windows = Windows(DAY, DAY)
+    log = random_log(generator(5, "log"), 2000, windows, days=5)
+    until = int(log.click_time[-1]) + windows.lifetime
+    whole = replay(log, windows, built_in(WINDOW), until, until)
+    cuts = np.unique(np.append(generator(6, "cuts").integers(1, until, 200), until)).tolist()
+    ragged = replay(log, windows, built_in(WINDOW), until, cuts)
+    for name, samples in whole.items():
+        for column in samples.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(samples, column), getattr(ragged[name], column), err_msg=f"{name}.{column}")
+
+
+def test_a_policy_does_not_change_what_another_delivers():
+    windows = Windows(DAY, DAY)
+    log = random_log(generator(7, "log"), 500, windows, days=5)
+    together = replay(log, windows, built_in(WINDOW), 8 * DAY, HOUR)
+    for name, policy in built_in(WINDOW).items():
+        assert rows(replay(log, windows, {name: policy}, 8 * DAY, HOUR)[name]) == rows(together[name])
+
+
+def test_settled_labels_are_the_closed_form_and_leave_in_order():
+    from simulator.engine import Engine
+
+    windows = Windows(DAY, 2 * DAY)
+    log = random_log(generator(8, "log"), 1500, windows, days=6)
+    engine = Engine(log, windows, {}, start=0)
+    expected = final_labels(log.click_time, log.event, 0, windows)
+    seen = 0
+    for edge in range(3 * HOUR, 12 * DAY, 3 * HOUR):
+        tick = engine.advance(edge)
+        n = len(tick.settled)
+        assert tick.settled_row == seen
+        for name in tick.settled.__dataclass_fields__:
+            np.testing.assert_allclose(getattr(tick.settled, name), getattr(expected, name)[seen : seen + n], rtol=1e-12)
+        seen += n
+        assert engine.journeys.size - engine.journeys.head == np.count_nonzero(
+            (log.click_time < edge) & (log.click_time + windows.lifetime >= edge)
+        )
+    assert seen == len(log.click_time)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), cut=st.integers(1, 7 * 24))
+def test_truncating_the_future_changes_nothing_before(seed, cut):
+    from simulator.log.memory import MemoryLog, take_events
+
+    windows = Windows(DAY, DAY)
+    log = random_log(generator(seed, "log"), 300, windows, days=6)
+    at = cut * HOUR
+    kept = np.searchsorted(log.click_time, at)
+    past = take_events(log.event, slice(0, int(np.searchsorted(log.event.time, at))))
+    short = MemoryLog(log.click_id[:kept], log.click_time[:kept], past, None)
+    policies = {k: p for k, p in built_in(WINDOW).items() if not p.peeks}
+    whole, cut_short = replay(log, windows, policies, 8 * DAY, 5 * HOUR), replay(short, windows, policies, at, 5 * HOUR)
+    for name in policies:
+        assert rows(cut_short[name]) == [r for r in rows(whole[name]) if r[1] < at]
+
+
+def test_stop_and_go_on_gives_the_same_samples():
+    from simulator.engine import Engine
+    from simulator.samples import Samples
+
+    windows = Windows(DAY, DAY)
+    log = random_log(generator(9, "log"), 800, windows, days=5)
+    policies = built_in(WINDOW)
+    whole = replay(log, windows, policies, 8 * DAY, HOUR, features=True)
+    first = Engine(log, windows, policies, start=0, features=True)
+    parts = [first.advance(t * HOUR) for t in range(1, 60)]
+    second = Engine.resume(first.state(), log, windows, policies, features=True)
+    parts += [second.advance(t * HOUR) for t in range(60, 8 * 24 + 1)]
+    for name in policies:
+        assert rows(Samples.concatenate([p.samples[name] for p in parts])) == rows(whole[name])
