@@ -104,8 +104,12 @@ class Engine:
         # An oracle may be asked about any open click, and after a resume those are older than the replay's start.
         self._future = Future(source, windows, start - windows.lifetime, batch_rows) if peeking else None
 
-    def advance(self, until: int, *, segment_end: bool = False) -> Tick:
-        """Replay up to ``until`` (exclusive); with ``segment_end`` a segment ends there."""
+    def advance(self, until: int, *, segment_end: bool = False, deliver: bool = True) -> Tick:
+        """Replay up to ``until`` (exclusive).
+
+        ``segment_end`` says that a segment ends there; with ``deliver=False`` policies are left out for good (the
+        labels of the last clicks still have to mature when the stream is over).
+        """
         start, self.now = self.now, until
         clicks = self._clicks.take(until)
         new = slice(0, 0) if clicks is None else self.journeys.append(clicks)
@@ -116,6 +120,7 @@ class Engine:
         samples = {
             key: runner.run(items, self._scene(key, runner.policy, segment_end), segment_end=segment_end)
             for key, runner in self._runners.items()
+            if deliver
         }
         row, labels = self.journeys.settle(until)
         if self._future is not None:

@@ -55,8 +55,8 @@ class MemoryLog:
         """Yield the clicks with their final labels."""
         labels = final_labels(self.click_time, self.event, self.first_row, windows)
         for batch in self.clicks(start, end, features=features, batch_rows=batch_rows):
-            cut = slice(batch.row - self.first_row, batch.row - self.first_row + len(batch))
-            yield batch, Labels(*(getattr(labels, name)[cut] for name in Labels.__dataclass_fields__))
+            first = batch.row - self.first_row
+            yield batch, labels[first : first + len(batch)]
 
 
 def _range(time: Int64, start: int | None, end: int | None) -> tuple[int, int]:

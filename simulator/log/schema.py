@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import IntEnum
 from typing import Any
@@ -118,3 +118,6 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.converted)
+
+    def __getitem__(self, cut: slice) -> Labels:
+        return Labels(*(getattr(self, f.name)[cut] for f in fields(self)))

@@ -1,0 +1,237 @@
+"""The audit: is what was delivered up to t a function of the events up to t?
+
+Every policy is replayed again on logs whose future, after some instant, was cut off or scrambled. Whatever was visible
+up to that instant must be the same bit for bit. Where it is not, the future event that made the difference is
+found by bisection and shown as a witness. A policy that reads data of its own, past the engine, is out of reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulator.calendar import Calendar
+from simulator.engine import Engine
+from simulator.engine.engine import Source
+from simulator.learning import Predictions
+from simulator.log.memory import MemoryLog, take_events
+from simulator.log.schema import EventBatch, Int32, Kind
+from simulator.policies.base import Policy
+from simulator.randomness import generator
+from simulator.samples import ROLES, Samples
+from simulator.windows import Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A sample that depended on its future."""
+
+    policy: str
+    cut: int
+    how: str
+    """"cut" or "scrambled"."""
+    before: str
+    """The sample as delivered with the true future ("nothing" where it was missing)."""
+    after: str
+    """The sample as delivered with the other future."""
+    witness: str
+    """The future event that changed it."""
+
+
+@dataclass(slots=True)
+class AuditReport:
+    """What was compared, and what was found."""
+
+    cuts: list[int]
+    compared: dict[str, int] = field(default_factory=dict)
+    """Samples compared, by policy."""
+    declared: list[str] = field(default_factory=list)
+    """Policies that declare that they read the future, and so were not judged."""
+    leaks: list[Leak] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    log: MemoryLog
+    windows: Windows
+    calendar: Calendar
+    start: int
+    until: int
+    tick: int
+    segment: int
+
+
+def in_memory(source: Source, start: int, until: int, *, features: bool = True) -> MemoryLog:
+    """Read a part of a log into arrays; events of earlier clicks are left out."""
+    clicks = list(source.clicks(start, until, features=features))
+    events = list(source.events(start, until))
+    first = clicks[0].row if clicks else 0
+    event = EventBatch(
+        *(np.concatenate([getattr(e, n) for e in events]) if events else np.empty(0, np.int64) for n in EventBatch.__slots__)
+    )
+    event = take_events(event, np.flatnonzero(event.row >= first))
+    if not clicks:
+        none = np.empty(0, np.int64)
+        return MemoryLog(none, none, event, None, 0, source.features)
+    matrix = np.concatenate([c.features for c in clicks])
+    click_id, time = np.concatenate([c.click_id for c in clicks]), np.concatenate([c.time for c in clicks])
+    return MemoryLog(click_id, time, event, matrix, first, source.features)
+
+
+def audit(
+    log: MemoryLog,
+    windows: Windows,
+    policies: Mapping[str, Policy],
+    *,
+    start: int,
+    until: int,
+    cuts: Sequence[int],
+    tick: int,
+    segment: int,
+    calendar: Calendar | None = None,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda _: None,
+) -> AuditReport:
+    """Compare every policy's samples under several futures.
+
+    Parameters
+    ----------
+    cuts : instants after which the future is changed.
+    tell : is told which policy is looked at.
+    """
+    setting = _Setting(log, windows, calendar or Calendar(), start, until, tick, segment)
+    report = AuditReport(sorted(cuts))
+    for key, policy in policies.items():
+        if policy.peeks:
+            report.declared.append(key)
+            continue
+        tell(key)
+        true = _replay(setting, policy, log, until)
+        report.compared[key] = 0
+        for cut in report.cuts:
+            known = true[true.visible_time <= cut]
+            report.compared[key] += len(known)
+            for how, other in (("cut", _without_future(log, cut)), ("scrambled", _scrambled(log, cut, until, seed))):
+                found = _replay(setting, policy, other, cut + 1)
+                found = found[found.visible_time <= cut]
+                place = _first_difference(known, found)
+                if place is not None:
+                    witness = _witness(setting, policy, cut, place) if how == "cut" else _WITNESS_SCRAMBLED
+                    report.leaks.append(Leak(key, cut, how, _show(known, place), _show(found, place), witness))
+    return report
+
+
+_WITNESS_SCRAMBLED = "some event after the cut (its time, kind or amount was changed)"
+
+
+def _replay(setting: _Setting, policy: Policy, log: MemoryLog, until: int) -> Samples:
+    """Replay in the same ticks, up to the end of the tick that holds ``until - 1``."""
+    engine = Engine(
+        log,
+        setting.windows,
+        {"audited": policy},
+        start=setting.start,
+        calendar=setting.calendar,
+        features=policy.wants_predictions,
+        predictors={"audited": _any_model},
+    )
+    parts = []
+    while engine.now < until:
+        into = engine.now - setting.start
+        edge = engine.now + min(setting.tick, setting.segment - into % setting.segment)
+        end = (edge - setting.start) % setting.segment == 0
+        parts.append(engine.advance(edge, segment_end=end).samples["audited"])
+    return Samples.concatenate(parts)
+
+
+def _any_model(features: Int32) -> Predictions:
+    """Predict something that depends on the features alone: the audit is about policies, not about learning."""
+    score = (features.astype(np.float64) @ np.arange(1.0, features.shape[1] + 1)) % 7
+    return {"cvr": 0.02 + 0.01 * score, "gmv": 10 + score}
+
+
+def _without_future(log: MemoryLog, cut: int, keep: EventBatch | None = None) -> MemoryLog:
+    """Drop clicks and events after ``cut``, except for the events to ``keep``."""
+    clicks = int(np.searchsorted(log.click_time, cut, side="right"))
+    event = take_events(log.event, slice(0, int(np.searchsorted(log.event.time, cut, side="right"))))
+    if keep is not None and len(keep):
+        event = EventBatch(*(np.concatenate([getattr(event, n), getattr(keep, n)]) for n in EventBatch.__slots__))
+        event = take_events(event, np.lexsort((event.event_id, event.kind, event.time)))
+    matrix = None if log.feature_matrix is None else log.feature_matrix[:clicks]
+    return MemoryLog(log.click_id[:clicks], log.click_time[:clicks], event, matrix, log.first_row, log.features)
+
+
+def _scrambled(log: MemoryLog, cut: int, until: int, seed: int) -> MemoryLog:
+    """Give every event after ``cut`` another time after it, another kind and another amount."""
+    rng = generator(seed, "audit", cut)
+    future = log.event.time > cut
+    n = int(np.count_nonzero(future))
+    time, kind, amount = log.event.time.copy(), log.event.kind.copy(), log.event.amount.copy()
+    time[future] = rng.integers(cut + 1, max(until, cut + 2), n)
+    kind[future] = rng.choice(np.array([Kind.CART, Kind.PAY, Kind.REFUND], np.uint8), n)
+    amount[future] = np.round(rng.gamma(2, 30, n), 2)
+    order = np.lexsort((log.event.event_id, kind, time))
+    event = take_events(EventBatch(log.event.row, log.event.event_id, time, kind, amount), order)
+    matrix = log.feature_matrix
+    if matrix is not None:
+        later = np.flatnonzero(log.click_time > cut)
+        matrix = matrix.copy()
+        matrix[later] = matrix[rng.permutation(later)]
+    return MemoryLog(log.click_id, log.click_time, event, matrix, log.first_row, log.features)
+
+
+def _first_difference(a: Samples, b: Samples) -> int | None:
+    """Return the first place where two lists of samples differ in any column, bit for bit."""
+    n = min(len(a), len(b))
+    same = np.ones(n, np.bool_)
+    for name in Samples.__dataclass_fields__:
+        x, y = getattr(a, name)[:n], getattr(b, name)[:n]
+        same &= x.view(np.int64) == y.view(np.int64) if x.dtype.itemsize == 8 else x == y
+    if not same.all():
+        return int(np.argmin(same))
+    return n if len(a) != len(b) else None
+
+
+def _show(samples: Samples, place: int) -> str:
+    if place >= len(samples):
+        return "nothing"
+    row = samples[place : place + 1]
+    said = [f"{name} {getattr(row, name)[0]:g}" for name in ("converted", "refunded", "gmv", "weight")]
+    said = [text for text in said if not text.endswith("nan")]
+    role = ROLES[int(row.role[0])]
+    return f"click {row.click_id[0]} at {row.visible_time[0]} us: {role!r}, revision {row.revision[0]}, {', '.join(said)}"
+
+
+def _witness(setting: _Setting, policy: Policy, cut: int, place: int) -> str:
+    """Find the future event whose presence flips the sample, those of its own click first."""
+    log = setting.log
+    future = np.flatnonzero(log.event.time > cut)
+
+    def sample(keep: int) -> str:
+        other = _without_future(log, cut, take_events(log.event, np.sort(future[:keep])))
+        found = _replay(setting, policy, other, cut + 1)
+        return _show(found[found.visible_time <= cut], place)
+
+    bare = sample(0)
+    concerned = _row_of(setting, policy, cut, place)
+    own = log.event.row[future] == concerned
+    future = np.concatenate([future[own], future[~own]])
+    low, high = 0, len(future)
+    if sample(high) == bare:
+        return f"a click after {cut} us"
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if sample(middle) == bare else (low, middle)
+    found = take_events(log.event, future[high - 1 : high])
+    kind = Kind(int(found.kind[0])).name.lower()
+    click = log.click_id[int(found.row[0]) - log.first_row]
+    return f"{kind} {found.event_id[0]} of click {click} at {found.time[0]} us, {found.time[0] - cut} us after the cut"
+
+
+def _row_of(setting: _Setting, policy: Policy, cut: int, place: int) -> int:
+    """Return the row of the click of the sample that differs."""
+    samples = _replay(setting, policy, setting.log, cut + 1)
+    samples = samples[samples.visible_time <= cut]
+    return int(samples.row[place]) if place < len(samples) else -1

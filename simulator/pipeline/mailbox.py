@@ -1,0 +1,68 @@
+"""Label transport: what was delivered to a method waits here until the learner can see it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from simulator.log.schema import Int32
+from simulator.samples import Samples
+
+
+@dataclass(slots=True)
+class Parcel:
+    """Samples with the features of their clicks."""
+
+    samples: Samples
+    features: Int32
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, cut: slice) -> Parcel:
+        return Parcel(self.samples[cut], self.features[cut])
+
+
+class Mailbox:
+    """Holds parcels in the order of their visible time, which transport puts off by a constant delay."""
+
+    def __init__(self, delay: int, opens: int) -> None:
+        self._delay, self._opens = delay, opens
+        self._held: deque[Parcel] = deque()
+
+    def put(self, parcel: Parcel) -> None:
+        """Take a tick's delivery. What is visible before the stream starts belongs to its past and is dropped."""
+        samples = parcel.samples
+        if self._delay:
+            samples = replace(samples, visible_time=samples.visible_time + self._delay)
+        first = int(np.searchsorted(samples.visible_time, self._opens))
+        if first < len(samples):
+            self._held.append(Parcel(samples, parcel.features)[first:])
+
+    def take(self, until: int) -> Parcel | None:
+        """Remove and return what is visible before ``until``."""
+        ready: list[Parcel] = []
+        while self._held:
+            parcel = self._held[0]
+            cut = int(np.searchsorted(parcel.samples.visible_time, until))
+            if cut:
+                ready.append(parcel[:cut])
+            if cut < len(parcel):
+                self._held[0] = parcel[cut:]
+                break
+            self._held.popleft()
+        if not ready:
+            return None
+        return Parcel(Samples.concatenate([p.samples for p in ready]), np.concatenate([p.features for p in ready]))
+
+
+def mini_batches(parcel: Parcel, size: int) -> Iterator[Parcel]:
+    """Cut into equal parts of about ``size`` in time order, so that no short batch is left over at the end."""
+    n = len(parcel)
+    parts = max(1, round(n / size))
+    edges = np.linspace(0, n, parts + 1).round().astype(int)
+    for a, b in zip(edges[:-1], edges[1:], strict=True):
+        yield parcel[int(a) : int(b)]

@@ -1,0 +1,226 @@
+"""Drive the engine through the stream and everything that hangs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import simpy
+
+from simulator.engine import Engine, Tick
+from simulator.learning import Predictions
+from simulator.log.schema import Float64, Int32, Int64, Labels
+from simulator.pipeline.lanes import Lane
+from simulator.pipeline.mailbox import Parcel
+from simulator.pipeline.trainer import MethodRun, Trainer
+from simulator.samples import Samples
+
+LEAD = 400
+"""Tasks of a method that may wait while the replay runs ahead; bounds memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The stream: ``[start, end)`` in segments; labels are final only for what was observed until ``observed_until``."""
+
+    start: int
+    end: int
+    segment: int
+    tick: int
+    observed_until: int
+
+
+class Audience(Protocol):
+    """Who listens to the pipeline: the evaluation, the cost meters, the dump of samples, the progress view."""
+
+    def serve(self, row: int, click_id: Int64, time: Int64) -> None:
+        """Clicks of the stream, as they are served."""
+
+    def predict(self, method: str, row: int, predictions: Predictions) -> None:
+        """Predictions of a method for served clicks (from any thread)."""
+
+    def delivered(self, policy: str, samples: Samples) -> None:
+        """Everything that a policy delivered in a tick of the stream."""
+
+    def fed(self, method: str, samples: Samples) -> None:
+        """Samples handed to a method's trainer."""
+
+    def settle(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None) -> None:
+        """Final labels (and the world's truth) of consecutive clicks."""
+
+    def advance(self, time: int, items: int) -> None:
+        """The simulation reached an instant, after so many more clicks and events."""
+
+
+@dataclass(slots=True)
+class _Serving:
+    """Clicks served since the last predictions were made."""
+
+    row: int = 0
+    features: list[Int32] = field(default_factory=list)
+
+
+class Pipeline:
+    """One replay, any number of methods.
+
+    Parameters
+    ----------
+    make_engine : builds the engine, given the predictors by policy key (for policies that want predictions).
+    truth : blocks of the world's truth in replay order, or None.
+    """
+
+    def __init__(
+        self,
+        make_engine: Callable[[Mapping[str, Callable[[Int32], Predictions]]], Engine],
+        methods: Sequence[MethodRun],
+        span: Span,
+        audience: Audience,
+        *,
+        truth: Iterator[tuple[int, dict[str, Float64]]] | None = None,
+        workers: int = 1,
+    ) -> None:
+        self._span, self._audience, self._workers = span, audience, workers
+        self._make_engine, self._methods = make_engine, methods
+        self._truth = None if truth is None else TruthCursor(truth)
+        self._serving = _Serving()
+        self._served = (0, 0)
+        self._trainers: dict[str, Trainer] = {}
+        self.clicks = self.events = self.outside = 0
+        self.notes: dict[str, dict[str, float]] = {}
+
+    def run(self) -> None:
+        """Run to the end of the stream, then on until the last served click is mature."""
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="method") as pool:
+            self._engine = self._make_engine({m.policy: partial(self._predict_now, m.name) for m in self._methods})
+            env = simpy.Environment(initial_time=self._engine.now)
+            self._trainers = {m.name: Trainer(env, m, Lane(pool), self._span.start) for m in self._methods}
+            try:
+                env.run(until=env.process(self._replay(env)))
+                for trainer in self._trainers.values():
+                    trainer.lane.join()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        self._drain()
+        self.notes = {name: trainer.notes() for name, trainer in self._trainers.items()}
+
+    def _predict_now(self, name: str, features: Int32) -> Predictions:
+        return self._trainers[name].predict_now(features)
+
+    def _edges(self, now: int) -> Iterator[tuple[int, bool, bool]]:
+        """Yield the ends of ticks: (time, a segment ends there, some model is published there)."""
+        span = self._span
+        periods = {m.publish_every for m in self._methods}
+        while now < span.end:
+            into = now - span.start
+            following = [now + span.tick, span.end]
+            if into < 0:
+                following.append(span.start)
+            else:
+                following += [now + p - into % p for p in (span.segment, *periods)]
+            now = min(following)
+            into = now - span.start
+            segment_end = into > 0 and (into % span.segment == 0 or now == span.end)
+            yield now, segment_end, into > 0 and any(into % p == 0 for p in periods)
+
+    def _replay(self, env: simpy.Environment) -> Generator[Any, Any, None]:
+        """Replay the log; at the end of each segment serve, then train. Publishing comes last at an instant."""
+        for now, segment_end, published in self._edges(int(env.now)):
+            yield env.timeout(now - env.now)
+            tick = self._engine.advance(now, segment_end=segment_end)
+            if now > self._span.start:
+                self._serve(tick)
+            self._deliver(tick)
+            self._settle(tick)
+            if segment_end or published:
+                self._predict()
+            if segment_end:
+                self._train(now)
+            self._audience.advance(now, tick.events + (0 if tick.clicks is None else len(tick.clicks)))
+
+    def _serve(self, tick: Tick) -> None:
+        clicks = tick.clicks
+        if clicks is None:
+            return
+        self._served = (self._served[0] if self.clicks else clicks.row, clicks.row + len(clicks))
+        self.clicks += len(clicks)
+        if not self._serving.features:
+            self._serving.row = clicks.row
+        self._serving.features.append(clicks.features)
+        self._audience.serve(clicks.row, clicks.click_id, clicks.time)
+
+    def _predict(self) -> None:
+        """Predict the clicks served since the last time, each method with the model it had published."""
+        if not self._serving.features:
+            return
+        row, features = self._serving.row, np.concatenate(self._serving.features)
+        self._serving = _Serving()
+        for name, trainer in self._trainers.items():
+            trainer.predict(features, partial(self._audience.predict, name, row))
+
+    def _deliver(self, tick: Tick) -> None:
+        self.events += tick.events
+        self.outside += tick.outside
+        parcels: dict[str, Parcel] = {}
+        for policy, samples in tick.samples.items():
+            if len(samples):
+                if self.clicks:
+                    self._audience.delivered(policy, samples[samples.row >= self._served[0]])
+                parcels[policy] = Parcel(samples, self._engine.features_of(samples))
+        for trainer in self._trainers.values():
+            if trainer.method.policy in parcels:
+                trainer.mailbox.put(parcels[trainer.method.policy])
+
+    def _train(self, now: int) -> None:
+        for name, trainer in self._trainers.items():
+            trainer.lane.join(at_most=LEAD)
+            parcel = trainer.hand_over(now)
+            if parcel is not None:
+                self._audience.fed(name, parcel.samples)
+
+    def _settle(self, tick: Tick) -> None:
+        """Pass on the final labels of the clicks that were served."""
+        row = max(tick.settled_row, self._served[0])
+        end = min(tick.settled_row + len(tick.settled), self._served[1])
+        if row < end:
+            labels = tick.settled[row - tick.settled_row : end - tick.settled_row]
+            truth = None if self._truth is None else self._truth.take(row, end - row)
+            self._audience.settle(row, labels, truth)
+
+    def _drain(self) -> None:
+        """Let the rest of the labels mature, as far as the log was observed; nothing is delivered any more."""
+        lifetime = self._engine.journeys.windows.lifetime
+        end = min(self._span.end + lifetime, self._span.observed_until) + 1
+        while self._engine.now < end:
+            tick = self._engine.advance(min(end, self._engine.now + self._span.tick), deliver=False)
+            self._settle(tick)
+
+
+class TruthCursor:
+    """Takes blocks of truth by row."""
+
+    def __init__(self, blocks: Iterator[tuple[int, dict[str, Float64]]]) -> None:
+        self._blocks = blocks
+        self._row = 0
+        self._held: dict[str, Float64] = {}
+
+    def take(self, row: int, n: int) -> dict[str, Float64]:
+        """Return the truth of ``n`` clicks from ``row`` on; rows before are skipped."""
+        parts: list[dict[str, Float64]] = []
+        wanted = n
+        while wanted:
+            held = len(next(iter(self._held.values()))) if self._held else 0
+            skip = min(max(row - self._row, 0), held)
+            got = min(held - skip, wanted)
+            if got:
+                parts.append({name: values[skip : skip + got] for name, values in self._held.items()})
+                row, wanted = row + got, wanted - got
+            if skip + got == held and wanted:
+                self._row, self._held = next(self._blocks)
+            else:
+                self._row += skip + got
+                self._held = {name: values[skip + got :] for name, values in self._held.items()}
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

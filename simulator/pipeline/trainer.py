@@ -1,0 +1,111 @@
+"""One method's side of the pipeline: its mailbox, its trainer with limited capacity, its published model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import simpy
+
+from simulator.learning import Learner, Predictions
+from simulator.log.schema import Int32
+from simulator.pipeline.lanes import Lane
+from simulator.pipeline.mailbox import Mailbox, Parcel, mini_batches
+from simulator.units import SECOND
+
+LATE = 2
+"""SimPy priority after all normal events of an instant: a model is published when the learning due then is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRun:
+    """A method as the pipeline runs it.
+
+    Parameters
+    ----------
+    policy : key of the delay policy it listens to.
+    capacity : samples its trainer can learn per simulated second; None: no limit.
+    publish_every : microseconds between publications.
+    transport_delay : microseconds from a label's delivery to the learner.
+    """
+
+    name: str
+    policy: str
+    learner: Learner
+    batch_size: int
+    publish_every: int
+    transport_delay: int = 0
+    capacity: float | None = None
+
+
+class Trainer:
+    """SimPy processes of one method: a Store of mini-batches, a worker with its service time, a publisher."""
+
+    def __init__(self, env: simpy.Environment, method: MethodRun, lane: Lane, start: int) -> None:
+        self.method, self.lane = method, lane
+        self.mailbox = Mailbox(method.transport_delay, start)
+        self._env = env
+        self._backlog: simpy.Store = simpy.Store(env)
+        self._learned: list[tuple[int, int]] = []
+        self.steps = 0
+        self.samples = 0
+        self._published = 0
+        self._lag = 0
+        self.late = 0
+        env.process(self._train())
+        env.process(self._publish(start))
+
+    def hand_over(self, until: int) -> Parcel | None:
+        """Give the trainer everything that has become visible, cut into mini-batches."""
+        parcel = self.mailbox.take(until)
+        if parcel is not None:
+            for batch in mini_batches(parcel, self.method.batch_size):
+                self._backlog.put(batch)
+        return parcel
+
+    def _train(self) -> Generator[Any, Any, None]:
+        while True:
+            batch: Parcel = yield self._backlog.get()
+            if self.method.capacity is not None:
+                yield self._env.timeout(max(1, round(len(batch) / self.method.capacity * SECOND)))
+            self.steps += 1
+            self.samples += len(batch)
+            self._learned.append((len(batch), int(batch.samples.visible_time.sum())))
+            self.lane.submit(partial(self.method.learner.learn, batch.samples, batch.features))
+
+    def _publish(self, start: int) -> Generator[Any, Any, None]:
+        yield self._late(start - self._env.now)
+        while True:
+            self.lane.submit(self.method.learner.publish)
+            for count, visible in self._learned:
+                self._published += count
+                self._lag += count * int(self._env.now) - visible
+            self._learned.clear()
+            yield self._late(self.method.publish_every)
+
+    def _late(self, delay: int) -> simpy.Event:
+        event = simpy.Event(self._env)
+        event._ok, event._value = True, None  # noqa: SLF001  # as simpy.Timeout does, but with a later priority
+        self._env.schedule(event, priority=LATE, delay=delay)
+        return event
+
+    def predict(self, features: Int32, then: Callable[[Predictions], None]) -> None:
+        """Predict with the model published last, in the method's own order of things."""
+        self.lane.submit(lambda: then(self.method.learner.predict(features)))
+
+    def predict_now(self, features: Int32) -> Predictions:
+        """Predict and wait for it (for policies that want predictions)."""
+        self.lane.join()
+        return self.method.learner.predict(features)
+
+    def notes(self) -> dict[str, float]:
+        """Return what training cost: steps, samples, and the mean time from a visible label to a served model."""
+        return {
+            "steps": self.steps,
+            "samples_learned": self.samples,
+            "samples_waiting": sum(len(batch) for batch in self._backlog.items),
+            "staleness": self._lag / self._published / SECOND if self._published else float(np.nan),
+        }

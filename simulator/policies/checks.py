@@ -1,0 +1,125 @@
+"""Conformance kit: what every delay policy must hold, built-in or the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from simulator.audit import audit
+from simulator.engine import Engine
+from simulator.errors import PolicyError
+from simulator.log.memory import MemoryLog, final_labels, random_log
+from simulator.policies.base import Policy
+from simulator.policies.registry import policy_from
+from simulator.randomness import generator
+from simulator.samples import Samples
+from simulator.units import DAY, HOUR, MINUTE
+from simulator.windows import Windows
+
+WINDOWS = (Windows(DAY, DAY), Windows(3 * HOUR, 0), Windows(2 * DAY, 3 * HOUR))
+
+
+def check_policy(policy: Policy, *, seed: int = 0, clicks: int = 400) -> list[str]:
+    """Replay random logs full of ties and edges, and check the contract of a policy.
+
+    Checked: parameters survive a round trip; equal replays give equal samples; ticks do not matter; nothing depends on
+    the future (unless it declares ``peeks``); only declared labels are carried; revisions count up per click; and, if
+    it declares ``settles``, the last sample of each click carries the final label.
+
+    Returns the names of the checks that were passed.
+
+    Raises
+    ------
+    PolicyError : with every broken rule.
+
+    Examples
+    --------
+    >>> from simulator.policies import policy_from
+    >>> "causal" in check_policy(policy_from({"kind": "elapsed-time", "window": "1h"}), clicks=100)
+    True
+    """
+    passed: dict[str, None] = {}
+    broken: list[str] = []
+    for number, windows in enumerate(WINDOWS):
+        log = random_log(generator(seed, "check_policy", number), clicks, windows, days=4)
+        for name, fault in _checks(policy, log, windows):
+            if fault:
+                broken.append(f"{name}: {fault} (windows {number})")
+            else:
+                passed[name] = None
+    if broken:
+        raise PolicyError(f"policy {policy.kind or type(policy).__name__!r} breaks its contract:\n" + "\n".join(broken))
+    return list(passed)
+
+
+def _checks(policy: Policy, log: MemoryLog, windows: Windows) -> Iterator[tuple[str, str]]:
+    until = int(log.click_time[-1]) + windows.lifetime + MINUTE
+    ticks = (until, 5 * HOUR, 37 * MINUTE)
+    replays = [_replay(policy, log, windows, until, tick) for tick in (*ticks, ticks[0])]
+    yield "parameters", _parameters(policy)
+    yield "deterministic", _same(replays[0], replays[-1])
+    yield "ticks", _same(replays[0], replays[1]) or _same(replays[0], replays[2])
+    yield "labels", _declared(policy, replays[0])
+    yield "revisions", _revisions(replays[0])
+    if not policy.peeks:
+        report = audit(
+            log, windows, {"policy": policy}, start=0, until=until, cuts=[DAY, 2 * DAY + 1], tick=5 * HOUR, segment=10 * HOUR
+        )
+        leaks = [f"{leak.before} became {leak.after} without {leak.witness}" for leak in report.leaks]
+        yield "causal", "; ".join(leaks)
+    if policy.settles:
+        yield "settles", _settled(policy, replays[0], log, windows)
+
+
+def _replay(policy: Policy, log: MemoryLog, windows: Windows, until: int, tick: int) -> Samples:
+    engine = Engine(log, windows, {"policy": policy}, start=0, predictors={})
+    parts: list[Samples] = []
+    for edge in range(tick, until + tick, tick):
+        parts.append(engine.advance(min(edge, until)).samples["policy"])
+    return Samples.concatenate(parts)
+
+
+def _parameters(policy: Policy) -> str:
+    again = policy_from({"kind": policy.kind or f"{type(policy).__module__}:{type(policy).__qualname__}", **policy.model_dump(mode="json")})
+    return "" if again == policy else f"{policy!r} became {again!r}"
+
+
+def _same(a: Samples, b: Samples) -> str:
+    for name in Samples.__dataclass_fields__:
+        if not np.array_equal(getattr(a, name), getattr(b, name), equal_nan=getattr(a, name).dtype.kind == "f"):
+            return f"{len(a)} samples against {len(b)}; column {name} differs"
+    return ""
+
+
+def _declared(policy: Policy, samples: Samples) -> str:
+    carried = [name for name in ("converted", "refunded", "gmv") if not np.isnan(getattr(samples, name)).all()]
+    extra: Sequence[str] = [name for name in carried if name not in policy.labels]
+    return f"carries {', '.join(extra)} but declares only {', '.join(policy.labels)}" if extra else ""
+
+
+def _revisions(samples: Samples) -> str:
+    order = np.lexsort((np.arange(len(samples)), samples.row))
+    row, revision = samples.row[order], samples.revision[order]
+    first = np.append(True, row[1:] != row[:-1])
+    expected = np.arange(len(row)) - np.maximum.accumulate(np.where(first, np.arange(len(row)), 0))
+    return "" if np.array_equal(revision, expected) else "revisions of a click do not count up from 0"
+
+
+def _settled(policy: Policy, samples: Samples, log: MemoryLog, windows: Windows) -> str:
+    """The last sample of each click must carry the final label; a click without samples must not have converted."""
+    final = final_labels(log.click_time, log.event, 0, windows)
+    last = np.full(len(log.click_time), -1)
+    last[samples.row] = np.arange(len(samples))
+    silent = int(np.count_nonzero(final.converted[last < 0]))
+    if silent:
+        return f"{silent} converting clicks were never delivered"
+    known = samples[last[last >= 0]]
+    seen = last >= 0
+    truths = {"converted": final.converted, "refunded": final.refunded, "gmv": final.gmv}
+    for name in policy.labels:
+        value, truth = getattr(known, name), truths[name][seen].astype(np.float64)
+        wrong = ~np.isnan(value) & ~np.isclose(value, truth, rtol=1e-12)
+        if wrong.any():
+            return f"{np.count_nonzero(wrong)} of {len(known)} clicks end with another {name} than their final one"
+    return ""

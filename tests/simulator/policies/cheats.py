@@ -1,0 +1,68 @@
+"""Policies that peek, each in its own way; the audit must catch them."""
+
+from __future__ import annotations
+
+from simulator.policies import Policy
+
+
+class EndOfTick(Policy):
+    """Delivers, at the click, what the engine's arrays will hold at the end of the tick."""
+
+    def on_click(self, at, out):
+        out.deliver(at, converted=at.scene.journeys.columns["pay_count"][at.index] > 0)
+
+
+class LaterClicks(Policy):
+    """Delivers a weight that depends on how many clicks are already in the window."""
+
+    def on_click(self, at, out):
+        out.deliver(at, converted=False, weight=float(at.scene.journeys.size))
+
+
+class Undeclared(Policy):
+    """Reads the final labels without saying so."""
+
+    def on_click(self, at, out):
+        out.deliver(at, converted=at.future.converted)
+
+
+class Misspelt(Policy):
+    """Promises to settle, and does not."""
+
+    settles = True
+
+    def on_click(self, at, out):
+        out.deliver(at, converted=False)
+
+
+class CountsPays(Policy):
+    """Honest, with memory of its own: delivers how often the journey was seen before, in strict time order."""
+
+    columns = {"seen": ("int32", 0)}
+    labels = ("gmv",)
+
+    def _see(self, at, out):
+        out.deliver(at, gmv=at.own["seen"].astype(float), role="seen")
+        at.own["seen"] = at.own["seen"] + 1
+
+    def on_click(self, at, out):
+        self._see(at, out)
+        out.timer(at, after=20 * 60 * 10**6, tag=0)
+
+    def on_timer(self, at, out):
+        self._see(at, out)
+        again = at[at.tag < 3]
+        for tag in (0, 1, 2):
+            out.timer(again[again.tag == tag], after=10 * 60 * 10**6, tag=tag + 1)
+
+    def on_cart(self, at, out):
+        self._see(at, out)
+
+    def on_pay(self, at, out):
+        self._see(at, out)
+
+    def on_refund(self, at, out):
+        self._see(at, out)
+
+    def on_close(self, at, out):
+        self._see(at, out)

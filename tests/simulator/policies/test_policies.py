@@ -1,0 +1,140 @@
+"""Every built-in policy against the conformance kit; cheats against the audit; the three doors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simulator.audit import audit
+from simulator.errors import PolicyError, ScenarioError
+from simulator.log.memory import random_log
+from simulator.policies import POLICIES, Policy, policy, policy_from
+from simulator.policies.checks import check_policy
+from simulator.randomness import generator
+from simulator.units import DAY, HOUR
+from simulator.windows import Windows
+from tests.simulator.engine.replay import replay
+from tests.simulator.policies import cheats
+
+WINDOWS = Windows(DAY, DAY)
+
+
+@pytest.mark.parametrize("kind", list(POLICIES))
+def test_built_in_policies_conform(kind):
+    passed = check_policy(policy_from(kind))
+    assert {"parameters", "deterministic", "ticks", "labels", "revisions"} <= set(passed)
+    assert ("causal" in passed) != POLICIES[kind].peeks
+
+
+@pytest.mark.parametrize(("cheat", "kind"), [(cheats.EndOfTick(), "of click"), (cheats.LaterClicks(), "a click after")])
+def test_the_audit_catches_a_policy_that_peeks_and_names_a_witness(cheat, kind):
+    log = random_log(generator(1, "log"), 500, WINDOWS, days=4)
+    cuts = [DAY + 123, 2 * DAY + 123]
+    report = audit(log, WINDOWS, {"cheat": cheat}, start=0, until=6 * DAY, cuts=cuts, tick=10 * HOUR, segment=20 * HOUR)
+    assert report.leaks
+    leak = next(leak for leak in report.leaks if leak.how == "cut")
+    assert leak.policy == "cheat"
+    assert leak.cut in cuts
+    assert kind in leak.witness
+    assert leak.before != leak.after
+
+
+def test_a_witness_is_an_event_of_the_click_itself():
+    log = random_log(generator(2, "log"), 500, WINDOWS, days=4)
+    report = audit(
+        log, WINDOWS, {"c": cheats.EndOfTick()}, start=0, until=6 * DAY, cuts=[DAY + 123], tick=10 * HOUR, segment=20 * HOUR
+    )
+    leak = report.leaks[0]
+    click = leak.before.split()[1]
+    assert leak.witness.startswith("pay")
+    assert f"of click {click} " in leak.witness
+
+
+def test_declared_upper_bounds_are_named_and_not_judged():
+    log = random_log(generator(1, "log"), 50, WINDOWS, days=2)
+    report = audit(log, WINDOWS, {"o": policy_from("oracle")}, start=0, until=3 * DAY, cuts=[DAY], tick=HOUR, segment=DAY)
+    assert report.declared == ["o"]
+    assert not report.leaks
+
+
+def test_reading_the_future_without_saying_so_is_an_error():
+    log = random_log(generator(1, "log"), 50, WINDOWS, days=2)
+    with pytest.raises(PolicyError, match="peeks"):
+        replay(log, WINDOWS, {"u": cheats.Undeclared()}, 3 * DAY, HOUR)
+
+
+def test_a_broken_promise_is_found():
+    with pytest.raises(PolicyError, match="settles"):
+        check_policy(cheats.Misspelt())
+
+
+def test_own_columns_are_kept_strictly_in_time_order():
+    """CountsPays delivers 0, 1, 2, ... along each journey only if every item comes in its order, for any tick."""
+    assert "ticks" in check_policy(cheats.CountsPays())
+    log = random_log(generator(3, "log"), 600, WINDOWS, days=3)
+    samples = replay(log, WINDOWS, {"c": cheats.CountsPays()}, 6 * DAY, 11 * HOUR)["c"]
+    np.testing.assert_array_equal(samples.gmv, samples.revision)
+    assert samples.revision.max() > 6
+
+
+def test_rules_of_the_outbox():
+    class Wrong(Policy):
+        what: str = ""
+
+        def on_click(self, at, out):
+            match self.what:
+                case "soft":
+                    out.deliver(at, converted=1.5)
+                case "weight":
+                    out.deliver(at, converted=True, weight=float("nan"))
+                case "shape":
+                    out.deliver(at, converted=np.zeros(len(at) + 1))
+                case "past":
+                    out.timer(at, after=-1)
+                case "late":
+                    out.timer(at, after=3 * DAY)
+                case "bug":
+                    raise KeyError("x")
+
+    log = random_log(generator(1, "log"), 50, WINDOWS, days=2)
+    for what, message in {
+        "soft": r"converted = 1\.5; allowed: between 0 and 1",
+        "weight": "weight = nan",
+        "shape": "of shape",
+        "past": "not in the future",
+        "late": "lifetime",
+        "bug": "failed in on_click",
+    }.items():
+        with pytest.raises(PolicyError, match=message):
+            replay(log, WINDOWS, {"w": Wrong(what=what)}, 3 * DAY, HOUR)
+
+
+def test_unknown_hooks_are_refused_with_the_nearest():
+    with pytest.raises(PolicyError, match="on_pay"):
+
+        class Typo(Policy):
+            def on_payy(self, at, out):
+                pass
+
+
+def test_three_doors_and_their_errors():
+    assert policy_from({"kind": "elapsed-time", "window": "1h"}).window == HOUR
+    assert policy_from("elapsed-time", {"window": "2h", "nothing": 1}).window == 2 * HOUR
+    assert isinstance(policy_from("tests.simulator.policies.cheats:EndOfTick"), cheats.EndOfTick)
+    with pytest.raises(ScenarioError, match="Did you mean 'elapsed-time'"):
+        policy_from("elapsed-tim")
+    with pytest.raises(ScenarioError, match="Did you mean 'window'"):
+        policy_from({"kind": "elapsed-time", "windw": "1h"})
+    with pytest.raises(ScenarioError, match="duration"):
+        policy_from({"kind": "elapsed-time", "window": 5})
+    with pytest.raises(ScenarioError, match="cannot import"):
+        policy_from("no_such_module:X")
+    with pytest.raises(ScenarioError, match="Did you mean 'EndOfTick'"):
+        policy_from("tests.simulator.policies.cheats:EndOfTik")
+    with pytest.raises(ScenarioError, match="not a policy"):
+        policy_from("collections:OrderedDict")
+    with pytest.raises(PolicyError, match="taken"):
+
+        @policy("never")
+        class Again(Policy):
+            pass
