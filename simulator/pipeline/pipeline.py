@@ -99,7 +99,8 @@ class Pipeline:
             env = simpy.Environment(initial_time=self._engine.now)
             self._trainers = {m.name: Trainer(env, m, Lane(pool), self._span.start) for m in self._methods}
             try:
-                env.run(until=env.process(self._replay(env)))
+                env.process(self._replay(env))
+                env.run(until=self._span.end + 1)
                 for trainer in self._trainers.values():
                     trainer.lane.join()
             finally:

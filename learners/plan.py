@@ -1,0 +1,138 @@
+"""From a scenario and its log to what will be run: policies, timeline, references."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from learners.catalog import ResolvedMethod
+from simulator.calendar import Calendar
+from simulator.errors import RunError, ScenarioError
+from simulator.log.columns import open_mapped
+from simulator.log.reader import Log
+from simulator.policies import Policy, policy_from
+from simulator.report.progress import Progress
+from simulator.scenario.load import Loaded
+from simulator.scenario.model import Scenario
+from simulator.scenario.timeline import Timeline, timeline
+from simulator.units import parse_duration
+from simulator.windows import Windows
+from simulator.worlds.cache import cached_world
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does on its log."""
+
+    scenario: Scenario
+    log: Log
+    methods: Sequence[ResolvedMethod]
+    policies: Mapping[str, Policy]
+    """By key; methods with equal policies share one."""
+    policy_of: Mapping[str, str]
+    """Policy key of each method."""
+    timeline: Timeline
+    windows: Windows
+    calendar: Calendar
+    scale: Mapping[str, tuple[str, str]]
+    """Per task, the methods that are 0 and 100 of the relative improvement."""
+
+    @property
+    def replay_start(self) -> int:
+        """Clicks of before the stream are replayed as far back as they can still deliver something into it."""
+        return max(0, self.timeline.stream_start - self.windows.lifetime)
+
+    @property
+    def peeking(self) -> list[str]:
+        """Methods whose policy reads the future."""
+        return [name for name, key in self.policy_of.items() if self.policies[key].peeks]
+
+    def settings_of(self, method: ResolvedMethod) -> dict[str, Any]:
+        """Return transport, capacity and publication of a method: its own, else the engine's, else the defaults."""
+        block = next(b for b in self.scenario.method if b.label == method.name)
+        engine = self.scenario.engine
+        every = block.publish_every if block.publish_every is not None else engine.publish_every
+        if every is None:
+            every = (
+                self.timeline.segment
+                if method.publish_every is None
+                else parse_duration(method.publish_every)
+            )
+        delay = block.transport_delay if block.transport_delay is not None else engine.transport_delay
+        return {
+            "publish_every": every,
+            "transport_delay": delay or 0,
+            "capacity": block.capacity if block.capacity is not None else engine.capacity,
+        }
+
+
+def policy_key(policy: Policy) -> str:
+    """Return a key that equal policies share: the kind, with the parameters if there are any."""
+    parameters = policy.model_dump(mode="json")
+    return f"{policy.kind}{json.dumps(parameters, sort_keys=True) if parameters else ''}"
+
+
+def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) -> Plan:
+    """Lay the scenario's methods on a log.
+
+    Raises
+    ------
+    ScenarioError : a policy is wrong, or the stream does not fit the log.
+    """
+    log = Log.open(path, time_features=scenario.data is not None and scenario.data.time_features)
+    defaults = {"window": scenario.windows.observation}
+    built = {m.name: policy_from(m.policy, defaults) for m in methods}
+    policy_of = {name: policy_key(policy) for name, policy in built.items()}
+    # A policy that wants predictions listens to its own method's model, so it cannot be shared.
+    policy_of = {n: f"{key}@{n}" if built[n].wants_predictions else key for n, key in policy_of.items()}
+    return Plan(
+        scenario,
+        log,
+        methods,
+        {policy_of[name]: policy for name, policy in built.items()},
+        policy_of,
+        timeline(scenario, log.meta.start, log.meta.observed_until),
+        scenario.windows.windows(),
+        scenario.calendar(),
+        _scale(methods, built),
+    )
+
+
+def _scale(methods: Sequence[ResolvedMethod], built: Mapping[str, Policy]) -> dict[str, tuple[str, str]]:
+    """Find, per task, the frozen start and the upper bound among the methods of the run."""
+    scale = {}
+    for task in dict.fromkeys(task for m in methods for task in m.link.tasks):
+        of_task = [m.name for m in methods if task in m.link.tasks]
+        frozen = [name for name in of_task if built[name].kind == "never"]
+        bound = [name for name in of_task if built[name].kind == "oracle"]
+        if frozen and bound:
+            scale[task] = (frozen[0], bound[0])
+    return scale
+
+
+def open_data(loaded: Loaded, progress: str = "auto") -> Path:
+    """Return the directory of the scenario's log: the one it names, its own Parquet mapped, or its world generated.
+
+    Raises
+    ------
+    RunError : the data are missing; says which command makes them.
+    """
+    scenario = loaded.scenario
+    cache = Path(scenario.output.cache)
+    if scenario.world is not None:
+        with Progress(progress, [], 0, 1_000_000, Calendar()) as view:  # type: ignore[arg-type]
+            view.stage("world")
+            windows = scenario.windows.windows()
+            return cached_world(scenario.world, windows, scenario.windows.observation, scenario.seed, cache)
+    data = scenario.data
+    if data is None:
+        raise ScenarioError("give exactly one of [data] and [world]")
+    if data.path is None:
+        return open_mapped(data, cache)
+    if not Path(data.path).is_dir():
+        how = f" Make it with:\n    {data.missing}" if data.missing else ""
+        raise RunError(f'data.path = "{data.path}": nothing is there.{how}')
+    return Path(data.path)

@@ -1,0 +1,272 @@
+"""A whole run: data, pre-training, replay, evaluation, report. What sim.py's verbs call."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from learners.build import build_learner
+from learners.catalog import ResolvedMethod, resolve_all
+from learners.learner import TorchLearner
+from learners.plan import Plan, open_data, plan_run
+from simulator.engine import Engine
+from simulator.evaluation.intervals import paired_intervals
+from simulator.evaluation.ledger import Ledger
+from simulator.pipeline import MethodRun, Pipeline, Span
+from simulator.pipeline.recorder import Recorder
+from simulator.report.progress import Progress
+from simulator.report.summary import build_summary
+from simulator.rundir import RunDirectory, manifest, write_json, write_text
+from simulator.scenario.load import Loaded
+from simulator.scenario.resolve import config_hash, to_toml
+
+Resolved = Sequence[ResolvedMethod]
+
+
+class Stopwatch:
+    """Wall seconds by stage, for the summary only: nothing in a run depends on them."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        began = perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
+
+
+@dataclass(slots=True)
+class Run:
+    """A run on its way: the parts that its steps share."""
+
+    loaded: Loaded
+    plan: Plan
+    directory: RunDirectory
+    progress: Progress
+    watch: Stopwatch
+
+
+def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str, replace: bool) -> Path:
+    """Run a scenario and return its finished run directory.
+
+    Raises
+    ------
+    AfterclickError : what the user can mend; nothing half-written is left behind.
+    """
+    scenario = loaded.scenario
+    methods = resolve_all(scenario)
+    watch = Stopwatch()
+    with RunDirectory.create(
+        run_dir_base, scenario.name, config_hash(scenario), scenario.seed, replace=replace
+    ) as directory:
+        with watch.stage("data"):
+            path = open_data(loaded, progress)
+        plan = plan_run(scenario, methods, path)
+        return execute(loaded, plan, directory, watch, progress, dump_samples=dump_samples)
+
+
+def execute(
+    loaded: Loaded,
+    plan: Plan,
+    directory: RunDirectory,
+    watch: Stopwatch,
+    progress: str,
+    *,
+    dump_samples: bool,
+) -> Path:
+    """Pre-train, replay, evaluate and report into the run directory."""
+    scenario, timeline = loaded.scenario, plan.timeline
+    torch.set_num_threads(scenario.engine.threads)
+    names = [m.name for m in plan.methods]
+    view = Progress(
+        progress,
+        names,
+        plan.replay_start,
+        timeline.stream_end,
+        plan.calendar,
+        origin=plan.log.meta.origin.isoformat(),
+    )
+    ledger = Ledger(
+        {m.name: m.link.tasks for m in plan.methods},
+        plan.calendar,
+        timeline.stream_start,
+        timeline.segment,
+        predictions_path=directory.predictions if scenario.output.predictions else None,
+        scale=plan.scale,
+        lifetime=plan.windows.lifetime,
+    )
+    with view:
+        current = Run(loaded, plan, directory, view, watch)
+        view.stage("pre-training")
+        with watch.stage("pretraining"):
+            learners = prepare(current)
+        view.stage("replay")
+        recorder = Recorder(ledger, plan.policy_of, view, directory.samples if dump_samples else None)
+        with watch.stage("replay"):
+            pipeline = replay(current, learners, recorder)
+        recorder.close()
+        view.stage("evaluation")
+        conclude(current, ledger, recorder, pipeline)
+    return directory.finish()
+
+
+def prepare(current: Run) -> dict[str, TorchLearner]:
+    """Build every method's learner; methods that start from the same model wait for the one that trains it."""
+    plan, scenario = current.plan, current.loaded.scenario
+    timeline = plan.timeline
+
+    def build(method: ResolvedMethod) -> TorchLearner:
+        return build_learner(
+            method,
+            log=plan.log,
+            windows=plan.windows,
+            history=(timeline.history_start, timeline.history_end),
+            observation=scenario.windows.observation,
+            learner=method.learner,
+            seed=scenario.seed,
+            cache=Path(scenario.output.cache),
+        )
+
+    # Those with most to pre-train go first, one of each start, so that two threads are busy with different models.
+    def burden(method: ResolvedMethod) -> tuple[bool, bool]:
+        start = method.start.kind if method.start is not None else ""
+        return (method.auxiliary is None, seen.setdefault(start, method.name) != method.name)
+
+    seen: dict[str, str] = {}
+    order = sorted(plan.methods, key=burden)
+    with ThreadPoolExecutor(scenario.engine.workers, thread_name_prefix="pre-training") as pool:
+        built = dict(zip((m.name for m in order), pool.map(build, order), strict=True))
+    return {m.name: built[m.name] for m in plan.methods}
+
+
+def replay(current: Run, learners: Mapping[str, TorchLearner], recorder: Recorder) -> Pipeline:
+    """Replay the stream through all methods."""
+    plan, scenario = current.plan, current.loaded.scenario
+    timeline = plan.timeline
+    runs = [
+        MethodRun(
+            m.name, plan.policy_of[m.name], learners[m.name], m.learner.batch_size, **plan.settings_of(m)
+        )
+        for m in plan.methods
+    ]
+
+    def make_engine(predictors: Mapping[str, Callable[[Any], Any]]) -> Engine:
+        return Engine(
+            plan.log,
+            plan.windows,
+            plan.policies,
+            start=plan.replay_start,
+            calendar=plan.calendar,
+            features=True,
+            batch_rows=scenario.engine.reader_batch,
+            predictors=predictors,
+        )
+
+    pipeline = Pipeline(
+        make_engine,
+        runs,
+        Span(
+            timeline.stream_start,
+            timeline.stream_end,
+            timeline.segment,
+            scenario.engine.tick,
+            plan.log.meta.observed_until,
+        ),
+        recorder,
+        truth=plan.log.truth(timeline.stream_start) if plan.log.has_truth else None,
+        workers=scenario.engine.workers,
+    )
+    pipeline.run()
+    return pipeline
+
+
+def conclude(current: Run, ledger: Ledger, recorder: Recorder, pipeline: Pipeline) -> None:
+    """Judge, and write everything that a run leaves behind."""
+    plan, scenario, directory, watch = current.plan, current.loaded.scenario, current.directory, current.watch
+    meta = plan.log.meta
+    with watch.stage("evaluation"):
+        results = ledger.finish()
+        intervals = paired_intervals(
+            results,
+            seed=scenario.seed,
+            confidence=scenario.evaluation.confidence,
+            resamples=scenario.evaluation.resamples,
+            baseline=scenario.evaluation.baseline,
+        )
+        metrics = results.metrics
+        results.write_metrics(directory.metrics)
+    origin = meta.origin.isoformat()
+    identity = {
+        "name": scenario.name,
+        "title": scenario.title or scenario.name,
+        "description": scenario.description,
+        "seed": scenario.seed,
+        "config_hash": config_hash(scenario),
+        "data": meta.name,
+        "origin": origin,
+        "stream": {
+            "start": plan.timeline.stream_start,
+            "end": plan.timeline.stream_end,
+            "segment": plan.timeline.segment,
+        },
+        "upper_bounds": plan.peeking,
+    }
+    costs = {
+        name: {**recorder.costs[policy].summary(), **pipeline.notes[name]}
+        for name, policy in plan.policy_of.items()
+    }
+    counts = {
+        "read": meta.read,
+        "replayed": meta.read - meta.quarantined,
+        "quarantined": meta.quarantined,
+        "stream_clicks": pipeline.clicks,
+        "events": pipeline.events,
+        "events_outside_windows": pipeline.outside,
+    }
+    made = manifest(
+        seed=scenario.seed,
+        config_hash=config_hash(scenario),
+        threads=scenario.engine.threads,
+        fingerprint=meta.fingerprint,
+    )
+    resolved = to_toml(current.loaded.resolved)
+    write_json(directory.manifest, made)
+    write_text(directory.resolved, resolved)
+    if (plan.log.path / "quarantine.parquet").exists():
+        shutil.copyfile(plan.log.path / "quarantine.parquet", directory.quarantine)
+    summary = build_summary(
+        results,
+        costs,
+        counts,
+        watch.seconds,
+        clicks_per_second=pipeline.clicks / watch.seconds["replay"],
+        intervals=intervals,
+        confidence=scenario.evaluation.confidence,
+        calendar=plan.calendar,
+        identity=identity,
+    )
+    write_json(directory.summary, summary)
+    if scenario.output.report:
+        from simulator.report.html import write_report  # noqa: PLC0415 - plotly takes half a second to load
+
+        write_report(
+            directory.report,
+            title=identity["title"],
+            description=scenario.description,
+            summary=summary,
+            metrics=metrics,
+            calendar=plan.calendar,
+            costs=costs,
+            scenario_text=resolved,
+            manifest=made,
+        )

@@ -1,0 +1,229 @@
+"""The pipeline with a learner that writes down what happens to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simulator.engine import Engine
+from simulator.log.memory import final_labels, random_log
+from simulator.pipeline import MethodRun, Pipeline, Span
+from simulator.pipeline.mailbox import Mailbox, Parcel, mini_batches
+from simulator.pipeline.pipeline import TruthCursor
+from simulator.policies import policy_from
+from simulator.randomness import generator
+from simulator.samples import Samples
+from simulator.units import DAY, HOUR, MINUTE, SECOND
+from simulator.windows import Windows
+
+WINDOWS = Windows(DAY, 0)
+START, END, SEGMENT = 2 * DAY, 4 * DAY, 6 * HOUR
+
+
+class Diary:
+    """A learner whose model is the number of samples it has learned."""
+
+    tasks = ("cvr",)
+
+    def __init__(self):
+        self.learned, self.served = [], 0
+        self.published = []
+
+    def learn(self, samples, features):
+        assert len(samples) == len(features)
+        self.learned.append(samples)
+
+    def publish(self):
+        self.served = sum(len(s) for s in self.learned)
+        self.published.append(self.served)
+
+    def predict(self, features):
+        return {"cvr": np.full(len(features), float(self.served))}
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+class Audience:
+    def __init__(self):
+        self.served, self.predicted, self.fed_, self.settled = [], {}, {}, []
+        self.delivered_ = {}
+        self.times = []
+
+    def serve(self, row, click_id, time):
+        self.served.append((row, time))
+
+    def predict(self, method, row, predictions):
+        self.predicted.setdefault(method, []).append((row, predictions["cvr"]))
+
+    def delivered(self, policy, samples):
+        self.delivered_.setdefault(policy, []).append(samples)
+
+    def fed(self, method, samples):
+        self.fed_.setdefault(method, []).append(samples)
+
+    def settle(self, row, labels, truth):
+        self.settled.append((row, labels, truth))
+
+    def advance(self, time, items):
+        self.times.append(time)
+
+
+def run(methods, *, tick=HOUR, workers=2, truth=None, clicks=3000, **settings):
+    log = random_log(generator(4, "log"), clicks, WINDOWS, days=5)
+    policies = {m.policy: policy_from(m.policy, {"window": "15m"}) for m in methods}
+    audience = Audience()
+
+    def engine(predictors):
+        return Engine(log, WINDOWS, policies, start=START - DAY, features=True, predictors=predictors)
+
+    pipeline = Pipeline(
+        engine,
+        methods,
+        Span(START, END, SEGMENT, tick, 6 * DAY),
+        audience,
+        truth=truth,
+        workers=workers,
+        **settings,
+    )
+    pipeline.run()
+    return log, audience, pipeline
+
+
+def method(name="m", policy="elapsed-time", **settings):
+    return MethodRun(name, policy, Diary(), 50, settings.pop("publish_every", SEGMENT), **settings)
+
+
+def test_clicks_of_a_segment_are_predicted_by_the_model_published_before_it():
+    m = method()
+    log, audience, _ = run([m])
+    fed = np.cumsum([0, *(len(s) for s in audience.fed_["m"])])
+    time = log.click_time
+    for n, (row, predicted) in enumerate(audience.predicted["m"]):
+        inside = np.flatnonzero((time >= START + n * SEGMENT) & (time < START + (n + 1) * SEGMENT))
+        assert row == inside[0]
+        assert len(predicted) == len(inside)
+        assert set(predicted) == {float(fed[n])}
+
+
+def test_the_learner_is_fed_what_became_visible_in_the_segment_in_order():
+    m = method()
+    _, audience, _ = run([m])
+    for n, samples in enumerate(audience.fed_["m"]):
+        assert samples.visible_time.min() >= START + n * SEGMENT
+        assert samples.visible_time.max() < START + (n + 1) * SEGMENT
+        assert np.all(np.diff(samples.visible_time) >= 0)
+    whole = Samples.concatenate(audience.fed_["m"])
+    np.testing.assert_array_equal(Samples.concatenate(m.learner.learned).click_id, whole.click_id)
+    late = whole.elapsed > 15 * MINUTE
+    assert np.any(whole.event_time[late] - whole.elapsed[late] < START)  # late positives of the gap's clicks
+
+
+def test_ticks_and_threads_change_nothing():
+    results = []
+    for tick, workers in ((HOUR, 1), (SEGMENT, 2), (47 * MINUTE, 3)):
+        methods = [method("a"), method("b", "fake-negative"), method("c", "complete", publish_every=DAY)]
+        _, audience, _ = run(methods, tick=tick, workers=workers)
+        results.append(
+            (
+                {k: [(r, p.tolist()) for r, p in v] for k, v in audience.predicted.items()},
+                {m.name: [s.click_id.tolist() for s in m.learner.learned] for m in methods},
+            )
+        )
+    assert results[0] == results[1] == results[2]
+
+
+def test_publishing_every_day_serves_a_model_of_yesterday():
+    m = method(publish_every=DAY)
+    _, audience, _ = run([m])
+    fed = np.cumsum([0, *(len(s) for s in audience.fed_["m"])])
+    served = [set(p) for _, p in audience.predicted["m"]]
+    assert served == [{float(fed[n // 4 * 4])} for n in range(8)]
+
+
+def test_publishing_more_often_than_a_segment_cuts_predictions_there():
+    m = method(publish_every=4 * HOUR)
+    _, audience, _ = run([m])
+    assert len(audience.predicted["m"]) == 16  # ends of segments and publications, 4 of 24 hours coincide twice
+
+
+def test_a_slow_trainer_falls_behind_and_its_model_goes_stale():
+    fast, slow = method("fast"), method("slow", capacity=200 / (6 * 60 * 60))
+    _, audience, pipeline = run([fast, slow])
+    assert sum(len(s) for s in audience.fed_["slow"]) == sum(len(s) for s in audience.fed_["fast"])
+    assert sum(len(s) for s in slow.learner.learned) < sum(len(s) for s in fast.learner.learned)
+    # 200 samples a segment at most, and the last mini-batch may still be in service
+    assert all(n <= 200 * (k + 1) for k, n in enumerate(slow.learner.published))
+    assert pipeline.notes["slow"]["staleness"] > pipeline.notes["fast"]["staleness"]
+    assert pipeline.notes["slow"]["samples_waiting"] > 0
+
+
+def test_transport_delay_moves_visibility():
+    plain, late = method("plain"), method("late", transport_delay=HOUR)
+    _, audience, _ = run([plain, late])
+    a, b = (Samples.concatenate(audience.fed_[name]) for name in ("plain", "late"))
+    shift = b.visible_time - b.event_time
+    assert set(shift.tolist()) == {HOUR}
+    assert a.event_time.max() > b.event_time.max()
+    np.testing.assert_array_equal(a.click_id[a.event_time < END - HOUR], b.click_id[b.event_time >= START])
+
+
+def test_labels_settle_once_for_every_served_click_with_its_truth():
+    rows = np.arange(3000.0)
+    truth = ((a, {"p_pay": rows[a : a + 700]}) for a in range(0, 3000, 700))
+    log, audience, _ = run([method()], truth=truth)
+    expected = final_labels(log.click_time, log.event, 0, WINDOWS)
+    served = [row + i for row, time in audience.served for i in range(len(time))]
+    settled = [row + i for row, labels, _ in audience.settled for i in range(len(labels))]
+    assert settled == served
+    for row, labels, block in audience.settled:
+        np.testing.assert_array_equal(labels.converted, expected.converted[row : row + len(labels)])
+        np.testing.assert_array_equal(block["p_pay"], rows[row : row + len(labels)])
+
+
+def test_an_error_in_a_learner_stops_the_run():
+    m = method()
+
+    def broken(samples, features):
+        raise FloatingPointError("loss is not finite")
+
+    m.learner.learn = broken
+    with pytest.raises(FloatingPointError, match="not finite"):
+        run([m, method("other")])
+
+
+def test_mini_batches_are_equal_parts():
+    log = random_log(generator(4, "log"), 1000, WINDOWS, days=2)
+    engine = Engine(log, WINDOWS, {"p": policy_from("fake-negative")}, start=0, features=True)
+    samples = engine.advance(2 * DAY).samples["p"]
+    parcel = Parcel(samples, engine.features_of(samples))
+    sizes = [len(part) for part in mini_batches(parcel, 300)]
+    assert sum(sizes) == len(samples)
+    assert max(sizes) - min(sizes) <= 1
+    assert [len(p) for p in mini_batches(parcel[:3], 300)] == [3]
+    box = Mailbox(10 * SECOND, 5 * HOUR)
+    box.put(parcel)
+    parts = []
+    for until in range(5 * HOUR, 3 * DAY, 3 * HOUR):
+        taken = box.take(until)
+        if taken is not None:
+            assert taken.samples.visible_time.max() < until
+            parts.append(taken.samples)
+    whole = Samples.concatenate(parts)
+    assert len(whole) == np.count_nonzero(samples.visible_time + 10 * SECOND >= 5 * HOUR)
+
+
+def test_truth_cursor_cuts_blocks_anywhere():
+    rows = np.arange(5000.0)
+    rng = generator(1, "cuts")
+    blocks = iter([(a, {"t": rows[a : a + 900]}) for a in range(100, 5000, 900)])
+    cursor = TruthCursor(blocks)
+    at = 350
+    while at < 4500:
+        n = int(rng.integers(1, 1500))
+        n = min(n, 4600 - at)
+        np.testing.assert_array_equal(cursor.take(at, n)["t"], rows[at : at + n])
+        at += n + int(rng.integers(0, 3))
