@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +12,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import pyarrow.parquet as pq
 import torch
 
 from learners.build import build_learner
 from learners.catalog import ResolvedMethod, resolve_all
+from learners.journal import Journal
 from learners.learner import TorchLearner
 from learners.plan import Plan, open_data, plan_run
 from simulator.engine import Engine
+from simulator.errors import RunError
 from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
 from simulator.pipeline import MethodRun, Pipeline, Span
@@ -25,7 +29,7 @@ from simulator.pipeline.recorder import Recorder
 from simulator.report.progress import Progress
 from simulator.report.summary import build_summary
 from simulator.rundir import RunDirectory, manifest, write_json, write_text
-from simulator.scenario.load import Loaded
+from simulator.scenario.load import Loaded, load_scenario
 from simulator.scenario.resolve import config_hash, to_toml
 
 Resolved = Sequence[ResolvedMethod]
@@ -109,18 +113,19 @@ def execute(
         current = Run(loaded, plan, directory, view, watch)
         view.stage("pre-training")
         with watch.stage("pretraining"):
-            learners = prepare(current)
+            learners = prepare(current, resumed=resumed)
         view.stage("replay")
-        recorder = Recorder(ledger, plan.policy_of, view, directory.samples if dump_samples else None)
+        recorder = Recorder(ledger, plan.policy_of, view, directory.samples if made["dump_samples"] else None)
         with watch.stage("replay"):
             pipeline = replay(current, learners, recorder)
         recorder.close()
         view.stage("evaluation")
         conclude(current, ledger, recorder, pipeline)
+        shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
     return directory.finish()
 
 
-def prepare(current: Run) -> dict[str, TorchLearner]:
+def prepare(current: Run, *, resumed: bool) -> dict[str, Journal]:
     """Build every method's learner; methods that start from the same model wait for the one that trains it."""
     plan, scenario = current.plan, current.loaded.scenario
     timeline = plan.timeline
@@ -146,10 +151,11 @@ def prepare(current: Run) -> dict[str, TorchLearner]:
     order = sorted(plan.methods, key=burden)
     with ThreadPoolExecutor(scenario.engine.workers, thread_name_prefix="pre-training") as pool:
         built = dict(zip((m.name for m in order), pool.map(build, order), strict=True))
-    return {m.name: built[m.name] for m in plan.methods}
+    keep = current.directory.checkpoints if scenario.engine.checkpoint_every is not None or resumed else None
+    return {m.name: Journal(built[m.name], keep, m.name, resume=resumed) for m in plan.methods}
 
 
-def replay(current: Run, learners: Mapping[str, TorchLearner], recorder: Recorder) -> Pipeline:
+def replay(current: Run, learners: Mapping[str, Journal], recorder: Recorder) -> Pipeline:
     """Replay the stream through all methods."""
     plan, scenario = current.plan, current.loaded.scenario
     timeline = plan.timeline
@@ -203,8 +209,7 @@ def conclude(current: Run, ledger: Ledger, recorder: Recorder, pipeline: Pipelin
             resamples=scenario.evaluation.resamples,
             baseline=scenario.evaluation.baseline,
         )
-        metrics = results.metrics
-        results.write_metrics(directory.metrics)
+        pq.write_table(results.metrics, directory.metrics, compression="zstd")
     origin = meta.origin.isoformat()
     identity = {
         "name": scenario.name,
@@ -233,15 +238,6 @@ def conclude(current: Run, ledger: Ledger, recorder: Recorder, pipeline: Pipelin
         "events": pipeline.events,
         "events_outside_windows": pipeline.outside,
     }
-    made = manifest(
-        seed=scenario.seed,
-        config_hash=config_hash(scenario),
-        threads=scenario.engine.threads,
-        fingerprint=meta.fingerprint,
-    )
-    resolved = to_toml(current.loaded.resolved)
-    write_json(directory.manifest, made)
-    write_text(directory.resolved, resolved)
     if (plan.log.path / "quarantine.parquet").exists():
         shutil.copyfile(plan.log.path / "quarantine.parquet", directory.quarantine)
     summary = build_summary(
@@ -264,9 +260,9 @@ def conclude(current: Run, ledger: Ledger, recorder: Recorder, pipeline: Pipelin
             title=identity["title"],
             description=scenario.description,
             summary=summary,
-            metrics=metrics,
+            metrics=results.metrics,
             calendar=plan.calendar,
             costs=costs,
-            scenario_text=resolved,
-            manifest=made,
+            scenario_text=directory.resolved.read_text(encoding="utf-8"),
+            manifest=json.loads(directory.manifest.read_text(encoding="utf-8")),
         )

@@ -201,7 +201,9 @@ class At:
     def predict(self) -> Mapping[str, Float64]:
         """Predictions of the model published last, by task. Only at segment ends, with ``wants_predictions = True``."""
         if self.scene.predict is None:
-            raise PolicyError("at.predict() is for on_segment of a policy that declares wants_predictions = True")
+            raise PolicyError(
+                "at.predict() is for on_segment of a policy that declares wants_predictions = True"
+            )
         return self.scene.predict(self.features)
 
 

@@ -79,9 +79,14 @@ class EventCursor:
             none = np.empty(0, np.int64)
             return EventBatch(none, none, none, np.empty(0, np.uint8), np.empty(0))
         return EventBatch(
-            *(np.concatenate([getattr(p, name) for p in parts]) for name in ("row", "event_id", "time", "kind", "amount"))
+            *(
+                np.concatenate([getattr(p, name) for p in parts])
+                for name in ("row", "event_id", "time", "kind", "amount")
+            )
         )
 
 
 def _events(batch: EventBatch, cut: slice) -> EventBatch:
-    return EventBatch(batch.row[cut], batch.event_id[cut], batch.time[cut], batch.kind[cut], batch.amount[cut])
+    return EventBatch(
+        batch.row[cut], batch.event_id[cut], batch.time[cut], batch.kind[cut], batch.amount[cut]
+    )

@@ -31,11 +31,18 @@ class Source(Protocol):
         """Feature columns of the clicks."""
 
     def clicks(
-        self, start: int | None = None, end: int | None = None, *, features: bool = True, batch_rows: int = ROW_GROUP
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
     ) -> Iterator[ClickBatch]:
         """Clicks in replay order."""
 
-    def events(self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP) -> Iterator[EventBatch]:
+    def events(
+        self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
+    ) -> Iterator[EventBatch]:
         """Events in replay order."""
 
     def labelled(
@@ -147,7 +154,14 @@ class Engine:
         }
 
     @classmethod
-    def resume(cls, state: Mapping[str, Any], source: Source, windows: Windows, policies: Mapping[str, Policy], **settings: Any) -> Engine:
+    def resume(
+        cls,
+        state: Mapping[str, Any],
+        source: Source,
+        windows: Windows,
+        policies: Mapping[str, Policy],
+        **settings: Any,
+    ) -> Engine:
         """Go on from what `state` returned, to the same samples as without the stop."""
         engine = cls(source, windows, policies, start=int(state["now"]), **settings)
         engine.journeys.restore(state["journeys"])

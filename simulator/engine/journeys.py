@@ -82,7 +82,8 @@ class Journeys:
         return kept, kept + wanted
 
     def _moved(self, column: NDArray[Any], capacity: int) -> NDArray[Any]:
-        moved = np.empty((capacity, *column.shape[1:]), column.dtype)
+        # In place where it fits: fresh memory costs more than the move.
+        moved = column if len(column) == capacity else np.empty((capacity, *column.shape[1:]), column.dtype)
         moved[: self.size - self.head] = column[self.head : self.size]
         return moved
 

@@ -74,7 +74,9 @@ class Outbox:
             return np.nan
         if isinstance(value, np.ndarray):
             if value.shape != (len(at),):
-                raise PolicyError(f"policy {self._policy!r} delivers {name} of shape {value.shape} for {len(at)} items")
+                raise PolicyError(
+                    f"policy {self._policy!r} delivers {name} of shape {value.shape} for {len(at)} items"
+                )
             if value.dtype == np.bool_:
                 return value
         numbers = np.asarray(value, np.float64)
@@ -87,7 +89,9 @@ class Outbox:
             raise PolicyError(f"policy {self._policy!r} delivers {name} = {wrong}; allowed: {span}")
         return numbers if numbers.ndim else float(numbers)
 
-    def timer(self, at: At, *, after: int | Int64 | None = None, until: int | Int64 | None = None, tag: int = 0) -> None:
+    def timer(
+        self, at: At, *, after: int | Int64 | None = None, until: int | Int64 | None = None, tag: int = 0
+    ) -> None:
         """Set a timer for each item: ``after`` this long from the item's time, or ``until`` this instant.
 
         `Policy.on_timer` is called with the journeys as of that instant; ``tag`` comes back in ``at.tag``.
@@ -101,7 +105,11 @@ class Outbox:
             return
         if (after is None) == (until is None):
             raise PolicyError(f"policy {self._policy!r} must give a timer either after= or until=")
-        due = at.time + after if after is not None else np.broadcast_to(np.asarray(until, np.int64), len(at)).copy()
+        due = (
+            at.time + after
+            if after is not None
+            else np.broadcast_to(np.asarray(until, np.int64), len(at)).copy()
+        )
         if bool(np.any(due <= at.time if at.rank >= Kind.TIMER else due < at.time)):
             raise PolicyError(f"policy {self._policy!r} sets a timer that is not in the future")
         if bool(np.any(due > at.click_time + at.windows.lifetime)):

@@ -24,7 +24,13 @@ SEGMENT = Kind.TIMER + 2
 """Ranks after the timers': at one instant a window closes after its last timer, and a segment ends after that."""
 
 _EVENT_HOOKS = {Kind.CART: "on_cart", Kind.PAY: "on_pay", Kind.REFUND: "on_refund"}
-_HOOKS = {Kind.CLICK: "on_click", **_EVENT_HOOKS, Kind.TIMER: "on_timer", CLOSE: "on_close", SEGMENT: "on_segment"}
+_HOOKS = {
+    Kind.CLICK: "on_click",
+    **_EVENT_HOOKS,
+    Kind.TIMER: "on_timer",
+    CLOSE: "on_close",
+    SEGMENT: "on_segment",
+}
 
 
 @dataclass(slots=True)
@@ -38,7 +44,9 @@ class _Zeros:
 class TickItems:
     """The items of a tick that do not depend on the policy: made at first use, shared by all policies."""
 
-    def __init__(self, scene: Scene, new: slice, events: EventBatch, waves: Waves, start: int, until: int) -> None:
+    def __init__(
+        self, scene: Scene, new: slice, events: EventBatch, waves: Waves, start: int, until: int
+    ) -> None:
         self.scene, self.waves, self.start, self.until = scene, waves, start, until
         self._new, self._events = new, events
 
@@ -52,15 +60,28 @@ class TickItems:
         else:
             positions = np.arange(index.start, index.stop) if isinstance(index, slice) else index
             places, rows = self.waves.lookup(journeys, positions, time)
-            view = JourneyView(journeys.columns, index, (places, self.waves.columns, rows) if len(places) else None)
+            view = JourneyView(
+                journeys.columns, index, (places, self.waves.columns, rows) if len(places) else None
+            )
         n = len(time)
         ids = journeys.columns["click_id"][index]
-        return At(self.scene, index, time, rank, ids, view, np.zeros(n), np.zeros(n, np.int32) if tag is None else tag)
+        return At(
+            self.scene,
+            index,
+            time,
+            rank,
+            ids,
+            view,
+            np.zeros(n),
+            np.zeros(n, np.int32) if tag is None else tag,
+        )
 
     @cached_property
     def clicks(self) -> At:
         """The tick's new clicks."""
-        return self.at(self._new, self.scene.journeys.columns["click_time"][self._new], Kind.CLICK, fresh=True)
+        return self.at(
+            self._new, self.scene.journeys.columns["click_time"][self._new], Kind.CLICK, fresh=True
+        )
 
     def events(self, kind: Kind) -> At:
         """The tick's events of one kind that fall inside the windows."""
@@ -76,7 +97,16 @@ class TickItems:
         view = JourneyView(waves.columns, waves.position[chosen])
         index = self.scene.journeys.index(events.row[chosen])
         tag = np.zeros(len(chosen), np.int32)
-        return At(self.scene, index, events.time[chosen], kind, events.event_id[chosen], view, events.amount[chosen], tag)
+        return At(
+            self.scene,
+            index,
+            events.time[chosen],
+            kind,
+            events.event_id[chosen],
+            view,
+            events.amount[chosen],
+            tag,
+        )
 
     @cached_property
     def closing(self) -> At:
@@ -140,7 +170,9 @@ class PolicyRunner:
                 raise
             except Exception as error:
                 what = f"{type(error).__name__}: {error}"
-                raise PolicyError(f"policy {self.key!r} failed in {hook} on a batch of {len(at)} items: {what}") from error
+                raise PolicyError(
+                    f"policy {self.key!r} failed in {hook} on a batch of {len(at)} items: {what}"
+                ) from error
 
     def _due(self, items: TickItems, out: Outbox) -> At:
         self._timers.add(out.take_timers())
@@ -199,7 +231,10 @@ def _first_of_each_journey(batches: list[At]) -> list[Any]:
     """Mark, in each batch, the items that are their journey's next one in the order (time, kind, id, tag)."""
     sizes = [len(at) for at in batches]
     index = np.concatenate(
-        [np.arange(at.index.start, at.index.stop) if isinstance(at.index, slice) else at.index for at in batches]
+        [
+            np.arange(at.index.start, at.index.stop) if isinstance(at.index, slice) else at.index
+            for at in batches
+        ]
     )
     rank = np.repeat([at.rank for at in batches], sizes)
     keys = [np.concatenate([getattr(at, name) for at in batches]) for name in ("tag", "ids")]

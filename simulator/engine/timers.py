@@ -81,7 +81,9 @@ class Timers:
 
     def state(self) -> dict[str, Any]:
         """Return the pending timers as plain arrays (for a checkpoint)."""
-        pending = TimerBatch.concatenate([batch for bucket in sorted(self._pending) for batch in self._pending[bucket]])
+        pending = TimerBatch.concatenate(
+            [batch for bucket in sorted(self._pending) for batch in self._pending[bucket]]
+        )
         return {f.name: getattr(pending, f.name) for f in fields(TimerBatch)}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -75,14 +75,22 @@ class Waves:
             at = position[wave]
             for column in self.columns.values():
                 column[at] = column[at - 1]
-            counted[wave] = self._step(at, kind[wave], self._time[wave], amount[wave], click_time[wave], journeys)
+            counted[wave] = self._step(
+                at, kind[wave], self._time[wave], amount[wave], click_time[wave], journeys
+            )
         self.counted[chosen] = counted
         last = np.append(before[1:], size) - 1
         for name, column in self.columns.items():
             journeys.columns[name][self.touched] = column[last]
 
     def _step(
-        self, at: Int64, kind: NDArray[Any], time: Int64, amount: NDArray[Any], clicked: Int64, journeys: Journeys
+        self,
+        at: Int64,
+        kind: NDArray[Any],
+        time: Int64,
+        amount: NDArray[Any],
+        clicked: Int64,
+        journeys: Journeys,
     ) -> Bool:
         """Apply one event to each of different journeys; return which of them counted."""
         columns, windows = self.columns, journeys.windows

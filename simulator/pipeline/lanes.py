@@ -48,6 +48,8 @@ class Lane:
     def join(self, at_most: int = 0) -> None:
         """Wait until no more than ``at_most`` tasks are left; raise what a task raised."""
         with self._changed:
-            self._changed.wait_for(lambda: self._error is not None or len(self._tasks) + self._running <= at_most)
+            self._changed.wait_for(
+                lambda: self._error is not None or len(self._tasks) + self._running <= at_most
+            )
             if self._error is not None:
                 raise self._error

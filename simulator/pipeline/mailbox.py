@@ -56,7 +56,9 @@ class Mailbox:
             self._held.popleft()
         if not ready:
             return None
-        return Parcel(Samples.concatenate([p.samples for p in ready]), np.concatenate([p.features for p in ready]))
+        return Parcel(
+            Samples.concatenate([p.samples for p in ready]), np.concatenate([p.features for p in ready])
+        )
 
 
 def mini_batches(parcel: Parcel, size: int) -> Iterator[Parcel]:

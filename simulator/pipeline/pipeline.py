@@ -95,7 +95,9 @@ class Pipeline:
     def run(self) -> None:
         """Run to the end of the stream, then on until the last served click is mature."""
         with ThreadPoolExecutor(self._workers, thread_name_prefix="method") as pool:
-            self._engine = self._make_engine({m.policy: partial(self._predict_now, m.name) for m in self._methods})
+            self._engine = self._make_engine(
+                {m.policy: partial(self._predict_now, m.name) for m in self._methods}
+            )
             env = simpy.Environment(initial_time=self._engine.now)
             self._trainers = {m.name: Trainer(env, m, Lane(pool), self._span.start) for m in self._methods}
             try:

@@ -18,6 +18,8 @@ from simulator.units import SECOND
 
 LATE = 2
 """SimPy priority after all normal events of an instant: a model is published when the learning due then is done."""
+LAST = 3
+"""And a checkpoint is taken after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class MethodRun:
     capacity : samples its trainer can learn per simulated second; None: no limit.
     publish_every : microseconds between publications.
     transport_delay : microseconds from a label's delivery to the learner.
+    checkpoint, checkpoint_every : what to call, in the method's own order of things, and how often.
     """
 
     name: str
@@ -39,6 +42,8 @@ class MethodRun:
     publish_every: int
     transport_delay: int = 0
     capacity: float | None = None
+    checkpoint: Callable[[], None] | None = None
+    checkpoint_every: int | None = None
 
 
 class Trainer:
@@ -57,6 +62,8 @@ class Trainer:
         self.late = 0
         env.process(self._train())
         env.process(self._publish(start))
+        if method.checkpoint is not None and method.checkpoint_every is not None:
+            env.process(self._checkpoint(method.checkpoint, method.checkpoint_every, start))
 
     def hand_over(self, until: int) -> Parcel | None:
         """Give the trainer everything that has become visible, cut into mini-batches."""
@@ -77,19 +84,27 @@ class Trainer:
             self.lane.submit(partial(self.method.learner.learn, batch.samples, batch.features))
 
     def _publish(self, start: int) -> Generator[Any, Any, None]:
-        yield self._late(start - self._env.now)
+        yield self._late(start - self._env.now, LATE)
         while True:
             self.lane.submit(self.method.learner.publish)
             for count, visible in self._learned:
                 self._published += count
                 self._lag += count * int(self._env.now) - visible
             self._learned.clear()
-            yield self._late(self.method.publish_every)
+            yield self._late(self.method.publish_every, LATE)
 
-    def _late(self, delay: int) -> simpy.Event:
+    def _checkpoint(
+        self, checkpoint: Callable[[], None], every: int, start: int
+    ) -> Generator[Any, Any, None]:
+        yield self._late(start - self._env.now + every, LAST)
+        while True:
+            self.lane.submit(checkpoint)
+            yield self._late(every, LAST)
+
+    def _late(self, delay: int, priority: int) -> simpy.Event:
         event = simpy.Event(self._env)
         event._ok, event._value = True, None  # noqa: SLF001  # as simpy.Timeout does, but with a later priority
-        self._env.schedule(event, priority=LATE, delay=delay)
+        self._env.schedule(event, priority=priority, delay=delay)
         return event
 
     def predict(self, features: Int32, then: Callable[[Predictions], None]) -> None:
