@@ -19,7 +19,9 @@ CLICKS = 400_000
 CUTS = 6
 
 
-def audit_scenario(loaded: Loaded, open_data: Callable[[Loaded], Path], tell: Callable[[str], None]) -> AuditReport:
+def audit_scenario(
+    loaded: Loaded, open_data: Callable[[Loaded], Path], tell: Callable[[str], None]
+) -> AuditReport:
     """Audit the policies of a scenario's methods on the scenario's log.
 
     The instants at which the future is changed are spread over the stream, off every round time, and one lies just

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError  # what torch.load(weights_only=True) raises; nothing is unpickled here
 from typing import Any
 
 import numpy as np
@@ -92,9 +93,10 @@ class Journal:
                 with np.load(self._part_path(part), allow_pickle=False) as arrays:
                     self._answers += _answers(arrays)
             self._learner.load_state_dict(state["learner"])
-        except (OSError, KeyError, ValueError, RuntimeError, EOFError) as error:
+        except (OSError, KeyError, ValueError, RuntimeError, EOFError, UnpicklingError) as error:
+            why = str(error).partition("\n")[0]
             raise RunError(
-                f"{self._state_path()}: the checkpoint of {self._name!r} is damaged ({error})"
+                f"{self._state_path()}: the checkpoint of {self._name!r} is damaged ({why})"
             ) from error
         self._known, self._parts = state["calls"], state["parts"]
 

@@ -4,49 +4,29 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import pyarrow.parquet as pq
 import torch
 
 from learners.build import build_learner
 from learners.catalog import ResolvedMethod, resolve_all
+from learners.conclusion import Stopwatch, conclude
 from learners.journal import Journal
 from learners.learner import TorchLearner
 from learners.plan import Plan, open_data, plan_run
 from simulator.engine import Engine
 from simulator.errors import RunError
-from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
 from simulator.pipeline import MethodRun, Pipeline, Span
 from simulator.pipeline.recorder import Recorder
 from simulator.report.progress import Progress
-from simulator.report.summary import build_summary
 from simulator.rundir import RunDirectory, manifest, write_json, write_text
 from simulator.scenario.load import Loaded, load_scenario
 from simulator.scenario.resolve import config_hash, to_toml
-
-Resolved = Sequence[ResolvedMethod]
-
-
-class Stopwatch:
-    """Wall seconds by stage, for the summary only: nothing in a run depends on them."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage."""
-        began = perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
 
 
 @dataclass(slots=True)
@@ -76,20 +56,56 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
         with watch.stage("data"):
             path = open_data(loaded, progress)
         plan = plan_run(scenario, methods, path)
-        return execute(loaded, plan, directory, watch, progress, dump_samples=dump_samples)
+        write_json(directory.manifest, {**_identity(plan), "dump_samples": dump_samples})
+        write_text(directory.resolved, to_toml(loaded.resolved))
+        return _execute(loaded, plan, directory, watch, progress)
 
 
-def execute(
+def resume(path: Path, progress: str) -> Path:
+    """Go on with an interrupted run from its checkpoints, to the same numbers; return its finished directory.
+
+    Raises
+    ------
+    RunError : there is nothing to resume, or the data or the software are not those the run began with.
+    """
+    with RunDirectory.reopen(path) as directory:
+        began = json.loads(directory.manifest.read_text(encoding="utf-8"))
+        loaded = load_scenario(directory.resolved)
+        scenario, watch = loaded.scenario, Stopwatch()
+        with watch.stage("data"):
+            plan = plan_run(scenario, resolve_all(scenario), open_data(loaded, progress))
+        now = _identity(plan)
+        for key in ("afterclick", "packages", "config_hash", "seed", "threads", "data_fingerprint"):
+            if began[key] != now[key]:
+                raise RunError(
+                    f"{directory.path}: cannot go on to the same numbers, {key} was {began[key]} and is "
+                    f"{now[key]} now. Run the scenario anew with --replace."
+                )
+        return _execute(loaded, plan, directory, watch, progress, resumed=True)
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    scenario = plan.scenario
+    return manifest(
+        seed=scenario.seed,
+        config_hash=config_hash(scenario),
+        threads=scenario.engine.threads,
+        fingerprint=plan.log.meta.fingerprint,
+    )
+
+
+def _execute(
     loaded: Loaded,
     plan: Plan,
     directory: RunDirectory,
     watch: Stopwatch,
     progress: str,
     *,
-    dump_samples: bool,
+    resumed: bool = False,
 ) -> Path:
     """Pre-train, replay, evaluate and report into the run directory."""
     scenario, timeline = loaded.scenario, plan.timeline
+    made = json.loads(directory.manifest.read_text(encoding="utf-8"))
     torch.set_num_threads(scenario.engine.threads)
     names = [m.name for m in plan.methods]
     view = Progress(
@@ -120,7 +136,7 @@ def execute(
             pipeline = replay(current, learners, recorder)
         recorder.close()
         view.stage("evaluation")
-        conclude(current, ledger, recorder, pipeline)
+        conclude(plan, directory, ledger, recorder, pipeline, watch)
         shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
     return directory.finish()
 
@@ -194,75 +210,3 @@ def replay(current: Run, learners: Mapping[str, Journal], recorder: Recorder) ->
     )
     pipeline.run()
     return pipeline
-
-
-def conclude(current: Run, ledger: Ledger, recorder: Recorder, pipeline: Pipeline) -> None:
-    """Judge, and write everything that a run leaves behind."""
-    plan, scenario, directory, watch = current.plan, current.loaded.scenario, current.directory, current.watch
-    meta = plan.log.meta
-    with watch.stage("evaluation"):
-        results = ledger.finish()
-        intervals = paired_intervals(
-            results,
-            seed=scenario.seed,
-            confidence=scenario.evaluation.confidence,
-            resamples=scenario.evaluation.resamples,
-            baseline=scenario.evaluation.baseline,
-        )
-        pq.write_table(results.metrics, directory.metrics, compression="zstd")
-    origin = meta.origin.isoformat()
-    identity = {
-        "name": scenario.name,
-        "title": scenario.title or scenario.name,
-        "description": scenario.description,
-        "seed": scenario.seed,
-        "config_hash": config_hash(scenario),
-        "data": meta.name,
-        "origin": origin,
-        "stream": {
-            "start": plan.timeline.stream_start,
-            "end": plan.timeline.stream_end,
-            "segment": plan.timeline.segment,
-        },
-        "upper_bounds": plan.peeking,
-    }
-    costs = {
-        name: {**recorder.costs[policy].summary(), **pipeline.notes[name]}
-        for name, policy in plan.policy_of.items()
-    }
-    counts = {
-        "read": meta.read,
-        "replayed": meta.read - meta.quarantined,
-        "quarantined": meta.quarantined,
-        "stream_clicks": pipeline.clicks,
-        "events": pipeline.events,
-        "events_outside_windows": pipeline.outside,
-    }
-    if (plan.log.path / "quarantine.parquet").exists():
-        shutil.copyfile(plan.log.path / "quarantine.parquet", directory.quarantine)
-    summary = build_summary(
-        results,
-        costs,
-        counts,
-        watch.seconds,
-        clicks_per_second=pipeline.clicks / watch.seconds["replay"],
-        intervals=intervals,
-        confidence=scenario.evaluation.confidence,
-        calendar=plan.calendar,
-        identity=identity,
-    )
-    write_json(directory.summary, summary)
-    if scenario.output.report:
-        from simulator.report.html import write_report  # noqa: PLC0415 - plotly takes half a second to load
-
-        write_report(
-            directory.report,
-            title=identity["title"],
-            description=scenario.description,
-            summary=summary,
-            metrics=results.metrics,
-            calendar=plan.calendar,
-            costs=costs,
-            scenario_text=directory.resolved.read_text(encoding="utf-8"),
-            manifest=json.loads(directory.manifest.read_text(encoding="utf-8")),
-        )

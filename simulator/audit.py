@@ -69,7 +69,10 @@ def in_memory(source: Source, start: int, until: int, *, features: bool = True) 
     events = list(source.events(start, until))
     first = clicks[0].row if clicks else 0
     event = EventBatch(
-        *(np.concatenate([getattr(e, n) for e in events]) if events else np.empty(0, np.int64) for n in EventBatch.__slots__)
+        *(
+            np.concatenate([getattr(e, n) for e in events]) if events else np.empty(0, np.int64)
+            for n in EventBatch.__slots__
+        )
     )
     event = take_events(event, np.flatnonzero(event.row >= first))
     if not clicks:
@@ -113,13 +116,18 @@ def audit(
         for cut in report.cuts:
             known = true[true.visible_time <= cut]
             report.compared[key] += len(known)
-            for how, other in (("cut", _without_future(log, cut)), ("scrambled", _scrambled(log, cut, until, seed))):
+            for how, other in (
+                ("cut", _without_future(log, cut)),
+                ("scrambled", _scrambled(log, cut, until, seed)),
+            ):
                 found = _replay(setting, policy, other, cut + 1)
                 found = found[found.visible_time <= cut]
                 place = _first_difference(known, found)
                 if place is not None:
                     witness = _witness(setting, policy, cut, place) if how == "cut" else _WITNESS_SCRAMBLED
-                    report.leaks.append(Leak(key, cut, how, _show(known, place), _show(found, place), witness))
+                    report.leaks.append(
+                        Leak(key, cut, how, _show(known, place), _show(found, place), witness)
+                    )
     return report
 
 
@@ -157,10 +165,14 @@ def _without_future(log: MemoryLog, cut: int, keep: EventBatch | None = None) ->
     clicks = int(np.searchsorted(log.click_time, cut, side="right"))
     event = take_events(log.event, slice(0, int(np.searchsorted(log.event.time, cut, side="right"))))
     if keep is not None and len(keep):
-        event = EventBatch(*(np.concatenate([getattr(event, n), getattr(keep, n)]) for n in EventBatch.__slots__))
+        event = EventBatch(
+            *(np.concatenate([getattr(event, n), getattr(keep, n)]) for n in EventBatch.__slots__)
+        )
         event = take_events(event, np.lexsort((event.event_id, event.kind, event.time)))
     matrix = None if log.feature_matrix is None else log.feature_matrix[:clicks]
-    return MemoryLog(log.click_id[:clicks], log.click_time[:clicks], event, matrix, log.first_row, log.features)
+    return MemoryLog(
+        log.click_id[:clicks], log.click_time[:clicks], event, matrix, log.first_row, log.features
+    )
 
 
 def _scrambled(log: MemoryLog, cut: int, until: int, seed: int) -> MemoryLog:

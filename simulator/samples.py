@@ -84,7 +84,10 @@ class Samples:
         """No samples, with the right types."""
         integers = {"row", "click_id", "event_time", "visible_time", "previous_time", "elapsed"}
         small = {"role", "revision", "pay_count"}
-        kinds = (np.int64 if f.name in integers else np.int32 if f.name in small else np.float64 for f in fields(cls))
+        kinds = (
+            np.int64 if f.name in integers else np.int32 if f.name in small else np.float64
+            for f in fields(cls)
+        )
         return cls(*(np.empty(0, kind) for kind in kinds))
 
     @classmethod
@@ -119,4 +122,6 @@ class Samples:
             "previous_time": pa.array(self.previous_time, mask=self.previous_time < 0),
             "elapsed": self.elapsed,
         }
-        return pa.Table.from_arrays([pa.array(c) if isinstance(c, np.ndarray) else c for c in columns.values()], schema=SCHEMA)
+        return pa.Table.from_arrays(
+            [pa.array(c) if isinstance(c, np.ndarray) else c for c in columns.values()], schema=SCHEMA
+        )

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 MICROSECOND = 1
 SECOND = 1_000_000
@@ -40,7 +40,9 @@ def parse_duration(value: Any) -> int:
         total += Decimal(match["number"]) * _UNITS[match["unit"]]
         position = match.end()
     if not text or text[position:].strip():
-        raise ValueError(f"{value!r} is not a duration; allowed: a number and us, ms, s, m, h, d or w ('15m', '3d')")
+        raise ValueError(
+            f"{value!r} is not a duration; allowed: a number and us, ms, s, m, h, d or w ('15m', '3d')"
+        )
     if total != int(total):
         raise ValueError(f"{value!r} is finer than a microsecond, the clock's step")
     return Microseconds(int(total))
@@ -67,5 +69,12 @@ class Microseconds(int):
     __slots__ = ()
 
 
-Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    AfterValidator(
+        Microseconds
+    ),  # pydantic's int drops the type, by which defaults are known
+    PlainSerializer(format_duration, return_type=str),
+]
 """Pydantic field type: a duration in TOML, integer microseconds in code."""

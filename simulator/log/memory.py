@@ -27,7 +27,12 @@ class MemoryLog:
     features: tuple[Feature, ...] = field(default=())
 
     def clicks(
-        self, start: int | None = None, end: int | None = None, *, features: bool = True, batch_rows: int = ROW_GROUP
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
     ) -> Iterator[ClickBatch]:
         """Yield the clicks with time in ``[start, end)``."""
         low, high = _range(self.click_time, start, end)
@@ -37,7 +42,9 @@ class MemoryLog:
             values = np.empty((b - a, 0), np.int32) if matrix is None else matrix[a:b]
             yield ClickBatch(self.first_row + a, self.click_id[a:b], self.click_time[a:b], values)
 
-    def events(self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP) -> Iterator[EventBatch]:
+    def events(
+        self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
+    ) -> Iterator[EventBatch]:
         """Yield the events with time in ``[start, end)``."""
         low, high = _range(self.event.time, start, end)
         for a in range(low, high, batch_rows):
@@ -66,7 +73,13 @@ def _range(time: Int64, start: int | None, end: int | None) -> tuple[int, int]:
 
 def take_events(events: EventBatch, index: slice | Int64) -> EventBatch:
     """Return some of the events."""
-    return EventBatch(events.row[index], events.event_id[index], events.time[index], events.kind[index], events.amount[index])
+    return EventBatch(
+        events.row[index],
+        events.event_id[index],
+        events.time[index],
+        events.kind[index],
+        events.amount[index],
+    )
 
 
 def final_labels(click_time: Int64, events: EventBatch, first_row: int, windows: Windows) -> Labels:
@@ -112,7 +125,9 @@ def random_log(
     for kind, rate in ((Kind.CART, 0.5), (Kind.PAY, 0.7), (Kind.REFUND, 0.6)):
         row = np.sort(rng.integers(0, clicks, int(clicks * rate)))
         span = windows.attribution * 5 // 4 // grid + 1
-        delay = np.where(rng.random(len(row)) < 0.3, rng.choice(edges, len(row)), rng.integers(0, span, len(row)) * grid)
+        delay = np.where(
+            rng.random(len(row)) < 0.3, rng.choice(edges, len(row)), rng.integers(0, span, len(row)) * grid
+        )
         delay = np.where(rng.random(len(row)) < 0.3, delay // 200 // grid * grid, delay)
         rows.append(row)
         times.append(time[row] + delay)

@@ -19,8 +19,9 @@ from simulator.pipeline.mailbox import Parcel
 from simulator.pipeline.trainer import MethodRun, Trainer
 from simulator.samples import Samples
 
-LEAD = 400
-"""Tasks of a method that may wait while the replay runs ahead; bounds memory."""
+LEAD = 16
+"""Tasks of a method that may wait while the replay runs ahead: enough to keep the threads busy over a slow spell, few
+enough that memory stays bounded and that progress means something."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,9 @@ class Policy(BaseModel):
         super().__init_subclass__(**kwargs)
         for name in cls.__dict__:
             if name.startswith("on_") and name not in HOOKS:
-                raise PolicyError(f"policy {cls.__name__} defines {name}; hooks are {', '.join(HOOKS)}.{nearest(name, HOOKS)}")
+                raise PolicyError(
+                    f"policy {cls.__name__} defines {name}; hooks are {', '.join(HOOKS)}.{nearest(name, HOOKS)}"
+                )
 
     def on_click(self, at: At, out: Outbox) -> None:
         """Clicks, at their own time."""

@@ -49,7 +49,9 @@ def check_policy(policy: Policy, *, seed: int = 0, clicks: int = 400) -> list[st
             else:
                 passed[name] = None
     if broken:
-        raise PolicyError(f"policy {policy.kind or type(policy).__name__!r} breaks its contract:\n" + "\n".join(broken))
+        raise PolicyError(
+            f"policy {policy.kind or type(policy).__name__!r} breaks its contract:\n" + "\n".join(broken)
+        )
     return list(passed)
 
 
@@ -64,7 +66,14 @@ def _checks(policy: Policy, log: MemoryLog, windows: Windows) -> Iterator[tuple[
     yield "revisions", _revisions(replays[0])
     if not policy.peeks:
         report = audit(
-            log, windows, {"policy": policy}, start=0, until=until, cuts=[DAY, 2 * DAY + 1], tick=5 * HOUR, segment=10 * HOUR
+            log,
+            windows,
+            {"policy": policy},
+            start=0,
+            until=until,
+            cuts=[DAY, 2 * DAY + 1],
+            tick=5 * HOUR,
+            segment=10 * HOUR,
         )
         leaks = [f"{leak.before} became {leak.after} without {leak.witness}" for leak in report.leaks]
         yield "causal", "; ".join(leaks)
@@ -81,19 +90,28 @@ def _replay(policy: Policy, log: MemoryLog, windows: Windows, until: int, tick: 
 
 
 def _parameters(policy: Policy) -> str:
-    again = policy_from({"kind": policy.kind or f"{type(policy).__module__}:{type(policy).__qualname__}", **policy.model_dump(mode="json")})
+    again = policy_from(
+        {
+            "kind": policy.kind or f"{type(policy).__module__}:{type(policy).__qualname__}",
+            **policy.model_dump(mode="json"),
+        }
+    )
     return "" if again == policy else f"{policy!r} became {again!r}"
 
 
 def _same(a: Samples, b: Samples) -> str:
     for name in Samples.__dataclass_fields__:
-        if not np.array_equal(getattr(a, name), getattr(b, name), equal_nan=getattr(a, name).dtype.kind == "f"):
+        if not np.array_equal(
+            getattr(a, name), getattr(b, name), equal_nan=getattr(a, name).dtype.kind == "f"
+        ):
             return f"{len(a)} samples against {len(b)}; column {name} differs"
     return ""
 
 
 def _declared(policy: Policy, samples: Samples) -> str:
-    carried = [name for name in ("converted", "refunded", "gmv") if not np.isnan(getattr(samples, name)).all()]
+    carried = [
+        name for name in ("converted", "refunded", "gmv") if not np.isnan(getattr(samples, name)).all()
+    ]
     extra: Sequence[str] = [name for name in carried if name not in policy.labels]
     return f"carries {', '.join(extra)} but declares only {', '.join(policy.labels)}" if extra else ""
 

@@ -19,11 +19,14 @@ class PartialGMV(Policy):
     settles = True
     labels = ("converted", "gmv")
 
+    partial: bool = True
+    """Deliver the GMV so far at every pay; without it only the final label is sent (offline training)."""
     final: bool = True
     """Deliver the final GMV once more at the close; without it only the partial labels are sent."""
 
     def on_pay(self, at: At, out: Outbox) -> None:
-        out.deliver(at, converted=True, gmv=at.journey.gmv, role="partial")
+        if self.partial:
+            out.deliver(at, converted=True, gmv=at.journey.gmv, role="partial")
 
     def on_close(self, at: At, out: Outbox) -> None:
         if self.final:

@@ -40,7 +40,9 @@ class Registry(Mapping[str, type[Policy]]):
             importlib.import_module(f"simulator.policies.{module.name}")
         for entry in entry_points(group=GROUP):
             if entry.name in self._classes:
-                raise PolicyError(f"entry point {entry.name!r} ({entry.value}) has the name of a built-in policy")
+                raise PolicyError(
+                    f"entry point {entry.name!r} ({entry.value}) has the name of a built-in policy"
+                )
             self._entries[entry.name] = entry
 
     def __getitem__(self, name: str) -> type[Policy]:
@@ -86,7 +88,9 @@ def find_policy(kind: str) -> type[Policy]:
     """
     if ":" not in kind:
         if kind not in POLICIES:
-            raise ScenarioError(f"{unknown('policy', kind, POLICIES)} Your own is written 'package.module:Class'.")
+            raise ScenarioError(
+                f"{unknown('policy', kind, POLICIES)} Your own is written 'package.module:Class'."
+            )
         return POLICIES[kind]
     module_name, _, class_name = kind.partition(":")
     try:
@@ -95,7 +99,9 @@ def find_policy(kind: str) -> type[Policy]:
         raise ScenarioError(f"policy {kind!r}: cannot import {module_name!r} ({error})") from error
     if not hasattr(module, class_name):
         names = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, Policy)]
-        raise ScenarioError(f"policy {kind!r}: {module_name} has no class {class_name!r}.{nearest(class_name, names)}")
+        raise ScenarioError(
+            f"policy {kind!r}: {module_name} has no class {class_name!r}.{nearest(class_name, names)}"
+        )
     cls = _checked(getattr(module, class_name), kind)
     if not cls.kind:
         cls.kind = kind
@@ -113,7 +119,9 @@ def policy_from(spec: str | Mapping[str, Any], defaults: Mapping[str, Any] | Non
     """
     table: dict[str, Any] = {"kind": spec} if isinstance(spec, str) else dict(spec)
     if "kind" not in table:
-        raise ScenarioError(f"a policy table needs a kind; allowed: {', '.join(POLICIES)}, or 'package.module:Class'")
+        raise ScenarioError(
+            f"a policy table needs a kind; allowed: {', '.join(POLICIES)}, or 'package.module:Class'"
+        )
     cls = find_policy(str(table.pop("kind")))
     for name, value in (defaults or {}).items():
         if name in cls.model_fields:

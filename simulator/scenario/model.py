@@ -42,7 +42,9 @@ class DataBlock(Block):
     events: str | None = None
     columns: ColumnsBlock = ColumnsBlock()
     on_bad_row: Literal["quarantine", "fail"] = "quarantine"
-    missing: str | None = Field(default=None, description="the command that makes the data, shown when it is missing")
+    missing: str | None = Field(
+        default=None, description="the command that makes the data, shown when it is missing"
+    )
     time_features: bool = Field(default=False, description="add hour and weekday of the click as features")
 
     @model_validator(mode="after")
@@ -61,7 +63,7 @@ class WindowsBlock(Block):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not 0 < self.attribution:
+        if not self.attribution > 0:
             raise ValueError("attribution must be longer than 0s")
         if self.observation > self.attribution:
             raise ValueError("observation must not be longer than attribution")
@@ -75,8 +77,8 @@ class WindowsBlock(Block):
 class StreamBlock(Block):
     """``[stream]``: what is history (pre-training), what is stream, and the protocol's segment.
 
-    The stream starts at ``start`` (default: the log's start + ``history`` + ``gap``) and lasts ``length`` (default:
-    as long as there are clicks). Pre-training sees the clicks of ``[start - gap - history, start - gap)``. ``gap`` defaults to
+    The stream starts at ``start`` (from the log's origin; default: the log's first midnight + ``history`` + ``gap``) and
+    lasts ``length`` (default: as many whole segments as have clicks whose labels became final). Pre-training sees the clicks of ``[start - gap - history, start - gap)``. ``gap`` defaults to
     the attribution window, so that no label of the history was unknown when the stream starts.
     """
 
@@ -97,7 +99,9 @@ class PipelineBlock(Block):
     """How labels travel and models are trained; in ``[engine]`` for all methods, in ``[[method]]`` for one."""
 
     transport_delay: Duration | None = None
-    capacity: PositiveFloat | None = Field(default=None, description="samples a trainer can learn per simulated second")
+    capacity: PositiveFloat | None = Field(
+        default=None, description="samples a trainer can learn per simulated second"
+    )
     publish_every: Duration | None = None
 
 
@@ -106,8 +110,12 @@ class EngineBlock(PipelineBlock):
 
     tick: Duration = "1h"  # type: ignore[assignment]
     reader_batch: PositiveInt = 122_880
-    threads: PositiveInt = Field(default=1, description="torch threads of one operation; recorded, since results depend on it")
-    workers: PositiveInt = Field(default=2, description="methods trained at a time; results do not depend on it")
+    threads: PositiveInt = Field(
+        default=1, description="torch threads of one operation; recorded, since results depend on it"
+    )
+    workers: PositiveInt = Field(
+        default=2, description="methods trained at a time; results do not depend on it"
+    )
     checkpoint_every: Duration | None = None
 
     @model_validator(mode="after")
@@ -164,13 +172,18 @@ class EvaluationBlock(Block):
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     resamples: Annotated[int, Field(ge=100)] = 1000
-    baseline: str | None = Field(default=None, description="method to compare with; default: the best other one")
+    baseline: str | None = Field(
+        default=None, description="method to compare with; default: the best other one"
+    )
 
 
 class OutputBlock(Block):
     """``[output]``: what a run leaves behind."""
 
     dir: str = "runs"
+    cache: str = Field(
+        default="data/cache", description="generated worlds, mapped logs and pre-trained models"
+    )
     samples: bool = False
     predictions: bool = True
     report: bool = True

@@ -51,4 +51,6 @@ def timeline(scenario: Scenario, log_start: int, observed_until: int) -> Timelin
             f"ends at {format_duration(observed_until)}, and labels take {format_duration(lifetime)} "
             "(windows.attribution + windows.refund); allowed: a shorter history, gap or window"
         )
-    return Timeline(max(first, start - gap - stream.history), max(first, start - gap), start, end, stream.segment)
+    return Timeline(
+        max(first, start - gap - stream.history), max(first, start - gap), start, end, stream.segment
+    )

@@ -54,16 +54,22 @@ class Sample:
 Rule = Callable[[str, Journey, int, int], Any]
 
 
-def simulate(log: MemoryLog, windows: Windows, rule: Rule, timers: tuple[int, ...], until: int) -> list[tuple[Any, ...]]:
+def simulate(
+    log: MemoryLog, windows: Windows, rule: Rule, timers: tuple[int, ...], until: int
+) -> list[tuple[Any, ...]]:
     """Run all journeys and return samples as rows in total order, revisions numbered per click."""
     env = simpy.Environment()
     delivered: list[Sample] = []
     by_row: dict[int, list[tuple[int, int, int, float]]] = {}
     event = log.event
-    for row, id_, time, kind, amount in zip(event.row, event.event_id, event.time, event.kind, event.amount, strict=True):
+    for row, id_, time, kind, amount in zip(
+        event.row, event.event_id, event.time, event.kind, event.amount, strict=True
+    ):
         by_row.setdefault(int(row), []).append((int(time), int(kind), int(id_), float(amount)))
     for row, (id_, time) in enumerate(zip(log.click_id, log.click_time, strict=True)):
-        env.process(_live(env, Journey(int(id_), int(time)), by_row.get(row, []), windows, rule, timers, delivered))
+        env.process(
+            _live(env, Journey(int(id_), int(time)), by_row.get(row, []), windows, rule, timers, delivered)
+        )
     if until > 0:
         env.run(until=until)
     delivered.sort(key=lambda s: (s.time, s.rank, s.id))
@@ -102,7 +108,19 @@ def _live(
         name = {0: "click", 1: "cart", 2: "pay", 3: "refund", 4: "timer", 5: "close"}[kind]
         for role, converted, refunded, gmv in rule(name, journey, time, time - journey.click_time):
             delivered.append(
-                Sample(time, kind, id_, role, converted, refunded, gmv, journey, len(journey.pays), before[0], before[1])
+                Sample(
+                    time,
+                    kind,
+                    id_,
+                    role,
+                    converted,
+                    refunded,
+                    gmv,
+                    journey,
+                    len(journey.pays),
+                    before[0],
+                    before[1],
+                )
             )
 
 
@@ -141,7 +159,14 @@ def rules(window: int) -> dict[str, tuple[Rule, tuple[int, ...]]]:
     def oracle(name: str, j: Journey, time: int, elapsed: int) -> Any:
         converted, refunded, gmv = j.future
         if name == "click":
-            return [("oracle", float(converted), float(refunded) if converted else NULL, gmv if converted else NULL)]
+            return [
+                (
+                    "oracle",
+                    float(converted),
+                    float(refunded) if converted else NULL,
+                    gmv if converted else NULL,
+                )
+            ]
         return []
 
     def oracle_first_pay(name: str, j: Journey, time: int, elapsed: int) -> Any:

@@ -51,7 +51,9 @@ def test_ragged_ticks_change_nothing():
     ragged = replay(log, windows, built_in(WINDOW), until, cuts)
     for name, samples in whole.items():
         for column in samples.__dataclass_fields__:
-            np.testing.assert_array_equal(getattr(samples, column), getattr(ragged[name], column), err_msg=f"{name}.{column}")
+            np.testing.assert_array_equal(
+                getattr(samples, column), getattr(ragged[name], column), err_msg=f"{name}.{column}"
+            )
 
 
 def test_a_policy_does_not_change_what_another_delivers():
@@ -75,7 +77,9 @@ def test_settled_labels_are_the_closed_form_and_leave_in_order():
         n = len(tick.settled)
         assert tick.settled_row == seen
         for name in tick.settled.__dataclass_fields__:
-            np.testing.assert_allclose(getattr(tick.settled, name), getattr(expected, name)[seen : seen + n], rtol=1e-12)
+            np.testing.assert_allclose(
+                getattr(tick.settled, name), getattr(expected, name)[seen : seen + n], rtol=1e-12
+            )
         seen += n
         assert engine.journeys.size - engine.journeys.head == np.count_nonzero(
             (log.click_time < edge) & (log.click_time + windows.lifetime >= edge)
@@ -95,7 +99,10 @@ def test_truncating_the_future_changes_nothing_before(seed, cut):
     past = take_events(log.event, slice(0, int(np.searchsorted(log.event.time, at))))
     short = MemoryLog(log.click_id[:kept], log.click_time[:kept], past, None)
     policies = {k: p for k, p in built_in(WINDOW).items() if not p.peeks}
-    whole, cut_short = replay(log, windows, policies, 8 * DAY, 5 * HOUR), replay(short, windows, policies, at, 5 * HOUR)
+    whole, cut_short = (
+        replay(log, windows, policies, 8 * DAY, 5 * HOUR),
+        replay(short, windows, policies, at, 5 * HOUR),
+    )
     for name in policies:
         assert rows(cut_short[name]) == [r for r in rows(whole[name]) if r[1] < at]
 

@@ -147,7 +147,9 @@ def test_publishing_every_day_serves_a_model_of_yesterday():
 def test_publishing_more_often_than_a_segment_cuts_predictions_there():
     m = method(publish_every=4 * HOUR)
     _, audience, _ = run([m])
-    assert len(audience.predicted["m"]) == 16  # ends of segments and publications, 4 of 24 hours coincide twice
+    assert (
+        len(audience.predicted["m"]) == 16
+    )  # ends of segments and publications, 4 of 24 hours coincide twice
 
 
 def test_a_slow_trainer_falls_behind_and_its_model_goes_stale():

@@ -52,7 +52,11 @@ CLOSED_FORM = {
 
 
 @settings(max_examples=12, deadline=None)
-@given(seed=st.integers(0, 10**6), clicks=st.integers(1, 400), windows=st.sampled_from([Windows(DAY, DAY), Windows(2 * HOUR, 0)]))
+@given(
+    seed=st.integers(0, 10**6),
+    clicks=st.integers(1, 400),
+    windows=st.sampled_from([Windows(DAY, DAY), Windows(2 * HOUR, 0)]),
+)
 def test_policies_deliver_their_closed_form(seed, clicks, windows):
     log = random_log(generator(seed, "log"), clicks, windows, days=3)
     until = int(log.click_time[-1]) + windows.lifetime + 1
@@ -60,7 +64,10 @@ def test_policies_deliver_their_closed_form(seed, clicks, windows):
     con = duckdb.connect()
     e = log.event
     con.register("clicks", pa.table({"row": range(clicks), "click_id": log.click_id, "time": log.click_time}))
-    con.register("events", pa.table({"row": e.row, "event_id": e.event_id, "time": e.time, "kind": e.kind, "amount": e.amount}))
+    con.register(
+        "events",
+        pa.table({"row": e.row, "event_id": e.event_id, "time": e.time, "kind": e.kind, "amount": e.amount}),
+    )
     numbers = {"attribution": windows.attribution, "refund": windows.refund, "window": WINDOW}
 
     def filled(sql: str) -> str:

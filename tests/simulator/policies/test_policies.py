@@ -26,11 +26,15 @@ def test_built_in_policies_conform(kind):
     assert ("causal" in passed) != POLICIES[kind].peeks
 
 
-@pytest.mark.parametrize(("cheat", "kind"), [(cheats.EndOfTick(), "of click"), (cheats.LaterClicks(), "a click after")])
+@pytest.mark.parametrize(
+    ("cheat", "kind"), [(cheats.EndOfTick(), "of click"), (cheats.LaterClicks(), "a click after")]
+)
 def test_the_audit_catches_a_policy_that_peeks_and_names_a_witness(cheat, kind):
     log = random_log(generator(1, "log"), 500, WINDOWS, days=4)
     cuts = [DAY + 123, 2 * DAY + 123]
-    report = audit(log, WINDOWS, {"cheat": cheat}, start=0, until=6 * DAY, cuts=cuts, tick=10 * HOUR, segment=20 * HOUR)
+    report = audit(
+        log, WINDOWS, {"cheat": cheat}, start=0, until=6 * DAY, cuts=cuts, tick=10 * HOUR, segment=20 * HOUR
+    )
     assert report.leaks
     leak = next(leak for leak in report.leaks if leak.how == "cut")
     assert leak.policy == "cheat"
@@ -42,7 +46,14 @@ def test_the_audit_catches_a_policy_that_peeks_and_names_a_witness(cheat, kind):
 def test_a_witness_is_an_event_of_the_click_itself():
     log = random_log(generator(2, "log"), 500, WINDOWS, days=4)
     report = audit(
-        log, WINDOWS, {"c": cheats.EndOfTick()}, start=0, until=6 * DAY, cuts=[DAY + 123], tick=10 * HOUR, segment=20 * HOUR
+        log,
+        WINDOWS,
+        {"c": cheats.EndOfTick()},
+        start=0,
+        until=6 * DAY,
+        cuts=[DAY + 123],
+        tick=10 * HOUR,
+        segment=20 * HOUR,
     )
     leak = report.leaks[0]
     click = leak.before.split()[1]
@@ -52,7 +63,9 @@ def test_a_witness_is_an_event_of_the_click_itself():
 
 def test_declared_upper_bounds_are_named_and_not_judged():
     log = random_log(generator(1, "log"), 50, WINDOWS, days=2)
-    report = audit(log, WINDOWS, {"o": policy_from("oracle")}, start=0, until=3 * DAY, cuts=[DAY], tick=HOUR, segment=DAY)
+    report = audit(
+        log, WINDOWS, {"o": policy_from("oracle")}, start=0, until=3 * DAY, cuts=[DAY], tick=HOUR, segment=DAY
+    )
     assert report.declared == ["o"]
     assert not report.leaks
 

@@ -1,0 +1,35 @@
+"""The two-headed delay network of ES-DFM."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from learners.auxiliary.base import AUXILIARIES, Auxiliary
+from simulator.log.schema import ClickBatch, Float64, Labels
+from simulator.units import Duration
+
+
+@AUXILIARIES.register("delay")
+class Delay(Auxiliary):
+    """Delayed positives and real negatives (Yang et al., AAAI 2021, section 3.3).
+
+    ``p_dp`` is P(pays later than the observation window) over all clicks. ``p_rn`` is P(never pays | no pay
+    inside the window), fitted on the clicks that did not pay inside it. A pay exactly at the window's end
+    is inside.
+    """
+
+    scales = {"p_dp": "logit", "p_rn": "logit"}  # noqa: RUF012
+
+    window: Duration | None = None
+    """The observation window; that of the method's policy, or of the scenario, unless given."""
+
+    def settled(self, observation: int) -> Self:
+        return self if self.window is not None else self.model_copy(update={"window": observation})
+
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
+        assert self.window is not None, "settled() comes before targets()"
+        late = labels.converted & (labels.first_pay - clicks.time > self.window)
+        inside = labels.converted & ~late
+        return {"p_dp": late.astype(float), "p_rn": np.where(inside, np.nan, ~labels.converted)}

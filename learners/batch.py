@@ -1,0 +1,78 @@
+"""Delivered samples as tensors: targets, their masks and weights, and the means that losses are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from simulator.log.schema import Float64
+from simulator.samples import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target column of a batch of B samples.
+
+    ``value`` is 0 where the sample is null and ``weight`` is 0 there, else the sample's weight: 1 by default,
+    negative for a retraction. Sums are divided by B, masked rows included, so that an empty mask gives 0
+    and never NaN.
+    """
+
+    value: Tensor
+    weight: Tensor
+
+    def mean(self, losses: Tensor) -> Tensor:
+        """Return the weighted sum of per-row losses over B."""
+        return (self.weight * losses).sum() / len(self.value)
+
+    def cross_entropy(
+        self, logit: Tensor, positive: Tensor | float = 1.0, negative: Tensor | float = 1.0
+    ) -> Tensor:
+        """Return the mean of w+ y softplus(-o) + w- (1 - y) softplus(o); y may be soft.
+
+        ``positive`` and ``negative`` are the importance weights w+ and w-; they must carry no gradient.
+        """
+        gain = positive * self.value * functional.softplus(-logit)
+        return self.mean(gain + negative * (1 - self.value) * functional.softplus(logit))
+
+
+class Batch:
+    """What an objective may read of a batch of delivered samples.
+
+    Parameters
+    ----------
+    samples : the samples as delivered.
+    estimates : per name an auxiliary's estimate for each sample, shape (B,), without gradient.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        estimates: Mapping[str, Tensor] | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.samples = samples
+        self.estimates: Mapping[str, Tensor] = estimates if estimates is not None else {}
+        self._dtype = dtype
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def tensor(self, values: Float64) -> Tensor:
+        """Return a column as a tensor of the batch's type."""
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self._dtype)
+
+    def target(self, name: str) -> Target:
+        """Return ``converted``, ``refunded`` or ``gmv`` with its mask folded into the weight."""
+        values: Float64 = getattr(self.samples, name)
+        null = np.isnan(values)
+        if not null.any():
+            return Target(self.tensor(values), self.tensor(self.samples.weight))
+        return Target(
+            self.tensor(np.where(null, 0.0, values)), self.tensor(np.where(null, 0.0, self.samples.weight))
+        )

@@ -1,0 +1,74 @@
+"""Pre-trained models on disk, by the hash of all that made them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import pickle
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from learners.model import Model
+
+LOGGER = logging.getLogger(__name__)
+FORMAT = 1
+
+_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+_LOCKS_LOCK = threading.Lock()
+
+_CORRUPT = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+)
+"""What reading a truncated, foreign or outdated file can raise."""
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """Return a checkpoint's name: a hash of what it was made from, and of torch's version and threads."""
+    whole = {**parts, "format": FORMAT, "torch": torch.__version__, "threads": torch.get_num_threads()}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def lock_of(path: Path) -> threading.Lock:
+    """Return the lock of one checkpoint: methods that share it read or make it one at a time."""
+    with _LOCKS_LOCK:
+        return _LOCKS[str(path.absolute())]
+
+
+def load(path: Path, key: str, model: Model) -> bool:
+    """Load a checkpoint into a model; return False where there is none, or (noted) none of use."""
+    if not path.exists():
+        return False
+    try:
+        saved = torch.load(path, weights_only=True)
+        if saved["key"] != key:
+            raise ValueError(f"it holds {saved['key']}")
+        model.load_state_dict(saved["model"])
+    except _CORRUPT as error:
+        LOGGER.warning("checkpoint %s is damaged (%s) and is made again", path, type(error).__name__)
+        return False
+    return True
+
+
+def save(path: Path, key: str, model: Model) -> None:
+    """Write a checkpoint aside and rename it, so that no reader ever meets half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        torch.save({"key": key, "model": model.state_dict()}, aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

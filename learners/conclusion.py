@@ -1,0 +1,119 @@
+"""The end of a run: judge, and write everything that it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+import pyarrow.parquet as pq
+
+from learners.plan import Plan
+from simulator.evaluation.intervals import paired_intervals
+from simulator.evaluation.ledger import Ledger
+from simulator.evaluation.results import Results
+from simulator.pipeline import Pipeline
+from simulator.pipeline.recorder import Recorder
+from simulator.report.summary import build_summary
+from simulator.rundir import RunDirectory, write_json
+from simulator.scenario.resolve import config_hash
+
+
+class Stopwatch:
+    """Wall seconds by stage, for the summary only: nothing in a run depends on them."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        began = perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
+
+
+def conclude(
+    plan: Plan,
+    directory: RunDirectory,
+    ledger: Ledger,
+    recorder: Recorder,
+    pipeline: Pipeline,
+    watch: Stopwatch,
+) -> None:
+    """Judge the predictions and write metrics, summary, quarantine and report."""
+    evaluation = plan.scenario.evaluation
+    with watch.stage("evaluation"):
+        results = ledger.finish()
+        intervals = paired_intervals(
+            results,
+            seed=plan.scenario.seed,
+            confidence=evaluation.confidence,
+            resamples=evaluation.resamples,
+            baseline=evaluation.baseline,
+        )
+        pq.write_table(results.metrics, directory.metrics, compression="zstd")
+    if (plan.log.path / "quarantine.parquet").exists():
+        shutil.copyfile(plan.log.path / "quarantine.parquet", directory.quarantine)
+    meta = plan.log.meta
+    summary = build_summary(
+        results,
+        {
+            name: {**recorder.costs[policy].summary(), **pipeline.notes[name]}
+            for name, policy in plan.policy_of.items()
+        },
+        {
+            "read": meta.read,
+            "replayed": meta.read - meta.quarantined,
+            "quarantined": meta.quarantined,
+            "stream_clicks": pipeline.clicks,
+            "events": pipeline.events,
+            "events_outside_windows": pipeline.outside,
+        },
+        watch.seconds,
+        clicks_per_second=pipeline.clicks / watch.seconds["replay"],
+        intervals=intervals,
+        confidence=evaluation.confidence,
+        calendar=plan.calendar,
+        identity=_identity(plan),
+    )
+    write_json(directory.summary, summary)
+    if plan.scenario.output.report:
+        _report(plan, directory, summary, results)
+
+
+def _identity(plan: Plan) -> dict[str, object]:
+    scenario, timeline = plan.scenario, plan.timeline
+    return {
+        "name": scenario.name,
+        "title": scenario.title or scenario.name,
+        "description": scenario.description,
+        "seed": scenario.seed,
+        "config_hash": config_hash(scenario),
+        "data": plan.log.meta.name,
+        "origin": plan.log.meta.origin.isoformat(),
+        "stream": {
+            "start": timeline.stream_start,
+            "end": timeline.stream_end,
+            "segment": timeline.segment,
+        },
+        "upper_bounds": plan.peeking,
+    }
+
+
+def _report(plan: Plan, directory: RunDirectory, summary: dict[str, object], results: Results) -> None:
+    from simulator.report.html import write_report  # noqa: PLC0415 - plotly takes half a second to load
+
+    write_report(
+        directory.report,
+        title=str(summary["title"]),
+        description=plan.scenario.description,
+        summary=summary,
+        metrics=results.metrics,
+        calendar=plan.calendar,
+        costs=summary["costs"],
+        scenario_text=directory.resolved.read_text(encoding="utf-8"),
+        manifest=json.loads(directory.manifest.read_text(encoding="utf-8")),
+    )

@@ -1,0 +1,189 @@
+"""One embedding table for all features, looked up and updated sparsely, with a published view of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from simulator.errors import LogError
+from simulator.log.schema import Feature, Int32, Int64
+
+STANDARD_DEVIATION = 0.05
+EPSILON = 1e-10
+
+
+class EmbeddingTable:
+    """Rows of all features in one float32 matrix; feature f's id i is row offset[f] + i.
+
+    Training is row-wise Adagrad: one accumulator per row holds the sum over steps of the row's mean squared
+    gradient G, and a step moves the row by -rate * gradient / sqrt(G). Only rows of the batch are touched,
+    whatever the vocabulary.
+
+    After `publish` the table also remembers, for rows changed since, what they were (copy on write):
+    `served` reads the published rows without a second table.
+
+    Parameters
+    ----------
+    features : the log's feature columns, in their order.
+    dim : numbers per embedding.
+    rate : learning rate of Adagrad.
+    generator : source of the initial weights, N(0, 0.05).
+    embeddings : embeddings per row, each with an accumulator of its own.
+    """
+
+    def __init__(
+        self, features: Sequence[Feature], dim: int, rate: float, generator: Generator, embeddings: int = 1
+    ) -> None:
+        self.features = tuple(features)
+        self.dim, self.rate, self.embeddings = dim, rate, embeddings
+        cardinalities = np.array([f.cardinality for f in features], np.int64)
+        self._limits = cardinalities.astype(np.uint32)
+        self._offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(cardinalities)[:-1]])[
+            : len(features)
+        ]
+        rows = int(cardinalities.sum())
+        self.weight = torch.empty(rows, embeddings * dim).normal_(0, STANDARD_DEVIATION, generator=generator)
+        self.accumulator = torch.zeros(rows, embeddings)
+        self._position = np.zeros(rows, np.int32)
+        self._changed = _Changed(rows, embeddings * dim)
+
+    def rows(self, features: Int32) -> Int64:
+        """Return the row of every feature value, flat: entry n * F + f is that of click n and feature f.
+
+        Raises
+        ------
+        LogError : another number of columns, or an id outside its feature's cardinality.
+        """
+        if features.ndim != 2 or features.shape[1] != len(self.features):
+            raise LogError(f"features have shape {features.shape}; allowed: (clicks, {len(self.features)})")
+        ids = np.ascontiguousarray(features, np.int32)
+        # As unsigned numbers, negative ids are huge: one comparison finds both faults.
+        if (ids.view(np.uint32) >= self._limits).any():
+            self._refuse(ids)
+        rows: Int64 = np.add(ids, self._offsets).ravel()
+        return rows
+
+    def _refuse(self, ids: Int32) -> None:
+        row, column = np.argwhere(ids.view(np.uint32) >= self._limits)[0]
+        feature = self.features[column]
+        raise LogError(
+            f"feature {feature.name!r} holds id {ids[row, column]}; allowed: 0 to {feature.cardinality - 1}"
+        )
+
+    def gather(self, rows: Int64) -> Tensor:
+        """Return the training rows, shape (len(rows), embeddings * dim)."""
+        return self.weight.index_select(0, torch.from_numpy(rows))
+
+    def served(self, rows: Int64) -> Tensor:
+        """Return the rows as they were when last published."""
+        values = self.gather(rows)
+        self._changed.restore(rows, values)
+        return values
+
+    def publish(self) -> None:
+        """Serve the rows as they are now."""
+        self._changed.clear()
+
+    def update(self, rows: Int64, values: Tensor, gradient: Tensor) -> None:
+        """Take one Adagrad step.
+
+        ``values`` are the training rows as gathered, ``gradient[k]`` belongs to ``rows[k]``; gradients of one
+        row add up.
+        """
+        chosen, inverse = self._unique(rows)
+        unique = rows[chosen]
+        index = torch.from_numpy(unique)
+        total = torch.zeros(len(unique), self.weight.shape[1]).index_add_(
+            0, torch.from_numpy(inverse), gradient
+        )
+        before = values.index_select(0, torch.from_numpy(chosen))  # still in cache, which the table is not
+        self._changed.remember(unique, before)
+        split = total.view(-1, self.embeddings, self.dim)
+        energy = self.accumulator.index_select(0, index).add_(split.square().mean(2))
+        self.accumulator.index_copy_(0, index, energy)
+        step = split * (energy.sqrt_().add_(EPSILON).reciprocal_().mul_(-self.rate)).unsqueeze(2)
+        self.weight.index_copy_(0, index, before.add_(step.view_as(before)))
+
+    def _unique(self, rows: Int64) -> tuple[Int64, Int64]:
+        """Return a position for each distinct row, and for each entry which of them is its row's."""
+        # No sort: a row's last position in the batch stands for it (numpy keeps the last assignment).
+        positions = np.arange(len(rows), dtype=np.int32)
+        self._position[rows] = positions
+        last = self._position[rows]
+        stands = last == positions
+        return np.flatnonzero(stands), (np.cumsum(stands) - 1)[last]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return copies of weights, accumulators and the published values of rows changed since."""
+        changed = {f"changed.{k}": v for k, v in self._changed.state_dict().items()}
+        return {"weight": self.weight.clone(), "accumulator": self.accumulator.clone(), **changed}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        for name in ("weight", "accumulator"):
+            own: Tensor = getattr(self, name)
+            if state[name].shape != own.shape:
+                raise ValueError(
+                    f"embedding {name} has shape {tuple(state[name].shape)}, not {tuple(own.shape)}"
+                )
+            own.copy_(state[name])
+        self._changed.load_state_dict({key: state[f"changed.{key}"] for key in ("on", "rows", "values")})
+
+
+class _Changed:
+    """Published values of the rows that training has changed since."""
+
+    def __init__(self, rows: int, width: int) -> None:
+        self._slot = np.full(rows, -1, np.int32)
+        self._rows = np.empty(0, np.int64)
+        self._values = torch.empty(0, width)
+        self._count = 0
+        self._on = False
+
+    def clear(self) -> None:
+        self._slot[self._rows[: self._count]] = -1
+        self._count = 0
+        self._on = True
+
+    def remember(self, rows: Int64, values: Tensor) -> None:
+        if not self._on:  # nothing was published yet: pre-training needs no memory of the past
+            return
+        fresh = np.flatnonzero(self._slot[rows] < 0)
+        count = self._count + len(fresh)
+        if count > len(self._rows):
+            self._grow(count)
+        self._slot[rows[fresh]] = np.arange(self._count, count, dtype=np.int32)
+        self._rows[self._count : count] = rows[fresh]
+        torch.index_select(values, 0, torch.from_numpy(fresh), out=self._values[self._count : count])
+        self._count = count
+
+    def _grow(self, count: int) -> None:
+        capacity = min(max(count, 2 * len(self._rows)), len(self._slot))
+        self._rows = np.concatenate([self._rows, np.empty(capacity - len(self._rows), np.int64)])
+        self._values = torch.cat(
+            [self._values, torch.empty(capacity - len(self._values), self._values.shape[1])]
+        )
+
+    def restore(self, rows: Int64, values: Tensor) -> None:
+        if not self._count:
+            return
+        slots = self._slot[rows]
+        hit = np.flatnonzero(slots >= 0)
+        old = self._values.index_select(0, torch.from_numpy(slots[hit].astype(np.int64)))
+        values.index_copy_(0, torch.from_numpy(hit), old)
+
+    def state_dict(self) -> dict[str, Any]:
+        rows = torch.from_numpy(self._rows[: self._count].copy())
+        return {"on": self._on, "rows": rows, "values": self._values[: self._count].clone()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.clear()
+        self._rows = state["rows"].numpy().copy()
+        self._values = state["values"].clone()
+        self._count = len(self._rows)
+        self._slot[self._rows] = np.arange(self._count, dtype=np.int32)
+        self._on = bool(state["on"])

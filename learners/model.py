@@ -1,0 +1,171 @@
+"""A network on its embedding table, with the state of both optimisers, and the copy that is served."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from learners.adam import FlatAdam, flatten
+from learners.embedding import EmbeddingTable
+from learners.networks import Network
+from simulator.errors import RunError
+from simulator.log.schema import Feature, Float64, Int32, Int64
+from simulator.scenario.model import LearnerBlock
+
+CHUNK = 2048
+"""Rows of one forward pass of a prediction; constant, since last bits may depend on a product's size."""
+
+Outputs = dict[str, Tensor]
+
+
+class Model:
+    """What is trained: dense layers by Adam, embeddings by row-wise Adagrad.
+
+    Parameters
+    ----------
+    network : a network with its sizes settled.
+    heads : names of its outputs.
+    features : the log's feature columns.
+    learner : hyper-parameters.
+    seed : of the initial weights (63 bits).
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        heads: Sequence[str],
+        features: Sequence[Feature],
+        learner: LearnerBlock,
+        seed: int,
+    ) -> None:
+        self.network, self.heads = network, tuple(heads)
+        generator = torch.Generator().manual_seed(seed)
+        width = len(features) * learner.embedding_dim
+        self.layers = network.build(width, self.heads, generator)
+        self.table = EmbeddingTable(
+            features,
+            learner.embedding_dim,
+            learner.embedding_learning_rate,
+            generator,
+            network.embeddings,
+        )
+        self.adam = FlatAdam(self.layers, learner.learning_rate)
+        self._served: nn.ModuleDict | None = None
+        self._served_weight = torch.empty(0)
+
+    def set_biases(self, biases: Mapping[str, float]) -> None:
+        """Start heads at their base rate (a logit, or a mean amount in log1p space)."""
+        heads: nn.ModuleDict = self.layers["heads"]  # type: ignore[assignment]
+        with torch.no_grad():
+            for head, bias in biases.items():
+                heads[head].bias.fill_(bias)  # type: ignore[operator]
+
+    def step(self, features: Int32, loss: Callable[[Outputs], Tensor]) -> None:
+        """Take one optimisation step on a batch; features have shape (B, F).
+
+        A batch of one row is normalised by the running statistics: it has no variance of its own.
+
+        Raises
+        ------
+        RunError : the loss is not a finite number.
+        """
+        self.layers.train(len(features) > 1)
+        rows = self.table.rows(features)
+        gathered = self.table.gather(rows).requires_grad_()
+        value = loss(self.network.forward(self.layers, self._arranged(gathered, len(features))))
+        if not torch.isfinite(value):
+            raise RunError(
+                f"the loss is {value.item()} at step {self.adam.steps + 1}; a lower learning_rate may help"
+            )
+        value.backward()  # type: ignore[no-untyped-call]
+        self.adam.step()
+        assert gathered.grad is not None, "every network reads the embeddings"
+        self.table.update(rows, gathered.detach(), gathered.grad)
+
+    def outputs(self, features: Int32) -> dict[str, Float64]:
+        """Return the raw outputs per head of the weights as they are now."""
+        self.layers.eval()
+        return self._evaluate(self.layers, self.table.gather, features)
+
+    def publish(self) -> None:
+        """Make the weights as they are now the served ones."""
+        layers = self._served if self._served is not None else self._serve_copy()
+        self._served_weight.copy_(self.adam.weight)
+        for served, buffer in zip(layers.buffers(), self.layers.buffers(), strict=True):
+            served.copy_(buffer)
+        self.table.publish()
+
+    def _serve_copy(self) -> nn.ModuleDict:
+        self._served = copy.deepcopy(self.layers).eval().requires_grad_(requires_grad=False)
+        self._served_weight = flatten(self._served)
+        return self._served
+
+    def served_outputs(self, features: Int32) -> dict[str, Float64]:
+        """Return the raw outputs per head of the weights published last."""
+        assert self._served is not None, "publish() comes before serving"
+        return self._evaluate(self._served, self.table.served, features)
+
+    def _evaluate(
+        self, layers: nn.ModuleDict, lookup: Callable[[Int64], Tensor], features: Int32
+    ) -> dict[str, Float64]:
+        outputs = {head: np.empty(len(features)) for head in self.heads}
+        with torch.inference_mode():
+            for begin in range(0, len(features), CHUNK):
+                chunk = features[begin : begin + CHUNK]
+                embedded = self._arranged(lookup(self.table.rows(chunk)), len(chunk))
+                for head, values in self.network.forward(layers, embedded).items():
+                    outputs[head][begin : begin + CHUNK] = values.numpy()
+        return outputs
+
+    def _arranged(self, gathered: Tensor, count: int) -> Tensor:
+        """Return (B * F, embeddings * dim) as (embeddings, B, F * dim); for one embedding, without a copy."""
+        if self.network.embeddings == 1:
+            return gathered.view(1, count, -1)
+        split = gathered.view(count, -1, self.network.embeddings, self.table.dim)
+        return split.permute(2, 0, 1, 3).reshape(self.network.embeddings, count, -1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return copies of all state: training weights, optimisers, batch-norm statistics, served weights."""
+        served = None
+        if self._served is not None:
+            served = {"weight": self._served_weight.clone(), "buffers": _copied(self._served)}
+        return {
+            "adam": self.adam.state_dict(),
+            "buffers": _copied(self.layers),
+            "table": self.table.state_dict(),
+            "served": served,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned.
+
+        Raises
+        ------
+        KeyError, ValueError : the state is that of another model.
+        """
+        self.adam.load_state_dict(state["adam"])
+        _restore(self.layers, state["buffers"])
+        self.table.load_state_dict(state["table"])
+        self._served = None
+        if state["served"] is not None:
+            layers = self._serve_copy()
+            self._served_weight.copy_(state["served"]["weight"])
+            _restore(layers, state["served"]["buffers"])
+
+
+def _copied(layers: nn.Module) -> dict[str, Tensor]:
+    return {name: buffer.clone() for name, buffer in layers.named_buffers()}
+
+
+def _restore(layers: nn.Module, buffers: Mapping[str, Tensor]) -> None:
+    for name, buffer in layers.named_buffers():
+        if buffers[name].shape != buffer.shape:
+            raise ValueError(
+                f"buffer {name} has shape {tuple(buffers[name].shape)}, not {tuple(buffer.shape)}"
+            )
+        buffer.copy_(buffers[name])

@@ -1,0 +1,41 @@
+"""The seam of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from learners.registry import Part, Registry
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    from simulator.scenario.model import LearnerBlock
+
+
+class Network(Part):
+    """A network as parameters, a way to build its layers, and a way to run them.
+
+    Layers come from `learners.layers` (imported in ``build``, since a scenario is checked without torch)
+    and draw their initial weights from the generator given, never from a global one. The last layer of head
+    h is ``layers["heads"][h]``, a linear layer of one output; its bias is set to the base rate before
+    training.
+    """
+
+    embeddings: ClassVar[int] = 1
+    """How many embeddings of each feature it takes (2 or more: shared and private ones)."""
+
+    def settled(self, learner: LearnerBlock) -> Self:  # noqa: ARG002
+        """Return a copy in which sizes left open are those of ``[learner]``."""
+        return self
+
+    def build(self, width: int, heads: Sequence[str], generator: Generator) -> nn.ModuleDict:
+        """Return freshly initialised layers for inputs of ``width`` numbers per embedding."""
+        raise NotImplementedError
+
+    def forward(self, layers: nn.ModuleDict, embedded: Tensor) -> dict[str, Tensor]:
+        """Return per head the raw outputs, shape (B,), of inputs of shape (embeddings, B, width)."""
+        raise NotImplementedError
+
+
+NETWORKS: Registry[Network] = Registry("network", "learners.networks")

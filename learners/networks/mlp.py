@@ -1,0 +1,50 @@
+"""The papers' multi-layer perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import Field, PositiveInt
+
+from learners.networks.base import NETWORKS, Network
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    from simulator.scenario.model import LearnerBlock
+
+
+@NETWORKS.register("mlp")
+class MLP(Network):
+    """Linear, batch norm, leaky ReLU per hidden layer, one linear output per head (NetCVR, WWW 2026).
+
+    A head for a probability gives its logit. The head for GMV gives log1p of the amount; OnlineGMV's
+    network gives the amount itself, as abs() of its output, and takes the logarithm in the loss. In log1p
+    space the scale of the output does not depend on the currency, the gradient of log-MAE does not vanish
+    as 1 / amount, and 0 is no kink.
+    """
+
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
+    """Units of the hidden layers; ``[learner] hidden`` unless given."""
+
+    def settled(self, learner: LearnerBlock) -> Self:
+        return self if self.hidden is not None else self.model_copy(update={"hidden": learner.hidden})
+
+    def build(self, width: int, heads: Sequence[str], generator: Generator) -> nn.ModuleDict:
+        from torch import nn  # noqa: PLC0415
+
+        from learners.layers import linear, trunk  # noqa: PLC0415
+
+        assert self.hidden is not None, "settled() comes before build()"
+        return nn.ModuleDict(
+            {
+                "trunk": trunk(width, self.hidden, generator),
+                "heads": nn.ModuleDict({head: linear(self.hidden[-1], 1, generator) for head in heads}),
+            }
+        )
+
+    def forward(self, layers: nn.ModuleDict, embedded: Tensor) -> dict[str, Tensor]:
+        hidden = layers["trunk"](embedded[0])
+        heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
+        return {name: head(hidden).squeeze(1) for name, head in heads.items()}

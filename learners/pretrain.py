@@ -1,0 +1,127 @@
+"""Pre-training on the history with complete labels; what two methods share is trained once and cached."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from learners import checkpoint
+from learners.history import History, Rows, batches
+from learners.model import Model, Outputs
+from learners.networks import Network
+from learners.recipes import Recipe
+from simulator.randomness import generator, torch_seed
+from simulator.scenario.model import LearnerBlock
+
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pretraining:
+    """All that a pre-trained model depends on: methods with equal parts start from the same checkpoint."""
+
+    recipe: Recipe
+    network: Network
+    extra_heads: tuple[str, ...]
+    """Heads that the recipe does not fit; they start at random."""
+    learner: LearnerBlock
+    history: History
+    seed: int
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """All heads of the network, those of the recipe first."""
+        return (*self.recipe.scales, *self.extra_heads)
+
+    def parts(self) -> dict[str, Any]:
+        """Return what identifies the checkpoint, as plain values."""
+        log = self.history.log
+        names = (
+            "embedding_dim",
+            "learning_rate",
+            "embedding_learning_rate",
+            "pretrain_batch_size",
+            "pretrain_epochs",
+        )
+        return {
+            "recipe": self.recipe.spec(),
+            "network": self.network.spec(),
+            "heads": self.heads,
+            "learner": {name: getattr(self.learner, name) for name in names},
+            "seed": self.seed,
+            "log": log.meta.fingerprint,
+            "features": [[f.name, f.cardinality] for f in log.features],
+            "windows": [self.history.windows.attribution, self.history.windows.refund],
+            "history": [self.history.start, self.history.end],
+        }
+
+    def untrained(self) -> Model:
+        """Return the model before its first step."""
+        seed = torch_seed(self.seed, "learners", self.recipe.kind, "weights")
+        return Model(self.network, self.heads, self.history.log.features, self.learner, seed)
+
+
+def pretrained(plan: Pretraining, cache: Path) -> Model:
+    """Return the model a plan leads to, with its optimisers' state, from the cache where it is there.
+
+    An empty history (``start == end``) leaves the model untrained.
+
+    Raises
+    ------
+    RunError : the history holds no click that the recipe can learn from.
+    """
+    model = plan.untrained()
+    if plan.history.end <= plan.history.start:
+        LOGGER.warning("no history: %r starts untrained", plan.recipe.kind)
+        return model
+    key = checkpoint.key_of(plan.parts())
+    path = cache / "checkpoints" / f"{key}.pt"
+    with checkpoint.lock_of(path):
+        if not checkpoint.load(path, key, model):
+            model = plan.untrained()  # what could not be loaded may have been loaded in part
+            _fit(model, plan)
+            checkpoint.save(path, key, model)
+    return model
+
+
+def _fit(model: Model, plan: Pretraining) -> None:
+    model.set_biases(plan.history.biases(plan.recipe))
+    rng = generator(plan.seed, "learners", plan.recipe.kind, "shuffle")
+    for _ in range(plan.learner.pretrain_epochs):
+        for batch in batches(plan.history.rows(plan.recipe), plan.learner.pretrain_batch_size, rng):
+            model.step(batch.features, history_loss(plan.recipe, batch))
+
+
+def history_loss(recipe: Recipe, batch: Rows) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    """Return the sum over heads of the mean loss of the rows that have a target (0 where none has)."""
+    targets = torch.from_numpy(batch.targets)
+    masks = ~targets.isnan()
+    values = targets.nan_to_num()
+
+    def loss(outputs: Mapping[str, Tensor] | Outputs) -> Tensor:
+        total = torch.zeros(())
+        for k, (head, scale) in enumerate(recipe.scales.items()):
+            total = total + _head_loss(outputs[head], values[:, k], masks[:, k], scale)
+        return total
+
+    return loss
+
+
+def _head_loss(output: Tensor, value: Tensor, mask: Tensor, scale: str) -> Tensor:
+    if scale == "logit":
+        losses = functional.binary_cross_entropy_with_logits(output, value, reduction="none")
+    else:
+        losses = (output - value).abs()
+    return (losses * mask).sum() / mask.sum().clamp(min=1)
+
+
+def heads_beyond(recipe: Recipe, heads: Sequence[str]) -> tuple[str, ...]:
+    """Return the heads that a recipe does not fit, each once, in their order."""
+    return tuple(dict.fromkeys(head for head in heads if head not in recipe.scales))

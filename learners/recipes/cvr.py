@@ -1,0 +1,16 @@
+"""Pre-training of the conversion rate."""
+
+from __future__ import annotations
+
+from learners.recipes.base import RECIPES, Recipe
+from simulator.log.schema import ClickBatch, Float64, Labels
+
+
+@RECIPES.register("cvr")
+class ConversionRate(Recipe):
+    """Cross-entropy of the final conversion label on every click of the history."""
+
+    scales = {"cvr": "logit"}  # noqa: RUF012
+
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+        return {"cvr": labels.converted.astype(float)}

@@ -1,0 +1,209 @@
+"""The command line: `python sim.py SCENARIO` runs a scenario, `python sim.py --help` lists the verbs."""
+# ruff: noqa: PLC0415 - a verb imports what it needs: --help and validate load no torch, no scikit-learn
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from simulator.commands.app import new_app, start
+from simulator.commands.options import (
+    Attribution,
+    BadRows,
+    Dump,
+    Listed,
+    Opens,
+    Out,
+    Overrides,
+    Progress,
+    Replace,
+    Seed,
+    verb,
+)
+
+if TYPE_CHECKING:
+    from simulator.scenario.load import Loaded
+
+SHIPPED = Path(__file__).parent / "scenarios"
+
+
+app = new_app(
+    "Replay what happens after the click, and compare label-delivery policies on it.",
+    "scenarios/minimal.toml",
+    "scenarios/double11.toml --seed 1 --set windows.observation=1h",
+    "validate scenarios/double11.toml",
+    "ls policies",
+)
+
+
+def _load(scenario: str, overrides: tuple[str, ...], seed: int | None, out: str | None = None) -> Loaded:
+    """Load a scenario whole; its methods are checked by the learners, who alone know their parts."""
+    from learners.catalog import resolve
+    from simulator.commands.scenarios import check_methods
+    from simulator.scenario.load import load_scenario
+
+    loaded = load_scenario(Path(scenario), overrides, seed=seed, out=out)
+    check_methods(loaded, resolve)
+    return loaded
+
+
+@app.default
+@verb(app, "run scenarios/minimal.toml", "run scenarios/minimal.toml --out results --dump-samples")
+def run(
+    scenario: str,
+    /,
+    *,
+    out: Out = None,
+    seed: Seed = None,
+    overrides: Overrides = (),
+    dump_samples: Dump = False,
+    progress: Progress = "auto",
+    replace: Replace = False,
+) -> int:
+    """Run a scenario and write its run directory."""
+    loaded = _load(scenario, overrides, seed, out)
+    from learners import session
+
+    output = loaded.scenario.output
+    dump = dump_samples or output.samples
+    print(
+        session.run(
+            loaded, run_dir_base=Path(output.dir), dump_samples=dump, progress=progress, replace=replace
+        )
+    )
+    return 0
+
+
+@verb(app, "validate scenarios/double11.toml", "validate my.toml --set stream.segment=1h")
+def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
+    """Check a scenario without running it: every fault at once, then what is probably not meant."""
+    from simulator.commands.describe import validated
+
+    validated(_load(scenario, overrides, seed))
+    return 0
+
+
+@verb(app, "describe scenarios/double11.toml", "describe scenarios/double11.toml --no-data")
+def describe(
+    scenario: str,
+    /,
+    *,
+    overrides: Overrides = (),
+    seed: Seed = None,
+    data: Annotated[bool, Parameter(help="Also open (or generate) the log and say what is in it.")] = True,
+) -> int:
+    """Show every key with its origin, and what the log really holds in each phase."""
+    from simulator.commands.describe import print_facts, print_keys
+
+    loaded = _load(scenario, overrides, seed)
+    print_keys(loaded)
+    if data:
+        from learners.plan import open_data
+
+        print_facts(loaded, open_data)
+    return 0
+
+
+@verb(app, "ls", "ls policies")
+def ls(kind: Listed | None = None, /) -> int:
+    """List what can be named in a scenario or on the command line."""
+    from learners.catalog import METHODS
+    from simulator.commands.listing import listing
+
+    listing(kind, METHODS, SHIPPED)
+    return 0
+
+
+@verb(app, "import retailrocket events.csv.gz --out data/retailrocket", name="import")
+def import_(
+    format: Annotated[str, Parameter(help="retailrocket, taobao or online-retail.")],  # noqa: A002
+    source: Path,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="Directory of the log to make.")],
+    opens: Opens = "view",
+    attribution: Attribution = None,
+    on_bad_row: BadRows = "quarantine",
+    replace: Replace = False,
+) -> int:
+    """Turn a public log in its original format into a log that scenarios can name."""
+    from simulator.commands.data import import_log
+
+    import_log(
+        format, source, out, opens=opens, attribution=attribution, on_bad_row=on_bad_row, replace=replace
+    )
+    return 0
+
+
+@verb(app, "export data/retailrocket --out clicks.parquet --windows 3d,3d")
+def export(
+    log: Path,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="A file name, or a directory for clicks.parquet.")],
+    windows: Annotated[str, Parameter(help="Attribution window, and refund window.")] = "3d,3d",
+    replace: Replace = False,
+) -> int:
+    """Write the clicks of a log with their final labels as one flat Parquet file."""
+    from simulator.commands.data import export_log
+
+    print(export_log(log, out, windows, replace=replace))
+    return 0
+
+
+@verb(app, "audit scenarios/minimal.toml")
+def audit(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
+    """Prove that no sample depends on the future; exit 3 with a witness where one does."""
+    loaded = _load(scenario, overrides, seed)
+    from learners import session
+    from simulator.commands.console import stdout
+
+    return session.audit(loaded, stdout())
+
+
+@verb(app, "compare runs/double11/*")
+def compare(*runs: Path) -> int:
+    """Compare finished runs: methods side by side, seeds as replicates."""
+    from simulator.commands.results import compare_runs
+
+    compare_runs(runs)
+    return 0
+
+
+@verb(app, "report runs/minimal/0a1b2c3d-s0")
+def report(run_directory: Path, /) -> int:
+    """Write report.html anew from what a run left behind."""
+    from simulator.commands.results import write_report
+
+    print(write_report(run_directory))
+    return 0
+
+
+@verb(app, "resume runs/double11/0a1b2c3d-s0.partial")
+def resume(run_directory: Path, /, *, progress: Progress = "auto") -> int:
+    """Go on with an interrupted run from its last checkpoint."""
+    from learners import session
+
+    print(session.resume(run_directory, progress))
+    return 0
+
+
+@verb(app, "cp double11", "cp double11 mine.toml")
+def cp(name: str, destination: Path | None = None, /) -> int:
+    """Copy a shipped scenario to edit it."""
+    from simulator.commands.scenarios import copy_scenario
+
+    print(copy_scenario(name, destination, SHIPPED))
+    return 0
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 fine, 1 run failed, 2 bad scenario or usage, 3 leak found."""
+    sys.exit(start(app, argv))
+
+
+if __name__ == "__main__":
+    main()

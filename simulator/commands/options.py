@@ -1,0 +1,56 @@
+"""Options that several verbs share, and how a verb is made known to the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
+
+from cyclopts import App, Parameter
+
+Verb = TypeVar("Verb", bound=Callable[..., int])
+
+Overrides = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set",
+        negative=(),
+        show_default=False,
+        help="Change one key, after all files: KEY=VALUE. Repeatable.",
+    ),
+]
+Seed = Annotated[int | None, Parameter(help="Seed, instead of the scenario's.")]
+Out = Annotated[str | None, Parameter(help="Directory for runs, instead of output.dir.")]
+Progress = Annotated[
+    Literal["auto", "plain", "none"], Parameter(help="auto: live on a terminal, else plain lines.")
+]
+Replace = Annotated[
+    bool,
+    Parameter(negative=(), show_default=False, help="Replace what exists, once the new one is whole."),
+]
+Dump = Annotated[
+    bool,
+    Parameter(negative=(), show_default=False, help="Write what each learner was fed to samples/."),
+]
+BadRows = Annotated[
+    Literal["quarantine", "fail"], Parameter(help="Put bad rows aside with a reason, or stop.")
+]
+Opens = Annotated[Literal["view", "cart"], Parameter(help="What opens a journey.")]
+Attribution = Annotated[
+    str | None, Parameter(help="How long after a click events belong to it (default: that of the format).")
+]
+Listed = Literal["scenarios", "methods", "policies", "importers"]
+
+
+def examples(*lines: str) -> str:
+    """Write the examples that end a help text."""
+    return "Examples:\n\n" + "\n\n".join(f"    python sim.py {line}" for line in lines)
+
+
+def verb(app: App, *lines: str, name: str | None = None) -> Callable[[Verb], Verb]:
+    """Decorator: make a function a verb of ``app``, with examples at the end of its help."""
+
+    def register(function: Verb) -> Verb:
+        app.command(function, name=name, help_epilogue=examples(*lines))
+        return function
+
+    return register

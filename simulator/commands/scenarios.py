@@ -1,0 +1,144 @@
+"""Scenario files as the command line meets them: found, listed, copied."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from simulator.errors import ScenarioError, nearest
+from simulator.scenario.fields import written
+from simulator.scenario.layers import missing_file
+from simulator.scenario.load import DEFAULT, Loaded, load_scenario
+from simulator.scenario.model import MethodBlock, Scenario
+
+_METHOD_KEY = re.compile(r"method\[\d+\](?P<below>(?:\.\w+)*):? ?")
+
+
+class Resolved(Protocol):
+    """A method with its parts settled; the policy as a table of kind and parameters."""
+
+    @property
+    def policy(self) -> Mapping[str, Any]:
+        """What `simulator.policies.policy_from` takes."""
+
+
+def check_first_word(word: str, verbs: Iterable[str]) -> None:
+    """Refuse a first argument that is neither a verb nor a file, suggesting what was probably meant.
+
+    Raises
+    ------
+    ScenarioError : so it is.
+    """
+    verbs = sorted(verbs)
+    if word in verbs or Path(word).exists():
+        return
+    if word.endswith(".toml") or "/" in word:
+        raise ScenarioError(missing_file(Path(word)))
+    hint = nearest(word, verbs)
+    if not hint:
+        file_hint = missing_file(Path(word)).partition("no such file.")[2]
+        hint = file_hint if "Did you mean" in file_hint else ""
+    raise ScenarioError(f"{word!r} is neither a verb nor a scenario file.{hint} Verbs: {', '.join(verbs)}.")
+
+
+def shipped(directory: Path) -> list[tuple[str, str]]:
+    """List the scenario files of a directory with their titles."""
+    rows = []
+    for path in sorted(directory.glob("*.toml")):
+        try:
+            title = str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
+        except (OSError, ValueError):
+            title = "(not valid TOML)"
+        rows.append((str(path), title))
+    return rows
+
+
+def copy_scenario(name: str, destination: Path | None, directory: Path) -> Path:
+    """Copy a shipped scenario (by name or path) to edit it; return where it went.
+
+    Raises
+    ------
+    ScenarioError : no such scenario, or the destination exists.
+    """
+    source = Path(name) if Path(name).is_file() else directory / f"{Path(name).stem}.toml"
+    if not source.is_file():
+        names = [path.stem for path in sorted(directory.glob("*.toml"))]
+        raise ScenarioError(
+            f"no scenario {name!r}; allowed: {', '.join(names)}.{nearest(Path(name).stem, names)}"
+        )
+    target = destination or Path(source.name)
+    if target.is_dir():
+        target /= source.name
+    if target.exists():
+        raise ScenarioError(f"{target}: exists already; name another file: sim.py cp {name} OTHER.toml")
+    if not target.parent.is_dir():
+        raise ScenarioError(f"{target.parent}: no such directory")
+    load_scenario(source)
+    text = source.read_text(encoding="utf-8")
+    base = tomllib.loads(text).get("extends")
+    with target.open("x", encoding="utf-8") as file:
+        file.write(text)
+    if base is not None and source.parent.resolve() != target.parent.resolve():
+        target.write_text(
+            text.replace(f'"{base}"', f'"{(source.parent / base).resolve()}"', 1), encoding="utf-8"
+        )
+    return target
+
+
+def run_directory(path: Path) -> Path:
+    """Check that a path is a finished run.
+
+    Raises
+    ------
+    ScenarioError : it does not exist, or holds no results.
+    """
+    if not path.is_dir():
+        near = path.parent.is_dir() and nearest(
+            path.name, [p.name for p in path.parent.iterdir() if p.is_dir()]
+        )
+        raise ScenarioError(f"{path}: no such run directory.{near or ''}")
+    if not (path / "summary.json").is_file():
+        inside = sorted(str(p.parent) for p in path.glob("**/summary.json"))[:8]
+        hint = f" There are runs below it: {', '.join(inside)}." if inside else ""
+        raise ScenarioError(f"{path}: is not a finished run (it has no summary.json).{hint}")
+    return path
+
+
+def check_methods(loaded: Loaded, resolve: Callable[[MethodBlock, Scenario], Resolved]) -> None:
+    """Let the learners check each method, then the policy that comes out of it.
+
+    ``resolve`` merges a ``[[method]]`` with what its name stands for; its keys read ``method[0].objective``.
+
+    Raises
+    ------
+    ScenarioError : with the faults of all methods, each with its file and key.
+    """
+    from simulator.policies import policy_from  # noqa: PLC0415 - imports every policy
+
+    scenario, faults = loaded.scenario, []
+    for i, block in enumerate(scenario.method):
+        try:
+            policy = resolve(block, scenario).policy
+        except ScenarioError as error:
+            faults += [_placed(loaded, i, fault) for fault in error.faults]
+            continue
+        try:
+            policy_from(policy, {"window": scenario.windows.observation})
+        except ScenarioError as error:
+            faults += [_placed(loaded, i, f"method[{i}].policy: {fault}") for fault in error.faults]
+    if faults:
+        raise ScenarioError(faults)
+
+
+def _placed(loaded: Loaded, index: int, fault: str) -> str:
+    """Put the file, and the method's name in place of its number, in front of a fault."""
+    match = _METHOD_KEY.match(fault)
+    below = match["below"] if match else ""
+    key = f"method.{index}{below}"
+    written_in = {o for k, o in loaded.origins.items() if k == key or k.startswith(f"{key}.")} - {DEFAULT}
+    file = min(written_in, default=str(loaded.path))
+    name = written(("method", index), loaded.resolved)
+    return f"{file}: {name}{below}: {fault[match.end() :] if match else fault}"

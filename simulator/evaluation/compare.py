@@ -1,0 +1,141 @@
+"""Several finished runs side by side: seeds as replicates, differences paired inside each run."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from simulator.errors import RunError
+from simulator.evaluation.intervals import Combined, combine_seeds
+from simulator.evaluation.results import SUMS
+
+OVERALL = "overall"
+
+_BY_PHASE = """
+    SELECT method, task, phase, metric, sum(value * "rows") / sum("rows") AS value
+    FROM read_parquet($path)
+    WHERE value IS NOT NULL AND "rows" > 0 AND metric NOT IN ('pcoc', 'sum_prediction', 'sum_label')
+    GROUP BY method, task, phase, metric
+    UNION ALL
+    SELECT method, task, phase, 'pcoc', predicted / observed FROM (
+        SELECT method, task, phase,
+               sum(value) FILTER (metric = 'sum_prediction') AS predicted,
+               sum(value) FILTER (metric = 'sum_label') AS observed
+        FROM read_parquet($path) GROUP BY method, task, phase)
+    WHERE observed <> 0
+    ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One number of one method over the runs of a group. ``phase`` is a phase, or "overall"."""
+
+    group: str
+    phase: str
+    task: str
+    metric: str
+    method: str
+    combined: Combined
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``method - baseline`` within each run, over the runs of a group that have both."""
+
+    group: str
+    phase: str
+    task: str
+    metric: str
+    method: str
+    baseline: str
+    combined: Combined
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `compare` found. A group is a scenario (settings without the seed); its runs are replicates."""
+
+    confidence: float
+    runs: dict[str, tuple[Path, ...]]
+    scores: tuple[Score, ...]
+    differences: tuple[Difference, ...]
+
+
+_Key = tuple[str, str, str, str]
+"""(group, phase, task, metric)."""
+
+
+def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: float = 0.95) -> Comparison:
+    """Compare finished runs by what they wrote (``summary.json``, ``metrics.parquet``); judge nothing anew.
+
+    Differences are taken against ``baseline``, or where there is none, between every two methods of a run.
+
+    Raises
+    ------
+    RunError
+        a directory is not a finished run, is named twice, or no run has the baseline.
+    """
+    if not runs:
+        raise RunError("compare: no run was given; allowed: one or more run directories")
+    values: dict[_Key, dict[str, dict[Path, float]]] = defaultdict(lambda: defaultdict(dict))
+    groups: dict[str, list[Path]] = defaultdict(list)
+    seen: set[Path] = set()
+    for run in runs:
+        if run.resolve() in seen:
+            raise RunError(f"compare: {run} was given twice; each run is one replicate")
+        seen.add(run.resolve())
+        group, summary = read_summary(run)
+        groups[group].append(run)
+        for phase, task, metric, method, value in _numbers(run, summary):
+            values[group, phase, task, metric][method][run] = value
+    methods = {method for found in values.values() for method in found}
+    if baseline is not None and baseline not in methods:
+        raise RunError(f"compare: no run has the method {baseline!r}; allowed: {', '.join(sorted(methods))}")
+    scores: list[Score] = []
+    differences: list[Difference] = []
+    for (group, phase, task, metric), found in values.items():
+        where = (group, phase, task, metric)
+        for method, by_run in found.items():
+            scores.append(Score(*where, method, combine_seeds(list(by_run.values()), confidence)))
+            for other in found if baseline is None else {baseline} & found.keys():
+                shared = [run for run in by_run if run in found[other]]
+                if other != method and shared:
+                    paired = [by_run[run] - found[other][run] for run in shared]
+                    differences.append(Difference(*where, method, other, combine_seeds(paired, confidence)))
+    return Comparison(confidence, {g: tuple(p) for g, p in groups.items()}, tuple(scores), tuple(differences))
+
+
+def read_summary(run: Path) -> tuple[str, dict[str, Any]]:
+    """Return the group of a run (``<name>/<config hash>``, from where it lies) and its ``summary.json``."""
+    path = run / "summary.json"
+    if not path.is_file() or not (run / "metrics.parquet").is_file():
+        raise RunError(f"{run}: not a finished run; a run directory holds summary.json and metrics.parquet")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(summary, dict) or "methods" not in summary:
+        raise RunError(f"{path}: has no 'methods'; it was not written by a run")
+    place = run.resolve()
+    return f"{place.parent.name}/{place.name.rsplit('-s', 1)[0]}", summary
+
+
+def _numbers(run: Path, summary: dict[str, Any]) -> Iterator[tuple[str, str, str, str, float]]:
+    """Yield (phase, task, metric, method, value) of one run; null is NaN."""
+    for method, tasks in summary["methods"].items():
+        for task, metrics in tasks.items():
+            for metric, value in metrics.items():
+                yield OVERALL, task, metric, method, math.nan if value is None else float(value)
+    with duckdb.connect() as connection:
+        rows = connection.execute(_BY_PHASE, {"path": str(run / "metrics.parquet")}).fetchall()
+    for method, task, phase, metric, value in rows:
+        if metric not in SUMS:
+            yield phase, task, metric, method, value

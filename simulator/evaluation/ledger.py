@@ -1,0 +1,180 @@
+"""The ledger of a run: served clicks, predictions and final labels in, judged cells out."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from simulator.calendar import Calendar
+from simulator.errors import unknown
+from simulator.evaluation.cells import Cell, Grid
+from simulator.evaluation.predictions import PredictionsFile
+from simulator.evaluation.results import Results, Scale
+from simulator.evaluation.rowqueue import RowQueue
+from simulator.evaluation.tasks import Outcome, Statistics, measure, outcome
+from simulator.log.schema import Float64, Int64, Labels
+
+
+@dataclass(slots=True)
+class _Span:
+    """Served rows ``[first, stop)`` of one cell; ``closed`` when no click can join it any more."""
+
+    key: tuple[int, int]
+    stop: int
+    closed: bool = False
+
+
+class Ledger:
+    """Prequential evaluation of all methods of a run on one replay.
+
+    Clicks are entered as they are served, predictions as methods make them, labels as they mature, each in
+    the order of rows but otherwise at its own pace and in chunks of any size. A cell is judged when its last
+    click has a label and every method's prediction; its clicks are then forgotten, so memory follows the age
+    of labels. ``predict`` may be called from several threads; the rest belongs to one.
+
+    Parameters
+    ----------
+    methods : the tasks that each method predicts.
+    calendar : phases of the promotions.
+    stream_start, segment : first instant and length of the segments, in microseconds.
+    predictions_path : where to keep every prediction beside its label (Parquet), or None.
+    scale : per task, the (pre-trained, oracle) methods: 0 and 100 of the relative improvement.
+    lifetime : time from a click to its final label in microseconds, where it is known: dates ``mature_at``.
+    """
+
+    def __init__(
+        self,
+        methods: Mapping[str, tuple[str, ...]],
+        calendar: Calendar,
+        stream_start: int,
+        segment: int,
+        *,
+        predictions_path: Path | None = None,
+        scale: Scale | None = None,
+        lifetime: int | None = None,
+    ) -> None:
+        self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
+        self.grid = Grid(stream_start, segment, calendar)
+        self._scale = dict(scale or {})
+        self._lifetime = lifetime
+        self._spans: deque[_Span] = deque()
+        self._clicks = RowQueue("served clicks")
+        self._labels = RowQueue("final labels")
+        self._predictions = {name: RowQueue(f"predictions of {name!r}") for name in self.methods}
+        self._lock = threading.Lock()
+        self._cells: list[Cell] = []
+        self._served = 0
+        self._file = None if predictions_path is None else PredictionsFile(predictions_path, self.methods)
+
+    def serve(self, row: int, click_id: Int64, time: Int64) -> None:
+        """Enter consecutive clicks of the stream in replay order, the first at ``row`` of the log."""
+        if not len(time):
+            return
+        if time[0] < self.grid.stream_start:
+            raise ValueError(
+                f"a click at {time[0]} was served before the stream starts, {self.grid.stream_start}"
+            )
+        self._clicks.push(row, {"click_id": click_id, "time": time})
+        self._served += len(time)
+        segment, switched = self.grid.locate(time)
+        first = np.flatnonzero(
+            np.append(True, (segment[1:] != segment[:-1]) | (switched[1:] != switched[:-1]))
+        )
+        for start, stop in zip(first, [*first[1:], len(time)], strict=True):
+            key = (int(segment[start]), int(switched[start]))
+            if self._spans and self._spans[-1].key == key:
+                self._spans[-1].stop = row + int(stop)
+                continue
+            if self._spans:
+                self._spans[-1].closed = True
+            self._spans.append(_Span(key, row + int(stop)))
+
+    def predict(self, method: str, row: int, predictions: Mapping[str, Float64]) -> None:
+        """Enter one method's predictions of consecutive rows, one array a task. Safe from any thread."""
+        if method not in self.methods:
+            raise ValueError(unknown("method", method, self.methods))
+        tasks = self.methods[method]
+        missing = [task for task in tasks if task not in predictions]
+        if missing:
+            raise ValueError(
+                f"{method!r} predicted {sorted(predictions)}, not {missing}; its tasks are {list(tasks)}"
+            )
+        columns = {task: np.asarray(predictions[task], np.float64) for task in tasks}
+        with self._lock:
+            self._predictions[method].push(row, columns)
+
+    def settle(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None = None) -> list[Cell]:
+        """Enter the final labels of consecutive rows as they mature; return the cells that are now complete.
+
+        ``truth`` has the true columns of the same rows in a synthetic world (p_pay; p_refund given a
+        pay; expected_gmv per click). Rows before the first served one are passed over.
+        """
+        columns = {f.name: getattr(labels, f.name) for f in fields(Labels)}
+        columns.update({f"true.{name}": values for name, values in (truth or {}).items()})
+        start = self._clicks.start
+        if start is None and self._labels.stop is None:
+            return []
+        if self._labels.stop is None and start is not None and row < start:
+            skip = min(start - row, len(labels))
+            row, columns = row + skip, {name: values[skip:] for name, values in columns.items()}
+        self._labels.push(row, columns)
+        complete: list[Cell] = []
+        while self._spans and self._spans[0].closed and self._ready() >= self._spans[0].stop:
+            span = self._spans.popleft()
+            complete.append(self._judge(span.key, span.stop))
+        return complete
+
+    def finish(self) -> Results:
+        """Judge what is left and return the results. Clicks whose labels never matured are only counted."""
+        settled = -1 if self._labels.stop is None else self._labels.stop
+        for span in self._spans:
+            stop = min(span.stop, settled)
+            if self._clicks.start is not None and stop > self._clicks.start:
+                self._judge(span.key, stop)
+        self._spans.clear()
+        if self._file is not None:
+            self._file.close()
+        judged = sum(cell.rows for cell in self._cells)
+        return Results(self.methods, self._cells, scale=self._scale, immature=self._served - judged)
+
+    def _ready(self) -> int:
+        """First row for which something is still missing."""
+        with self._lock:
+            stops = [self._labels.stop, *(queue.stop for queue in self._predictions.values())]
+        return min(-1 if stop is None else stop for stop in stops)
+
+    def _judge(self, key: tuple[int, int], stop: int) -> Cell:
+        with self._lock:
+            queues = [self._labels, *self._predictions.values()]
+            for queue in queues:
+                if queue.start != self._clicks.start:
+                    raise ValueError(
+                        f"{queue.what} begin at row {queue.start}, the clicks at {self._clicks.start}"
+                    )
+            predicted = {name: queue.take(stop) for name, queue in self._predictions.items()}
+        clicks, settled = self._clicks.take(stop), self._labels.take(stop)
+        labels = Labels(**{f.name: settled[f.name] for f in fields(Labels)})
+        truth = {name.removeprefix("true."): v for name, v in settled.items() if name.startswith("true.")}
+        outcomes: dict[str, Outcome] = {}
+        statistics: dict[tuple[str, str], Statistics] = {}
+        for name, tasks in self.methods.items():
+            for task in tasks:
+                if task not in outcomes:
+                    outcomes[task] = outcome(task, labels, truth)
+                statistics[name, task] = measure(task, predicted[name][task], outcomes[task])
+        last = int(clicks["time"][-1])
+        cell = replace(
+            self.grid.cell(*key),
+            rows=len(labels),
+            mature_at=-1 if self._lifetime is None else last + self._lifetime,
+            statistics=statistics,
+        )
+        if self._file is not None:
+            self._file.write(cell, clicks, labels, truth, predicted)
+        self._cells.append(cell)
+        return cell

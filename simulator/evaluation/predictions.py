@@ -1,0 +1,79 @@
+"""``predictions.parquet``: every judged prediction beside its click and its final label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from simulator.calendar import PHASES
+from simulator.evaluation.cells import Cell
+from simulator.log.schema import ROW_GROUP, Float64, Labels
+
+
+class PredictionsFile:
+    """Writes cells as they are judged, in the order of the log; written aside and renamed when it is closed.
+
+    Columns: click_id, time, segment, phase, converted, refunded, gmv, first_pay (null: none), the world's
+    true columns under their own names, and one column ``<method>.<task>`` for each method and task.
+    """
+
+    def __init__(self, path: Path, methods: Mapping[str, tuple[str, ...]]) -> None:
+        self.path = path
+        self._aside = path.with_name(path.name + ".partial")
+        self._methods = methods
+        self._writer: pq.ParquetWriter | None = None
+        self._held: list[pa.Table] = []
+        self._rows = 0
+
+    def write(
+        self,
+        cell: Cell,
+        clicks: Mapping[str, NDArray[Any]],
+        labels: Labels,
+        truth: Mapping[str, Float64],
+        predicted: Mapping[str, Mapping[str, Float64]],
+    ) -> None:
+        """Append one cell. Small cells share a row group."""
+        n = len(labels)
+        columns: dict[str, Any] = {
+            "click_id": clicks["click_id"],
+            "time": clicks["time"],
+            "segment": np.full(n, cell.segment, np.int32),
+            "phase": pa.DictionaryArray.from_arrays(
+                pa.array(np.full(n, PHASES.index(cell.phase), np.int8)), pa.array(PHASES)
+            ),
+            "converted": labels.converted,
+            "refunded": labels.refunded,
+            "gmv": labels.gmv,
+            "first_pay": pa.array(labels.first_pay, mask=labels.first_pay < 0),
+            **truth,
+        }
+        for method, tasks in self._methods.items():
+            columns.update({f"{method}.{task}": predicted[method][task] for task in tasks})
+        self._held.append(pa.table(columns))
+        self._rows += n
+        if self._rows >= ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is held and put the file in its place; a second call does nothing."""
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._aside.replace(self.path)
+
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        table = pa.concat_tables(self._held)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._aside, table.schema, compression="zstd")
+        self._writer.write_table(table, row_group_size=len(table))
+        self._held, self._rows = [], 0

@@ -1,0 +1,245 @@
+"""The results of a run: metrics of every cell, and what they come to by phase, by day and overall."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simulator.calendar import PHASES
+from simulator.evaluation.cells import Cell
+from simulator.evaluation.tasks import MEASURED, RELATIVE
+from simulator.log.schema import Bool, Float64, Int64
+from simulator.units import DAY
+
+SUMS = ("sum_prediction", "sum_label")
+"""Stored beside the metrics, so that PCOC of any set of cells can be had from ``metrics.parquet`` alone."""
+
+METRICS_SCHEMA = pa.schema(
+    [
+        ("method", pa.string()),
+        ("task", pa.string()),
+        ("segment", pa.int64()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("phase", pa.string()),
+        ("after_switch", pa.bool_()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("rows", pa.int64()),
+        ("positives", pa.int64()),
+        ("mature_at", pa.int64()),
+    ]
+)
+"""``metrics.parquet``, long form: one row for each cell, method, task and metric (and the two sums).
+
+``rows`` counts the clicks the task is judged on (converted ones for rfr and gmv), ``positives`` those with a
+label above 0. An undefined value is null; ``mature_at`` is when the last label of the cell was final (null:
+not known).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What a method reached on a task over a set of cells.
+
+    ``values`` weights cells by rows (for NLL and regret that is the pooled mean; PCOC is sum over sum);
+    ``means`` is the plain mean over cells, as some papers report. Cells in which a metric is undefined are
+    left out of it.
+    """
+
+    rows: int
+    positives: int
+    cells: int
+    values: dict[str, float]
+    means: dict[str, float]
+
+
+Scale = Mapping[str, tuple[str | None, str | None]]
+"""Per task, the (pre-trained, oracle) methods; None where the run has none of that kind."""
+
+Table = dict[str, dict[str, Aggregate]]
+"""Aggregates by method and task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One method on one task, cell by cell: arrays of shape (cells,), NaN where undefined."""
+
+    rows: Int64
+    positives: Int64
+    values: Mapping[str, Float64]
+
+
+@dataclass
+class Results:
+    """All cells of a run, in order of time.
+
+    Parameters
+    ----------
+    methods : tasks of each method.
+    cells : judged cells.
+    scale : per task the (pre-trained, oracle) methods that are 0 and 100 of RI-AUC and RI-PRAUC. Either
+        may be None; the one that ran still ranks apart.
+    immature : served clicks whose label was not final when the log ended; they are in no cell.
+    """
+
+    methods: Mapping[str, tuple[str, ...]]
+    cells: Sequence[Cell]
+    scale: Scale = field(default_factory=dict)
+    immature: int = 0
+
+    def __post_init__(self) -> None:
+        self.series = {
+            (method, task): self._series(method, task)
+            for method, tasks in self.methods.items()
+            for task in tasks
+        }
+        self.starts = np.array([cell.start for cell in self.cells], np.int64)
+        self.phases = np.array([PHASES.index(cell.phase) for cell in self.cells], np.int64)
+        self.after_switch = np.array([cell.after_switch for cell in self.cells], np.bool_)
+
+    @property
+    def rows(self) -> int:
+        """Clicks judged."""
+        return sum(cell.rows for cell in self.cells)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that some method predicts, in the order of `MEASURED`."""
+        return tuple(task for task in MEASURED if any(task in tasks for tasks in self.methods.values()))
+
+    def references(self, task: str) -> frozenset[str]:
+        """Return the methods that mark the scale of a task rather than compete: pre-trained and oracle."""
+        return frozenset(name for name in self.scale.get(task, ()) if name and name in self.methods)
+
+    def truth_known(self, task: str) -> bool:
+        """Whether a regret against the truth could be measured."""
+        name = "regret_gamma" if task == "gmv" else "regret_nll"
+        return any(
+            bool(np.isfinite(series.values[name]).any())
+            for (_, of), series in self.series.items()
+            if of == task
+        )
+
+    def aggregate(self, chosen: Bool) -> Table:
+        """Pool the chosen cells; ``chosen`` has one entry a cell."""
+        table: Table = {
+            method: {task: _aggregate(self.series[method, task], chosen) for task in tasks}
+            for method, tasks in self.methods.items()
+        }
+        for task, ends in self.scale.items():
+            for tasks in table.values():
+                if task in tasks:
+                    _relate(tasks[task], *(table.get(name or "", {}).get(task) for name in ends))
+        return table
+
+    def overall(self) -> Table:
+        """Pool all cells."""
+        return self.aggregate(np.ones(len(self.cells), np.bool_))
+
+    def by_phase(self) -> dict[str, Table]:
+        """Pool by phase of the promotion; phases without a cell are absent."""
+        return {
+            phase: self.aggregate(self.phases == code)
+            for code, phase in enumerate(PHASES)
+            if code in set(self.phases)
+        }
+
+    def by_day(self) -> dict[int, Table]:
+        """Pool by the day of the log in which a cell starts."""
+        days = self.starts // DAY
+        return {int(day): self.aggregate(days == day) for day in np.unique(days)}
+
+    def first_after_switch(self) -> list[tuple[Cell, Table]]:
+        """Return each cell that begins with a phase switch, by itself."""
+        marks = np.flatnonzero(self.after_switch)
+        return [(self.cells[int(i)], self.aggregate(np.arange(len(self.cells)) == i)) for i in marks]
+
+    @property
+    def metrics(self) -> pa.Table:
+        """Every metric of every cell in long form (`METRICS_SCHEMA`)."""
+        columns: dict[str, list[object]] = {name: [] for name in METRICS_SCHEMA.names}
+        for cell in self.cells:
+            for (method, task), statistics in cell.statistics.items():
+                values = {
+                    **statistics.values,
+                    "sum_prediction": statistics.sum_prediction,
+                    "sum_label": statistics.sum_label,
+                }
+                for metric, value in values.items():
+                    entry = (
+                        method,
+                        task,
+                        cell.segment,
+                        cell.start,
+                        cell.end,
+                        cell.phase,
+                        cell.after_switch,
+                        metric,
+                        value if math.isfinite(value) else None,
+                        statistics.rows,
+                        statistics.positives,
+                        None if cell.mature_at < 0 else cell.mature_at,
+                    )
+                    for name, item in zip(METRICS_SCHEMA.names, entry, strict=True):
+                        columns[name].append(item)
+        return pa.table(columns, schema=METRICS_SCHEMA)
+
+    def write_metrics(self, path: Path) -> None:
+        """Write ``metrics.parquet``, aside and then renamed."""
+        aside = path.with_name(path.name + ".partial")
+        pq.write_table(self.metrics, aside, compression="zstd")
+        aside.replace(path)
+
+    def _series(self, method: str, task: str) -> Series:
+        found = [cell.statistics[method, task] for cell in self.cells]
+        values = {
+            name: np.array([statistics.values[name] for statistics in found], np.float64)
+            for name in MEASURED[task]
+        }
+        values["sum_prediction"] = np.array([s.sum_prediction for s in found], np.float64)
+        values["sum_label"] = np.array([s.sum_label for s in found], np.float64)
+        return Series(
+            np.array([s.rows for s in found], np.int64),
+            np.array([s.positives for s in found], np.int64),
+            values,
+        )
+
+
+def _aggregate(series: Series, chosen: Bool) -> Aggregate:
+    rows = series.rows[chosen].astype(np.float64)
+    values: dict[str, float] = {}
+    means: dict[str, float] = {}
+    for name, column in series.values.items():
+        if name in SUMS:
+            continue
+        kept = column[chosen]
+        known = np.isfinite(kept) & (rows > 0)
+        weight = float(rows[known].sum())
+        values[name] = float(kept[known] @ rows[known]) / weight if weight else math.nan
+        means[name] = float(kept[known].mean()) if known.any() else math.nan
+    total = float(series.values["sum_label"][chosen].sum())
+    values["pcoc"] = float(series.values["sum_prediction"][chosen].sum()) / total if total else math.nan
+    return Aggregate(
+        int(rows.sum()), int(series.positives[chosen].sum()), int(np.count_nonzero(rows)), values, means
+    )
+
+
+def _relate(reached: Aggregate, zero: Aggregate | None, hundred: Aggregate | None) -> None:
+    """Add RI-AUC and RI-PRAUC in per cent of the way from the pre-trained model to the oracle."""
+    for metric, name in RELATIVE.items():
+        for source in ("values", "means"):
+            into: dict[str, float] = getattr(reached, source)
+            if metric not in into:
+                continue
+            if zero is None or hundred is None:
+                into[name] = math.nan
+                continue
+            low, high = getattr(zero, source)[metric], getattr(hundred, source)[metric]
+            into[name] = 100.0 * ((into[metric] - low) / (high - low)) if high != low else math.nan

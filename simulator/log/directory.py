@@ -1,0 +1,56 @@
+"""A directory that appears whole or not at all: written aside, then renamed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from simulator.errors import LogError
+
+
+class NewDirectory:
+    """Write into ``path`` (a sibling of ``out``), then `commit`; whatever goes wrong before leaves nothing
+    behind.
+
+    Raises
+    ------
+    LogError
+        If ``out`` exists and ``replace`` is not set, or cannot be written.
+    """
+
+    def __init__(self, out: Path, *, replace: bool = False) -> None:
+        if out.exists() and not replace:
+            raise LogError(f"{out} exists already; choose another place, or ask to replace it")
+        self.out = out
+        self.path = out.with_name(f"{out.name}.partial-{os.getpid()}")
+        try:
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir(parents=True)
+        except OSError as error:
+            raise LogError(f"{out}: cannot be written ({error.strerror})") from None
+
+    def commit(self) -> None:
+        """Rename to ``out``. An older ``out`` is moved away first and deleted last."""
+        old = self.out.with_name(f"{self.out.name}.old-{os.getpid()}")
+        if self.out.exists():
+            self.out.rename(old)
+        self.path.rename(self.out)
+        if old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Remove what was written; harmless after `commit`."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()

@@ -1,0 +1,128 @@
+"""``meta.toml``: what a log says of itself, written last and checked first."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from simulator.errors import LogError
+from simulator.log.fingerprint import fingerprint, parquet_files
+from simulator.log.schema import SCHEMA_VERSION, Feature, Meta
+
+FILE = "meta.toml"
+
+
+def origin_utc(origin: datetime) -> datetime:
+    """Return ``origin`` in UTC; a naive datetime is taken as UTC."""
+    return origin.replace(tzinfo=UTC) if origin.tzinfo is None else origin.astimezone(UTC)
+
+
+def from_epoch(micros: int) -> datetime:
+    """Return the instant that many microseconds after 1970 (UTC)."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
+
+
+def plain(value: Any) -> Any:
+    """Return what TOML can hold of ``value``: no None (TOML has none), tuples as arrays, numpy scalars as
+    numbers.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items() if part is not None}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value if part is not None]
+    if isinstance(value, (str, bool, int, float, datetime)):
+        return value
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def write_meta(root: Path, meta: Meta) -> None:
+    """Write ``meta.toml`` and, in its ``files``, every Parquet file that belongs to the log."""
+    document: dict[str, Any] = {
+        field.name: plain(getattr(meta, field.name))
+        for field in fields(Meta)
+        if field.name not in {"features", "origin"}
+    }
+    document["origin"] = origin_utc(meta.origin)
+    document["features"] = {feature.name: feature.cardinality for feature in meta.features}
+    document["files"] = parquet_files(root)
+    tables = {key: value for key, value in document.items() if isinstance(value, dict)}
+    ordered = {key: value for key, value in document.items() if key not in tables} | tables
+    (root / FILE).write_text(tomlkit.dumps(ordered), encoding="utf-8")
+
+
+def read_meta(root: Path) -> Meta:
+    """Read ``meta.toml``.
+
+    Raises
+    ------
+    LogError
+        If there is no log here, it is of another schema version, or ``meta.toml`` is damaged.
+    """
+    document = _document(root)
+    try:
+        return _meta(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LogError(
+            f"{root / FILE}: is damaged ({type(error).__name__}: {error}). Import the log again"
+        ) from None
+
+
+def _document(root: Path) -> dict[str, Any]:
+    path = root / FILE
+    if not root.is_dir():
+        raise LogError(
+            f"{root}: is not a directory, so not a log" if root.exists() else f"{root}: no such log"
+        )
+    if not path.is_file():
+        raise LogError(
+            f"{root}: has no {FILE}, so it is not a log; import one, or map Parquet files by [data.columns]"
+        )
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LogError(f"{path}: is not readable as TOML ({error})") from None
+    version = document.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise LogError(
+            f"{path}: schema_version {version!r} is unknown; allowed: {SCHEMA_VERSION}. Import the log again"
+        )
+    return document
+
+
+def _meta(document: dict[str, Any]) -> Meta:
+    values = {field.name: document[field.name] for field in fields(Meta) if field.name in document}
+    for name in ("clicks", "events", "quarantined", "start", "observed_until"):
+        values[name] = int(document[name])
+    values["origin"] = origin_utc(document["origin"])
+    values["features"] = tuple(Feature(name, int(size)) for name, size in document["features"].items())
+    values["truth"] = tuple(document.get("truth", ()))
+    return Meta(**values)
+
+
+def check_files(root: Path, meta: Meta) -> list[str]:
+    """Compare the Parquet files on disk with those that were written; return them, relative to ``root``,
+    sorted.
+
+    Raises
+    ------
+    LogError
+        If one is missing, was added, was cut short or changed.
+    """
+    listed = sorted(str(name) for name in _document(root).get("files", ()))
+    present = set(parquet_files(root))
+    for name in listed:
+        if name not in present:
+            raise LogError(f"{root / name}: is missing, though {FILE} lists it. Import the log again")
+    if extra := sorted(present - set(listed)):
+        raise LogError(f"{root / extra[0]}: does not belong to the log ({FILE} does not list it); remove it")
+    if fingerprint(root, listed) != meta.fingerprint:
+        raise LogError(
+            f"{root}: changed since it was imported (fingerprint {meta.fingerprint[:12]}); import it again"
+        )
+    return listed

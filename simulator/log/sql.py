@@ -1,0 +1,59 @@
+"""DuckDB, as the log uses it: a workspace on disk with bounded memory, and names quoted where SQL takes no
+parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+MEMORY = "2GB"
+"""Memory DuckDB may hold while it sorts and joins; what does not fit goes to the workspace's disk."""
+
+
+def identifier(name: str) -> str:
+    """Quote a name of a table or column.
+
+    >>> print(identifier('a "b" c'))
+    "a ""b"" c"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def identifiers(names: Iterable[str]) -> str:
+    """Quote names and join them with commas."""
+    return ", ".join(map(identifier, names))
+
+
+def literal(value: str) -> str:
+    """Quote a string value, for views (which cannot be prepared with parameters).
+
+    >>> literal("it's")
+    "'it''s'"
+    """
+    return "'" + value.replace("'", "''") + "'"
+
+
+def one_line(error: duckdb.Error) -> str:
+    """Return the first line of DuckDB's message: the rest repeats the query."""
+    return str(error).strip().splitlines()[0]
+
+
+@contextmanager
+def workspace(beside: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a temporary database on the disk that holds ``beside``; it is gone afterwards, errors or not."""
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{beside.name}.work-", dir=beside.parent) as folder:
+        con = duckdb.connect(str(Path(folder, "work.duckdb")))
+        try:
+            con.execute(f"SET temp_directory = {literal(str(Path(folder, 'spill')))}")
+            con.execute(f"SET memory_limit = {literal(MEMORY)}")
+            con.execute("SET enable_progress_bar = false")
+            con.execute("SET TimeZone = 'UTC'")
+            yield con
+        finally:
+            con.close()

@@ -1,0 +1,194 @@
+"""Write a log from columns that are already sorted: what the synthetic world uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+
+from simulator.errors import LogError
+from simulator.log.dayfiles import DayFiles
+from simulator.log.directory import NewDirectory
+from simulator.log.fingerprint import fingerprint, parquet_files
+from simulator.log.meta import origin_utc, read_meta, write_meta
+from simulator.log.schema import EVENT_KINDS, Feature, Float64, Int32, Int64, Kind, Meta, UInt8
+
+EVENT_SCHEMA = pa.schema(
+    [
+        pa.field("event_id", pa.int64(), nullable=False),
+        pa.field("click_id", pa.int64(), nullable=False),
+        pa.field("time", pa.int64(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("amount", pa.float64(), nullable=False),
+        pa.field("click_row", pa.int64(), nullable=False),
+    ]
+)
+"""Schema of ``events/``; ``click_row`` is the position of the click in replay order, so that replay needs no
+join.
+"""
+
+KIND_NAMES = {kind: kind.name.lower() for kind in EVENT_KINDS}
+_KIND_VALUES = pa.array([kind.name.lower() for kind in Kind], pa.string())
+
+
+def click_schema(features: Sequence[str]) -> pa.Schema:
+    """Return the schema of ``clicks/``."""
+    ids = [pa.field(name, pa.int64(), nullable=False) for name in ("click_id", "time", "user_id", "item_id")]
+    return pa.schema([*ids, *(pa.field(name, pa.int32(), nullable=False) for name in features)])
+
+
+class LogWriter:
+    """Write a log whose clicks and events come in replay order; ``click_id`` and ``event_id`` are running
+    numbers.
+
+    Use it as a context manager and end with `close`: until then the log is written aside, and an error leaves
+    nothing.
+
+    Parameters
+    ----------
+    out : directory of the log.
+    origin : instant (UTC) from which all times count; days begin there.
+    features : categorical columns, ids in ``[0, cardinality)``.
+    truth : names of the columns of ``truth/`` (synthetic worlds only).
+    replace : whether an ``out`` that exists is replaced; otherwise it is an error.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        *,
+        name: str,
+        origin: datetime,
+        features: Sequence[Feature],
+        truth: Sequence[str] = (),
+        provenance: dict[str, Any] | None = None,
+        replace: bool = False,
+    ) -> None:
+        self._name = name
+        self._origin = origin_utc(origin)
+        self._features = tuple(features)
+        self._truth = tuple(truth)
+        self._provenance = dict(provenance or {})
+        names = [feature.name for feature in features]
+        self._schema = _click_and_truth_schema(names, truth)
+        self._directory = NewDirectory(out, replace=replace)
+        folders = {"clicks": self._schema.names[: 4 + len(names)]}
+        if truth:
+            folders["truth"] = ["click_id", *truth]
+        self._click_files = DayFiles(self._directory.path, self._schema, folders)
+        self._event_files = DayFiles(self._directory.path, EVENT_SCHEMA, {"events": EVENT_SCHEMA.names})
+        self._clicks = self._events = 0
+        self._start: int | None = None
+        self._last_click = 0
+        self._last_event = (0, Kind.CLICK)
+
+    def clicks(
+        self,
+        *,
+        time: Int64,
+        user_id: Int64,
+        item_id: Int64,
+        features: Int32,
+        truth: dict[str, Float64] | None = None,
+    ) -> int:
+        """Append clicks sorted by time (n) with features (n, F); return the row, and click_id, of the first
+        one.
+        """
+        first, n = self._clicks, len(time)
+        if features.shape != (n, len(self._features)):
+            raise LogError(f"features have shape {features.shape}; expected {(n, len(self._features))}")
+        if set(truth or ()) != set(self._truth):
+            raise LogError(f"truth columns {sorted(truth or ())} given; declared: {sorted(self._truth)}")
+        if not n:
+            return first
+        if time[0] < self._last_click or (time[1:] < time[:-1]).any():
+            raise LogError(f"clicks out of order at or after row {first}, or before the origin")
+        columns = np.ascontiguousarray(features.T, np.int32)
+        self._check_cardinalities(columns)
+        ids = [
+            np.arange(first, first + n),
+            *(np.asarray(column, np.int64) for column in (time, user_id, item_id)),
+        ]
+        arrays = [*ids, *columns, *(np.asarray((truth or {})[name], np.float64) for name in self._truth)]
+        self._click_files.write(pa.Table.from_arrays([pa.array(a) for a in arrays], schema=self._schema))
+        self._start = int(time[0]) if self._start is None else self._start
+        self._last_click = int(time[-1])
+        self._clicks += n
+        return first
+
+    def _check_cardinalities(self, columns: Int32) -> None:
+        for feature, ids in zip(self._features, columns, strict=True):
+            if ids.min() < 0 or ids.max() >= feature.cardinality:
+                worst = int(ids.min()) if ids.min() < 0 else int(ids.max())
+                raise LogError(f"feature {feature.name!r}: id {worst} is outside [0, {feature.cardinality})")
+
+    def events(self, *, row: Int64, time: Int64, kind: UInt8, amount: Float64) -> None:
+        """Append events sorted by (time, kind); ``row`` is the row of each one's click, already written."""
+        n = len(time)
+        if not n:
+            return
+        if row.min() < 0 or row.max() >= self._clicks:
+            raise LogError(f"event of click row {int(row.max())}, but {self._clicks} clicks were written")
+        if kind.min() < Kind.CART or kind.max() > Kind.REFUND:
+            raise LogError(f"event kind {int(kind.max())}; allowed: {', '.join(KIND_NAMES.values())}")
+        if not (np.isfinite(amount).all() and (amount >= 0).all()):
+            raise LogError("event amounts must be finite and not negative")
+        ordered = (time[1:] > time[:-1]) | ((time[1:] == time[:-1]) & (kind[1:] >= kind[:-1]))
+        if (int(time[0]), int(kind[0])) < self._last_event or not ordered.all():
+            raise LogError(f"events out of order (time, kind) at or after event {self._events}")
+        kinds = pa.DictionaryArray.from_arrays(pa.array(kind, pa.int32()), _KIND_VALUES).cast(pa.string())
+        ids = np.arange(self._events, self._events + n)
+        arrays = [ids, row, time, kinds, np.asarray(amount, np.float64), row]
+        self._event_files.write(pa.Table.from_arrays([pa.array(a) for a in arrays], schema=EVENT_SCHEMA))
+        self._last_event = (int(time[-1]), Kind(int(kind[-1])))
+        self._events += n
+
+    def close(self, observed_until: int) -> Meta:
+        """Finish the log and move it into place. ``observed_until``: the instant up to which events were
+        recorded.
+        """
+        if self._start is None:
+            raise LogError(f"{self._directory.out}: a log without clicks is not written")
+        self._click_files.close()
+        self._event_files.close()
+        root = self._directory.path
+        meta = Meta(
+            name=self._name,
+            origin=self._origin,
+            features=self._features,
+            clicks=self._clicks,
+            events=self._events,
+            quarantined=0,
+            start=self._start,
+            observed_until=observed_until,
+            fingerprint=fingerprint(root, parquet_files(root)),
+            provenance=self._provenance,
+            truth=self._truth,
+        )
+        write_meta(root, meta)
+        self._directory.commit()
+        return read_meta(self._directory.out)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._click_files.close()
+        self._event_files.close()
+        self._directory.discard()
+
+
+def _click_and_truth_schema(features: Sequence[str], truth: Sequence[str]) -> pa.Schema:
+    schema = click_schema(features)
+    for name in truth:
+        schema = schema.append(pa.field(name, pa.float64(), nullable=False))
+    if len(set(schema.names)) < len(schema.names):
+        raise LogError(f"column names are not unique: {', '.join(schema.names)}")
+    return schema

@@ -1,0 +1,91 @@
+"""What `compare` found, as tables: means over seeds with their t-intervals, and paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+
+from simulator.evaluation.compare import OVERALL, Comparison, Difference
+from simulator.evaluation.intervals import Combined
+from simulator.evaluation.tasks import primary, regret_of
+from simulator.report import numbers
+from simulator.report.tables import Column, lay_out
+
+
+def comparison_tables(comparison: Comparison, width: int) -> Iterator[RenderableType]:
+    """Yield a table for each group and task: methods from best to worst by the mean of the primary metric."""
+    for group, runs in comparison.runs.items():
+        tasks = dict.fromkeys(s.task for s in comparison.scores if s.group == group and s.phase == OVERALL)
+        for task in tasks:
+            title = f"{group}  {numbers.TASK_TITLES.get(task, task)} ({len(runs)} runs)"
+            yield lay_out(_columns(comparison, group, task), width, title, note=_note(comparison, len(runs)))
+
+
+def _columns(comparison: Comparison, group: str, task: str) -> list[Column]:
+    found: dict[str, dict[str, Combined]] = {}
+    for score in comparison.scores:
+        if (score.group, score.task, score.phase) == (group, task, OVERALL):
+            found.setdefault(score.method, {})[score.metric] = score.combined
+    first = primary(task)
+    order = sorted(found, key=lambda m: (_sortable(found[m].get(first)), m))
+    metrics = [regret_of(task) if task != "gmv" else first, "auc", "pcoc", "ri_auc"]
+    if not any(metrics[0] in found[m] and not math.isnan(found[m][metrics[0]].mean) for m in order):
+        metrics[0] = first
+    columns = [Column("method", order, left=True)]
+    for i, metric in enumerate(metrics):
+        texts = [_mean(metric, found[m].get(metric)) for m in order]
+        columns.append(Column(numbers.TITLES[metric], texts, drop=4 if i == 3 else 0))
+    for metric, drop in ((first, 1), ("auc", 2)):
+        against = _against(comparison, group, task, metric, order)
+        texts = [_difference(metric, against.get(m)) for m in order]
+        columns.append(Column(f"{numbers.TITLES[metric]} vs {_common(against)}", texts, drop))
+    return columns
+
+
+def _against(
+    comparison: Comparison, group: str, task: str, metric: str, order: list[str]
+) -> dict[str, Difference]:
+    """Return each method's difference to the given baseline, or else to the best method of the group."""
+    candidates = [
+        d
+        for d in comparison.differences
+        if (d.group, d.phase, d.task, d.metric) == (group, OVERALL, task, metric)
+    ]
+    baselines = {d.baseline for d in candidates}
+    best = next((m for m in order if m in baselines), None)
+    return {d.method: d for d in candidates if d.baseline == best}
+
+
+def _common(against: dict[str, Difference]) -> str:
+    return next((d.baseline for d in against.values()), "best")
+
+
+def _mean(metric: str, combined: Combined | None) -> str:
+    if combined is None or math.isnan(combined.mean):
+        return "-"
+    spread = "" if math.isnan(combined.sd) else f" sd {numbers.number(metric, combined.sd)}"
+    return numbers.number(metric, combined.mean) + spread
+
+
+def _difference(metric: str, difference: Difference | None) -> str:
+    if difference is None or math.isnan(difference.combined.mean):
+        return "-"
+    combined = difference.combined
+    text = numbers.number(metric, combined.mean, sign=True)
+    if math.isnan(combined.low):
+        return text
+    low, high = (numbers.number(metric, end, sign=True) for end in (combined.low, combined.high))
+    return f"{text} ({low}, {high})" + ("*" if combined.low > 0 or combined.high < 0 else " ")
+
+
+def _note(comparison: Comparison, runs: int) -> str:
+    if runs < 2:
+        return "vs: one run has no interval over seeds; run more seeds of the same scenario"
+    level = f"{comparison.confidence:.0%}"
+    return f"vs: mean paired difference within runs, {level} t-interval over runs; * zero outside"
+
+
+def _sortable(combined: Combined | None) -> float:
+    return math.inf if combined is None or math.isnan(combined.mean) else combined.mean

@@ -1,0 +1,237 @@
+"""``report.html``: one self-contained page, drawn from the run directory alone; it loads nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simulator.calendar import Calendar
+from simulator.errors import RunError
+from simulator.report import figures, numbers
+from simulator.report.reading import read_summary
+from simulator.report.summary import json_safe, switches
+
+_HERE = Path(__file__).parent
+
+
+def report_from_run(run: Path) -> Path:
+    """Draw (again) the report of a finished run and return its path.
+
+    Raises
+    ------
+    RunError
+        ``summary.json`` or ``metrics.parquet`` is missing or not readable.
+    """
+    summary_path, metrics_path = run / "summary.json", run / "metrics.parquet"
+    for path in (summary_path, metrics_path):
+        if not path.is_file():
+            raise RunError(f"{run}: not a finished run, {path.name} is missing")
+    try:
+        summary = json.loads(summary_path.read_text(encoding="utf-8"))
+        metrics = pq.read_table(metrics_path)
+    except (ValueError, pa.ArrowException) as error:
+        raise RunError(f"{run}: cannot be read ({error})") from error
+    scenario, manifest = run / "scenario.resolved.toml", run / "manifest.json"
+    path = run / "report.html"
+    write_report(
+        path,
+        summary=summary,
+        metrics=metrics,
+        scenario_text=scenario.read_text(encoding="utf-8") if scenario.is_file() else "",
+        manifest=json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {},
+    )
+    return path
+
+
+def write_report(
+    path: Path,
+    *,
+    summary: Mapping[str, Any],
+    metrics: pa.Table,
+    scenario_text: str = "",
+    manifest: Mapping[str, Any] | None = None,
+    title: str | None = None,
+    description: str | None = None,
+    calendar: Calendar | None = None,
+    costs: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """Write the report of a run.
+
+    Parameters
+    ----------
+    summary : what `build_summary` returned (with calendar, costs and intervals inside).
+    metrics : the long table of `Results.metrics`.
+    title, description, calendar, costs : default to those in the summary.
+    """
+    import jinja2  # noqa: PLC0415  (the report is optional; runs without it need neither package)
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    if calendar is not None:
+        summary = {**summary, "switches": switches(calendar)}
+    if costs is not None:
+        summary = {**summary, "costs": json_safe(costs)}
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    drawn = {name: figure for name, figure in _figures(summary, metrics).items() if figure is not None}
+    page = environment.get_template("report.html.j2").render(
+        title=title or summary.get("title") or summary.get("name") or "afterclick",
+        description=description if description is not None else summary.get("description", ""),
+        summary=summary,
+        reading=read_summary(summary),
+        tasks=[_task(summary, task) for task in summary["ranking"]],
+        costs=[_cost(method, costs) for method, costs in summary["costs"].items()],
+        figures=drawn,
+        figures_json=_script_safe(json.dumps(drawn, separators=(",", ":"), allow_nan=False)),
+        plotly=get_plotlyjs().replace("</script", "<\\/script"),
+        scenario_text=scenario_text,
+        manifest=_flat(manifest or {}),
+    )
+    aside = path.with_name(path.name + ".partial")
+    aside.write_text(page, encoding="utf-8")
+    aside.replace(path)
+
+
+def _figures(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, figures.Figure | None]:
+    found: dict[str, figures.Figure | None] = {}
+    for task in summary["ranking"]:
+        found[f"{task}-metrics"] = figures.metric_figure(summary, metrics, task)
+        found[f"{task}-calibration"] = figures.calibration_figure(summary, metrics, task)
+    found["delay"] = figures.delay_figure(summary)
+    found["correctness"] = figures.correctness_figure(summary)
+    return found
+
+
+def _script_safe(text: str) -> str:
+    """Make JSON safe inside a script element: no text in it can end the element or open a comment."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """Prepare one task's tables as text, so that the template only lays out."""
+    ranking = summary["ranking"][task]
+    shown = numbers.shown_metrics(summary, task)
+    columns = [*shown, *(("acc",) if task == "gmv" else ("nll", "prauc")), "ri_auc"]
+    every = [summary["methods"][m][task] for m in [*ranking["methods"], *ranking["references"]]]
+    columns = [
+        m for i, m in enumerate(columns) if m not in columns[:i] and any(v.get(m) is not None for v in every)
+    ]
+    origin = summary.get("origin")
+    return {
+        "name": task,
+        "title": numbers.TASK_TITLES[task],
+        "rows": summary["rows"][task],
+        "columns": [numbers.TITLES[metric] for metric in columns],
+        "shown": [numbers.TITLES[metric].removeprefix("NLL ") for metric in shown],
+        "compared": [numbers.TITLES[metric] for metric in (numbers.compared_metric(task), "auc")],
+        "methods": [
+            _method(summary, task, method, rank, columns)
+            for rank, method in enumerate([*ranking["methods"], *ranking["references"]], 1)
+        ],
+        "phases": _matrix(summary, task, shown, list(summary["phases"].items())),
+        "switches": _matrix(
+            summary,
+            task,
+            shown,
+            [
+                (f"{c['phase']}, {numbers.instant(c['start'], origin)}", c["methods"])
+                for c in summary["after_switch"]
+            ],
+        ),
+    }
+
+
+def _method(
+    summary: Mapping[str, Any], task: str, method: str, rank: int, columns: list[str]
+) -> dict[str, Any]:
+    ranking = summary["ranking"][task]
+    values, means = summary["methods"][method][task], summary["plain_means"][method][task]
+    return {
+        "name": method,
+        "rank": rank if method in ranking["methods"] else None,
+        "role": {ranking["pretrained"]: "frozen", ranking["oracle"]: "upper bound"}.get(method, ""),
+        "cells": [
+            {"text": numbers.number(m, values.get(m)), "mean": numbers.number(m, means.get(m))}
+            for m in columns
+        ],
+        "intervals": [
+            _interval(summary, method, task, metric) for metric in (numbers.compared_metric(task), "auc")
+        ],
+    }
+
+
+def _interval(summary: Mapping[str, Any], method: str, task: str, metric: str) -> dict[str, Any]:
+    interval = numbers.find_interval(summary, method, task, metric)
+    if interval is None or interval["difference"] is None:
+        return {"text": "-", "against": "", "settled": False, "few": False}
+    low, high = (numbers.number(metric, interval[end], sign=True) for end in ("low", "high"))
+    return {
+        "text": f"{numbers.number(metric, interval['difference'], sign=True)} ({low}, {high})",
+        "against": interval["baseline"],
+        "settled": numbers.settled(interval),
+        "few": interval["blocks"] < numbers.FEW_BLOCKS,
+    }
+
+
+def _matrix(
+    summary: Mapping[str, Any],
+    task: str,
+    shown: tuple[str, str, str],
+    columns: list[tuple[str, Mapping[str, Any]]],
+) -> dict[str, Any]:
+    """Method by phase (or switch), three metrics in each; PCOC far from 1 is marked."""
+    ranking = summary["ranking"][task]
+    rows = []
+    for method in [*ranking["methods"], *ranking["references"]]:
+        cells = []
+        for _, methods in columns:
+            values = methods[method][task]
+            for metric in shown:
+                value = values.get(metric)
+                side = (
+                    ""
+                    if metric != "pcoc" or value is None
+                    else "low"
+                    if value < 0.9
+                    else "high"
+                    if value > 1.1
+                    else ""
+                )
+                cells.append({"text": numbers.number(metric, value), "side": side})
+        rows.append({"name": method, "reference": method in ranking["references"], "cells": cells})
+    return {"heads": [head for head, _ in columns], "rows": rows}
+
+
+def _cost(method: str, costs: Mapping[str, Any]) -> dict[str, Any]:
+    extra = {"steps": costs.get("steps"), "staleness": costs.get("staleness")}
+    return {
+        "name": method,
+        "cells": [
+            f"{costs['samples']:,}",
+            numbers.number("pcoc", costs["duplication_factor"]),
+            numbers.share(costs["label_accuracy"]),
+            numbers.share(costs["fake_negative_rate"]),
+            numbers.duration(costs["label_age_s"]["p50"]),
+            numbers.duration(costs["label_age_s"]["p90"]),
+            numbers.duration(costs["correction_lag_s"]["p50"]),
+            numbers.share(costs["uncorrected_rate"]),
+            "-" if extra["steps"] is None else f"{extra['steps']:,}",
+            numbers.duration(extra["staleness"]),
+        ],
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Write nested values as ``a.b: value`` lines."""
+    lines: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lines += _flat(value, f"{prefix}{key}.")
+        else:
+            lines.append((prefix + str(key), value if isinstance(value, str) else json.dumps(value)))
+    return lines

@@ -1,0 +1,116 @@
+"""How results are written for people: names of metrics, digits, durations, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from simulator.units import DAY, HOUR, MINUTE, SECOND
+
+TITLES = {
+    "regret_nll": "NLL regret",
+    "regret_gamma": "regret",
+    "nll": "NLL",
+    "auc": "AUC",
+    "prauc": "PR-AUC",
+    "pcoc": "PCOC",
+    "ri_auc": "RI-AUC",
+    "ri_prauc": "RI-PRAUC",
+    "acc": "ACC@20%",
+    "alpr": "ALPR",
+    "log_mae": "log MAE",
+}
+TASK_TITLES = {
+    "cvr": "CVR: conversion after the click",
+    "netcvr": "NetCVR: conversion that is not refunded",
+    "rfr": "RFR: refund after the conversion",
+    "gmv": "GMV: amount paid, given a conversion",
+}
+_DIGITS = {"pcoc": 2, "ri_auc": 1, "ri_prauc": 1, "acc": 3, "alpr": 3}
+FEW_BLOCKS = 20
+"""Below this many segments a block bootstrap interval is too narrow to be trusted; it is marked with ~."""
+
+
+def number(metric: str, value: float | None, *, sign: bool = False) -> str:
+    """Write a value of a metric with its digits; ``-`` where it is undefined.
+
+    >>> number("pcoc", 0.98312), number("auc", None), number("nll", -0.0004, sign=True)
+    ('0.98', '-', '-0.0004')
+    """
+    if value is None:
+        return "-"
+    digits = _DIGITS.get(metric, 4)
+    if abs(value) >= 100:
+        digits = min(digits, 1)
+    return f"{value:{'+' if sign else ''}.{digits}f}"
+
+
+def share(value: float | None) -> str:
+    """Write a share as per cent."""
+    return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a duration to two or three digits.
+
+    >>> duration(864.0), duration(259_200.0), duration(0.0), duration(None)
+    ('14.4m', '3.0d', '0s', '-')
+    """
+    if seconds is None:
+        return "-"
+    for unit, size in (("d", DAY // SECOND), ("h", HOUR // SECOND), ("m", MINUTE // SECOND)):
+        if seconds >= size:
+            return f"{seconds / size:.1f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def instant(micros: int, origin: str | None) -> str:
+    """Write an instant as a date where the origin of the log is known, otherwise as day and time of the log.
+
+    >>> instant(36 * HOUR, None), instant(36 * HOUR, "2024-11-10T00:00:00+00:00")
+    ('day 1 12:00', '2024-11-11 12:00')
+    """
+    if origin is not None:
+        return f"{datetime.fromisoformat(origin) + timedelta(microseconds=micros):%Y-%m-%d %H:%M}"
+    day, rest = divmod(micros, DAY)
+    return f"day {day} {rest // HOUR:02d}:{rest % HOUR // MINUTE:02d}"
+
+
+def find_interval(
+    summary: Mapping[str, Any], method: str, task: str, metric: str, phase: str | None = None
+) -> Mapping[str, Any] | None:
+    """Return one interval of a summary, or None."""
+    intervals: Iterable[Mapping[str, Any]] = summary.get("intervals", ())
+    wanted = (method, task, metric, phase)
+    for found in intervals:
+        if (found["method"], found["task"], found["metric"], found["phase"]) == wanted:
+            return found
+    return None
+
+
+def settled(interval: Mapping[str, Any] | None) -> bool:
+    """Whether an interval excludes zero."""
+    if interval is None or interval["low"] is None:
+        return False
+    return bool(interval["low"] > 0 or interval["high"] < 0)
+
+
+def interval_text(interval: Mapping[str, Any] | None) -> str:
+    """Write ``difference (low, high)``; ``*`` where zero is outside, ``~`` where there are few blocks."""
+    if interval is None or interval["difference"] is None:
+        return "-"
+    metric = interval["metric"]
+    low, high = (number(metric, interval[end], sign=True) for end in ("low", "high"))
+    text = f"{number(metric, interval['difference'], sign=True)} ({low}, {high})"
+    return text + ("~" if interval["blocks"] < FEW_BLOCKS else "*" if settled(interval) else " ")
+
+
+def shown_metrics(summary: Mapping[str, Any], task: str) -> tuple[str, str, str]:
+    """Return the three metrics that stand side by side: the primary one, AUC and PCOC."""
+    return summary["ranking"][task]["metric"], "auc", "pcoc"
+
+
+def compared_metric(task: str) -> str:
+    """Return the metric whose difference is shown: a regret differs by exactly what the NLL does."""
+    return "alpr" if task == "gmv" else "nll"

@@ -1,0 +1,150 @@
+"""Progress of a run on stderr: a live view on a terminal, a few plain lines anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self, TextIO
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from simulator.calendar import PHASES, Calendar
+from simulator.errors import ScenarioError, unknown
+from simulator.evaluation.cells import Cell
+from simulator.evaluation.tasks import primary
+from simulator.report import numbers
+
+MODES = ("auto", "plain", "none")
+
+
+class Progress:
+    """Shows simulated time, phase, events per second, each method's latest metrics and what time is left.
+
+    "auto" is the live view where the stream is a terminal (asked of the stream itself; FORCE_COLOR changes
+    nothing) and plain lines elsewhere; plain lines come at 2, 4, 8, 16, ... per cent of the simulated time,
+    so that a log stays short. Wall time is only shown; nothing in a run depends on it.
+
+    Parameters
+    ----------
+    methods : names in the order in which they are shown.
+    start, end : simulated time that the replay covers, in microseconds from the log's origin.
+    origin : ISO time of the log's origin, to show dates; None shows days of the log.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        methods: Sequence[str],
+        start: int,
+        end: int,
+        calendar: Calendar,
+        *,
+        origin: str | None = None,
+        stream: TextIO | None = None,
+    ) -> None:
+        self._stream = sys.stderr if stream is None else stream
+        if mode not in MODES:
+            raise ScenarioError("--progress: " + unknown("mode", mode, MODES))
+        live = mode == "auto" and self._stream.isatty()
+        self.mode = "live" if live else "plain" if mode == "auto" else mode
+        self._methods = tuple(methods)
+        self._start, self._end, self._now = start, max(end, start + 1), start
+        self._calendar, self._origin = calendar, origin
+        self._events = 0
+        self._stage = "start"
+        self._began = time.perf_counter()
+        self._advancing: float | None = None
+        self._latest: dict[str, dict[str, str]] = {}
+        self._next = 0.02
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self.mode == "live":
+            console = Console(file=self._stream, force_terminal=True)
+            self._live = Live(get_renderable=self.view, console=console, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def stage(self, name: str) -> None:
+        """Enter a stage of the run ("pre-training", "replay", ...)."""
+        self._stage = name
+        self._advancing = None
+        if self.mode == "plain":
+            self._say(f"[{numbers.duration(self._elapsed())}] {name}")
+
+    def advance(self, sim_time: int, events: int) -> None:
+        """Tell that the replay reached ``sim_time``, with so many clicks and events since the last call."""
+        if self._advancing is None:
+            self._advancing, self._events = time.perf_counter(), 0
+        self._now = min(max(sim_time, self._now), self._end)
+        self._events += events
+        if self.mode == "plain" and self._fraction() >= self._next:
+            while self._next <= self._fraction():
+                self._next = min(2 * self._next, 1.0) if self._next < 1.0 else 2.0
+            self._say("  ".join([self._where(), self._pace(), *self._scores()]))
+
+    def cell(self, cells: Sequence[Cell]) -> None:
+        """Take newly judged cells; the latest metrics of each method are shown from now on."""
+        for cell in cells:
+            for (method, task), statistics in cell.statistics.items():
+                parts = [
+                    f"{numbers.TITLES[metric]} {numbers.number(metric, value)}"
+                    for metric in (primary(task), "auc", "pcoc")
+                    if (value := statistics.values[metric]) == value  # not NaN
+                ]
+                self._latest.setdefault(method, {})[task] = " ".join([task, *parts])
+
+    def view(self) -> RenderableType:
+        """Return what the live view shows now."""
+        bar = ProgressBar(total=1.0, completed=self._fraction(), width=30)
+        head = Table.grid(padding=(0, 2))
+        head.add_row(Text(self._stage, "bold"), bar, Text(self._where()), Text(self._pace(), "dim"))
+        body = Table.grid(padding=(0, 2))
+        body.add_column(overflow="fold", max_width=28)
+        body.add_column(overflow="fold")
+        for method in self._methods:
+            body.add_row(Text(method, "cyan"), Text("   ".join(self._latest.get(method, {}).values())))
+        return Group(head, body)
+
+    def _where(self) -> str:
+        phase = PHASES[int(self._calendar.phase(np.array([self._now], np.int64))[0])]
+        place = f" {phase}" if self._calendar.promotions else ""
+        return f"{self._fraction():4.0%} {numbers.instant(self._now, self._origin)}{place}"
+
+    def _pace(self) -> str:
+        spent = 0.0 if self._advancing is None else time.perf_counter() - self._advancing
+        if not spent or not self._events:
+            return ""
+        done = self._fraction()
+        left = f", {numbers.duration(spent * (1.0 - done) / done)} left" if 0.0 < done < 1.0 else ""
+        return f"{self._events / spent:,.0f} events/s{left}"
+
+    def _scores(self) -> list[str]:
+        return [
+            "\n    " + f"{m}: " + "; ".join(self._latest[m].values())
+            for m in self._methods
+            if m in self._latest
+        ]
+
+    def _fraction(self) -> float:
+        return (self._now - self._start) / (self._end - self._start)
+
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._began
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)

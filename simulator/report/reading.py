@@ -1,0 +1,103 @@
+"""A short reading of the results in plain sentences, each of them derived from the summary's numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simulator.report import numbers
+
+_CALIBRATED = (0.9, 1.1)
+
+
+def read_summary(summary: Mapping[str, Any]) -> list[str]:
+    """Return the sentences that a reader should start with, task by task."""
+    sentences: list[str] = []
+    for task in summary["ranking"]:
+        sentences += _ranking(summary, task)
+        sentences += _relative(summary, task)
+        sentences += _calibration(summary, task)
+        sentences += _crossing(summary, task)
+    sentences += _counts(summary)
+    return sentences
+
+
+def _ranking(summary: Mapping[str, Any], task: str) -> Iterator[str]:
+    ranking = summary["ranking"][task]
+    methods, metric = ranking["methods"], ranking["metric"]
+    if not methods:
+        return
+    best = methods[0]
+    value = numbers.number(metric, summary["methods"][best][task].get(metric))
+    text = f"{task.upper()}: {best} has the lowest {numbers.TITLES[metric]} ({value})"
+    interval = numbers.find_interval(summary, best, task, numbers.compared_metric(task))
+    if interval is not None and interval["difference"] is not None:
+        gap = numbers.number(metric, abs(interval["difference"]))
+        low, high = (numbers.number(metric, interval[end], sign=True) for end in ("low", "high"))
+        level = f"{summary['confidence']:.0%}"
+        verdict = (
+            "which excludes zero" if numbers.settled(interval) else "which does not exclude zero: not settled"
+        )
+        behind = "ahead of" if interval["difference"] <= 0 else "behind"
+        text += f", {gap} {behind} {interval['baseline']}; the {level} interval is {low} to {high}, {verdict}"
+        if interval["blocks"] < numbers.FEW_BLOCKS:
+            text += f" (only {interval['blocks']} segments: read it with care)"
+    by_auc = max(methods, key=lambda m: (summary["methods"][m][task]["auc"] or 0.0, m))
+    if by_auc != best:
+        auc = numbers.number("auc", summary["methods"][by_auc][task]["auc"])
+        text += f". By ranking alone it is {by_auc} (AUC {auc})"
+    yield text + "."
+
+
+def _relative(summary: Mapping[str, Any], task: str) -> Iterator[str]:
+    ranking = summary["ranking"][task]
+    reached = [(m, summary["methods"][m][task].get("ri_auc")) for m in ranking["methods"]]
+    known = [(m, value) for m, value in reached if value is not None]
+    if known and ranking["pretrained"] and ranking["oracle"]:
+        method, value = max(known, key=lambda pair: pair[1])
+        yield (
+            f"{task.upper()}: of the AUC that lies between the frozen model ({ranking['pretrained']}) and "
+            f"perfect labels at once ({ranking['oracle']}), {method} recovers the most, {value:.0f}%."
+        )
+
+
+def _calibration(summary: Mapping[str, Any], task: str) -> Iterator[str]:
+    """Say in which phases most methods are off in the same direction."""
+    methods = summary["ranking"][task]["methods"]
+    for phase, values in summary["phases"].items():
+        pcoc = {m: values[m][task]["pcoc"] for m in methods if values[m][task]["pcoc"] is not None}
+        for side, off in (
+            ("too low", {m: v for m, v in pcoc.items() if v < _CALIBRATED[0]}),
+            ("too high", {m: v for m, v in pcoc.items() if v > _CALIBRATED[1]}),
+        ):
+            if len(off) * 2 > len(methods):
+                worst = (min if side == "too low" else max)(off, key=lambda m: (off[m], m))
+                yield (
+                    f"{task.upper()}: in phase '{phase}' {len(off)} of {len(methods)} methods predict {side} "
+                    f"by more than a tenth; the furthest off is {worst} (PCOC {off[worst]:.2f})."
+                )
+
+
+def _crossing(summary: Mapping[str, Any], task: str) -> Iterator[str]:
+    """Say where the best method overall is not the best one."""
+    methods = summary["ranking"][task]["methods"]
+    metric = numbers.compared_metric(task)
+    elsewhere: dict[str, list[str]] = {}
+    for phase, values in summary["phases"].items():
+        known = [m for m in methods if values[m][task].get(metric) is not None]
+        best = min(known, key=lambda m: (values[m][task][metric], m), default=None)
+        if best is not None and best != methods[0]:
+            elsewhere.setdefault(best, []).append(f"'{phase}'")
+    for method, phases in elsewhere.items():
+        yield f"{task.upper()}: the order changes: {method} is best in {' and '.join(phases)}."
+
+
+def _counts(summary: Mapping[str, Any]) -> Iterator[str]:
+    log = summary["log"]
+    if log.get("quarantined"):
+        yield f"{log['quarantined']:,} of {log['read']:,} rows of the log were quarantined and took no part."
+    if log.get("immature"):
+        yield (
+            f"{log['immature']:,} served clicks were not judged, since the log ends before they mature; "
+            f"{log['evaluated']:,} were."
+        )

@@ -1,0 +1,247 @@
+"""Result tables for the terminal: ranked, with intervals, per phase, after each switch, and the costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from rich.box import Box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from simulator.report import numbers
+
+_RULES = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
+_GAP = 2
+_NAME = 28
+_TRIPLE = (7, 6, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and what it is worth: where room is short, those with the greatest ``drop`` go first."""
+
+    title: str
+    cells: list[str]
+    drop: int = 0
+    left: bool = False
+
+    @property
+    def width(self) -> int:
+        """Characters the column needs; a very long name wraps rather than push numbers out."""
+        natural = max(len(line) for cell in [self.title, *self.cells] for line in cell.split("\n"))
+        return min(natural, _NAME) if self.left else natural
+
+
+def make_console(stream: TextIO | None = None, width: int | None = None) -> Console:
+    """Return a console for results: plain text unless the stream is a terminal, whatever FORCE_COLOR says."""
+    stream = sys.stdout if stream is None else stream
+    terminal = stream.isatty()
+    if width is None and not terminal and not os.environ.get("COLUMNS"):
+        width = 100
+    return Console(
+        file=stream, width=width, force_terminal=terminal, no_color=not terminal, highlight=False, emoji=False
+    )
+
+
+def print_summary(summary: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print every table of a summary."""
+    console = make_console() if console is None else console
+    for table in summary_tables(summary, console.width):
+        console.print(table)
+        console.print()
+
+
+def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
+    """Yield the tables of a summary, made for a width in characters."""
+    for task in summary["ranking"]:
+        yield ranked_table(summary, task, width)
+        if len(summary["phases"]) > 1:
+            columns = [(phase, methods) for phase, methods in summary["phases"].items()]
+            yield from _matrices(summary, task, "by phase of the promotion", columns, width)
+        if summary["after_switch"]:
+            origin = summary.get("origin")
+            columns = [
+                (f"{cell['phase']}\n{numbers.instant(cell['start'], origin)}", cell["methods"])
+                for cell in summary["after_switch"]
+            ]
+            yield from _matrices(summary, task, "first segment after each switch", columns, width)
+    if summary["costs"]:
+        yield costs_table(summary, width)
+
+
+def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> RenderableType:
+    """Return a task's methods from best to worst; pre-trained and oracle apart, since they do not compete."""
+    ranking = summary["ranking"][task]
+    methods = [*ranking["methods"], *ranking["references"]]
+    compared = numbers.compared_metric(task)
+    values = {method: summary["methods"][method][task] for method in methods}
+
+    def column(metric: str, drop: int) -> Column:
+        cells = [numbers.number(metric, values[m].get(metric)) for m in methods]
+        return Column(numbers.TITLES[metric].replace("NLL r", "NLL\nr"), cells, drop)
+
+    def intervals(metric: str, drop: int) -> Column:
+        cells = [numbers.interval_text(numbers.find_interval(summary, m, task, metric)) for m in methods]
+        return Column(f"{numbers.TITLES[metric]} vs best ({summary['confidence']:.0%})", cells, drop)
+
+    first, second, third = numbers.shown_metrics(summary, task)
+    ranks = [str(i + 1) for i in range(len(ranking["methods"]))] + ["ref"] * len(ranking["references"])
+    extra = ("acc",) if task == "gmv" else ("prauc",) if first == "nll" else ("nll", "prauc")
+    columns = [
+        Column("#", ranks, 0),
+        Column("method", methods, 0, left=True),
+        column(first, 0),
+        column(second, 0),
+        column(third, 0),
+        column("ri_auc", 3),
+        *(column(metric, 5 + i) for i, metric in enumerate(extra)),
+        intervals(compared, 1),
+        intervals("auc", 4),
+    ]
+    columns = [c for c in columns if not c.drop or any(cell != "-" for cell in c.cells)]
+    title = f"{numbers.TASK_TITLES[task]} ({_size(summary, task)})"
+    references = range(len(ranking["methods"]), len(methods))
+    return lay_out(columns, width, title, dim=references, note=_note(summary, task))
+
+
+def costs_table(summary: Mapping[str, Any], width: int) -> RenderableType:
+    """Return what each policy delivered, how late and how true."""
+    costs: Mapping[str, Mapping[str, Any]] = summary["costs"]
+
+    def column(title: str, texts: list[str], drop: int = 0) -> Column:
+        return Column(title, texts, drop)
+
+    rows = list(costs.values())
+    columns = [
+        Column("method", list(costs), left=True),
+        column("samples\na click", [numbers.number("pcoc", c["duplication_factor"]) for c in rows]),
+        column("label\naccuracy", [numbers.share(c["label_accuracy"]) for c in rows]),
+        column("fake\nnegatives", [numbers.share(c["fake_negative_rate"]) for c in rows]),
+        column("age at first\nuse (median)", [numbers.duration(c["label_age_s"]["p50"]) for c in rows], 1),
+        column("correction\nlag (median)", [numbers.duration(c["correction_lag_s"]["p50"]) for c in rows], 2),
+    ]
+    if any("steps" in c for c in rows):
+        columns.append(column("steps", [f"{c.get('steps') or 0:,}" for c in rows], 4))
+    if any(c.get("staleness") is not None for c in rows):
+        columns.append(column("staleness\n(mean)", [numbers.duration(c.get("staleness")) for c in rows], 3))
+    return lay_out(columns, width, "What the delay policies cost")
+
+
+def _size(summary: Mapping[str, Any], task: str) -> str:
+    rows = summary["rows"][task]
+    of = "conversions" if task in ("rfr", "gmv") else "clicks"
+    positives = "" if task == "gmv" else f", {rows['positives'] / max(rows['rows'], 1):.2%} positive"
+    return f"{rows['rows']:,} {of}{positives}"
+
+
+def _note(summary: Mapping[str, Any], task: str) -> str:
+    """Say what the interval columns compare, and what their marks mean."""
+    against = {
+        i["method"]: i["baseline"] for i in summary["intervals"] if i["task"] == task and i["phase"] is None
+    }
+    common = max(sorted(set(against.values())), key=list(against.values()).count, default="")
+    own = [f"; that of {method} to {other}" for method, other in against.items() if other != common]
+    return (
+        f"vs best: difference to {common}{''.join(own)}. * zero outside; ~ few segments, too narrow to trust"
+    )
+
+
+def _matrices(
+    summary: Mapping[str, Any],
+    task: str,
+    what: str,
+    columns: Sequence[tuple[str, Mapping[str, Any]]],
+    width: int,
+) -> Iterator[RenderableType]:
+    """Yield method by phase (or switch): three metrics side by side where there is room, else stacked."""
+    ranking = summary["ranking"][task]
+    methods = [*ranking["methods"], *ranking["references"]]
+    metrics = numbers.shown_metrics(summary, task)
+    titles = [numbers.TITLES[metric].removeprefix("NLL ") for metric in metrics]
+    title = f"{task.upper()} {what}"
+    name = Column("method", methods, left=True)
+    references = range(len(ranking["methods"]), len(methods))
+    if name.width + len(columns) * (sum(_TRIPLE) + 2 + _GAP) <= width:
+        heads = " ".join(f"{t:>{w}}" for t, w in zip(titles, _TRIPLE, strict=True))
+        body = [
+            Column(f"{head}\n{heads}", [_triple(values, m, task, metrics) for m in methods])
+            for head, values in columns
+        ]
+        yield lay_out([name, *body], width, title, dim=references)
+        return
+    size = len(methods) + 1
+    name = Column("method", [text for t in titles for text in (f"- {t} -", *methods)], left=True)
+    body = [
+        Column(
+            head.replace(" ", "\n"),
+            [
+                text
+                for metric in metrics
+                for text in ("", *(numbers.number(metric, values[m][task].get(metric)) for m in methods))
+            ],
+        )
+        for head, values in columns
+    ]
+    dim = [block * size + 1 + i for block in range(len(metrics)) for i in references]
+    for part in _chunks(body, width - name.width):
+        yield lay_out([name, *part], width, title, dim=dim, rules=range(size - 1, len(name.cells), size))
+
+
+def _chunks(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
+    """Cut columns into runs that fit a width (at least one column each)."""
+    run: list[Column] = []
+    for column in columns:
+        if run and sum(c.width + _GAP for c in [*run, column]) > width:
+            yield run
+            run = []
+        run.append(column)
+    yield run
+
+
+def _triple(values: Mapping[str, Any], method: str, task: str, metrics: Sequence[str]) -> str:
+    found = values[method][task]
+    texts = (numbers.number(metric, found.get(metric)) for metric in metrics)
+    return " ".join(f"{text:>{w}}" for text, w in zip(texts, _TRIPLE, strict=True))
+
+
+def lay_out(
+    columns: Sequence[Column],
+    width: int,
+    title: str,
+    *,
+    dim: Collection[int] = (),
+    rules: Collection[int] | None = None,
+    note: str = "",
+) -> RenderableType:
+    """Lay columns out within a width. Names wrap where they must; nothing is ever cut off.
+
+    ``dim`` are the rows that only mark the scale; a rule is drawn before the first of them, or after the
+    ``rules``.
+    """
+    kept = list(columns)
+    while sum(c.width + _GAP for c in kept) - _GAP > width and any(c.drop for c in kept):
+        kept.remove(max(kept, key=lambda c: c.drop))
+    table = Table(box=_RULES, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for column in kept:
+        table.add_column(
+            Text(column.title, justify="left" if column.left else "right"),
+            justify="left" if column.left else "right",
+            vertical="bottom",
+            overflow="fold",
+            no_wrap=not column.left,
+            min_width=None if column.left else column.width,
+        )
+    ruled = rules if rules is not None else [min(dim) - 1] if dim else []
+    for i in range(len(kept[0].cells)):
+        table.add_row(
+            *(column.cells[i] for column in kept), style="dim" if i in dim else "", end_section=i in ruled
+        )
+    parts: list[RenderableType] = [Text(title, "bold"), table]
+    if note and any(" vs " in column.title for column in kept):
+        parts.append(Text(note, "dim"))
+    return Group(*parts)

@@ -1,0 +1,110 @@
+"""Load a scenario: files, overrides, validation, all faults at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import ScenarioError, nearest
+from simulator.scenario.faults import validate
+from simulator.scenario.fields import leaves, written
+from simulator.scenario.layers import Layers, read_layers
+from simulator.scenario.model import Scenario
+from simulator.scenario.overrides import apply_overrides
+
+DEFAULT = "default"
+"""Origin of a key that nobody wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A valid scenario and where it comes from.
+
+    ``origins`` maps every dotted key to the file that wrote it, to the option (``--set``, ``--seed``,
+    ``--out``) or to ``"default"``; ``resolved`` is the whole scenario as plain values, every default filled
+    in (durations as text).
+    """
+
+    scenario: Scenario
+    path: Path
+    origins: dict[str, str]
+    resolved: dict[str, Any]
+
+
+def load_scenario(
+    path: Path, overrides: Sequence[str] = (), *, seed: int | None = None, out: str | None = None
+) -> Loaded:
+    """Read, layer, override and validate a scenario.
+
+    Parameters
+    ----------
+    path : the TOML file; ``extends`` in it names a base, relative to the file (tables merge, arrays replace).
+    overrides : ``a.b=c`` texts, applied in order after all files.
+    seed, out : shorthands for ``seed`` and ``output.dir``, applied last.
+
+    Raises
+    ------
+    ScenarioError : with every fault found; each names file, key, value, what is allowed, nearest spelling.
+    """
+    layers = read_layers(path)
+    faults = apply_overrides(layers, list(overrides))
+    if seed is not None:
+        layers.replace(("seed",), seed, "--seed")
+    if out is not None:
+        layers.merge({"output": {"dir": out}}, "--out")
+    if "name" not in layers.data:
+        layers.data["name"] = re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).lstrip("._+-")[:80] or "scenario"
+    scenario, wrong = validate(layers, str(path))
+    faults += wrong
+    if scenario is not None:
+        faults += [*_strange_values(layers, str(path)), *_between_blocks(scenario, layers, str(path))]
+    if faults or scenario is None:
+        raise ScenarioError(faults)
+    resolved = scenario.model_dump(mode="json")
+    origins = {written(key): _origin(layers, key) for key, _ in leaves(resolved)}
+    return Loaded(scenario, path, origins, resolved)
+
+
+def _origin(layers: Layers, key: tuple[str | int, ...]) -> str:
+    for length in range(len(key), 0, -1):
+        if key[:length] in layers.origins:
+            return layers.origins[key[:length]]
+    return layers.origin(key, DEFAULT) if any(k[: len(key)] == key for k in layers.origins) else DEFAULT
+
+
+def _strange_values(layers: Layers, file: str) -> list[str]:
+    """Refuse in free tables (a policy's, say) what a resolved scenario could not hold unchanged."""
+    faults = []
+    for key, value in leaves(layers.data):
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dt.date | dt.time) or (isinstance(item, float) and not math.isfinite(item)):
+                where, name = layers.origin(key, file), written(key, layers.data)
+                faults.append(f"{where}: {name} = {item}: must be a finite number, text, or true or false")
+    return faults
+
+
+def _between_blocks(scenario: Scenario, layers: Layers, file: str) -> list[str]:
+    """Rules that no block can check alone."""
+    faults = []
+    labels = [method.label for method in scenario.method]
+    for i, label in enumerate(labels):
+        if label in labels[:i]:
+            where = layers.origin(("method", i), file)
+            faults.append(
+                f"{where}: method.{i}: a method called {label!r} is there already "
+                f"(method.{labels.index(label)}); results go by name, so give this one another: name = ..."
+            )
+    baseline = scenario.evaluation.baseline
+    if baseline is not None and baseline not in labels:
+        where = layers.origin(("evaluation", "baseline"), file)
+        allowed = ", ".join(dict.fromkeys(labels))
+        faults.append(
+            f'{where}: evaluation.baseline = "{baseline}": is no method of this scenario; '
+            f"allowed: {allowed}.{nearest(baseline, labels)}"
+        )
+    return faults

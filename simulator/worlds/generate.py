@@ -1,0 +1,184 @@
+"""Generate a synthetic marketplace as a log: clicks, events, and the truth about every click."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simulator.log.schema import Feature, Float64, Int32, Int64, Meta
+from simulator.log.writer import LogWriter
+from simulator.units import DAY, HOUR
+from simulator.windows import Windows
+from simulator.worlds.affinity import DayMarket
+from simulator.worlds.arrivals import Arrivals
+from simulator.worlds.constants import ORIGIN
+from simulator.worlds.journeys import Events, Journeys
+from simulator.worlds.levels import Levels, Reach, refund_by_item, solve_levels
+from simulator.worlds.mechanism import Mechanism
+from simulator.worlds.population import Market, Users
+from simulator.worlds.settings import WorldSettings
+from simulator.worlds.truth import COLUMNS, Truth
+
+GENERATOR_VERSION = 1
+"""Raised whenever the same settings and seed give another world."""
+
+
+@dataclass(slots=True)
+class WorldDay:
+    """One day of a world: its clicks in order, and all events that will follow them."""
+
+    day: int
+    time: Int64
+    user_id: Int64
+    item_id: Int64
+    features: Int32
+    """Shape (22, n)."""
+    truth: dict[str, Float64]
+    eta: Float64
+    """Log-hazard of paying; never written."""
+    events: Events
+
+
+class World:
+    """A marketplace ready to be lived through, day by day.
+
+    Users, items, arrivals and draws of a day depend on the seed and that day alone; the base levels
+    (`Levels`) are solved on all days, promotions left out.
+    """
+
+    def __init__(self, settings: WorldSettings, windows: Windows, observation: int, seed: int) -> None:
+        self.settings, self.seed = settings, seed
+        self.mechanism = Mechanism(settings, windows, observation)
+        self.truth = Truth(self.mechanism)
+        self._market = Market(settings, seed)
+        self._users = Users(settings, self._market, seed)
+        ordinary = Mechanism(settings, windows, observation, ordinary=True)
+        self.levels: Levels = solve_levels(settings, self._fresh(), _reach(ordinary), seed)
+
+    def _fresh(self) -> DayMarket:
+        return DayMarket(self.settings, self._market, self._users, self.seed)
+
+    def days(self) -> Iterator[WorldDay]:
+        """Yield the days in order; memory holds one of them."""
+        market = self._fresh()
+        for day in range(self.settings.days):
+            yield self._live(market, day)
+            market.advance()
+
+    def _live(self, market: DayMarket, day: int) -> WorldDay:
+        mechanism, settings = self.mechanism, self.settings
+        arrivals = Arrivals(settings, mechanism.schedule, self.seed, day)
+        visit = market.visit(arrivals, mechanism.schedule.taste[arrivals.time // HOUR])
+        state = mechanism.considering(arrivals.time / HOUR, visit, self.levels)
+        by_item = refund_by_item(market.items.level[visit.slot], self.levels.pay)
+        refund_level = np.exp(self.levels.refund + visit.refund + by_item)
+        cart_level = np.exp(self.levels.cart + settings.cart.slope * visit.eta)
+        truth = self.truth.columns(day, state, visit, refund_level)
+        events = Journeys(mechanism, self.seed, day, arrivals, visit).events(state, cart_level, refund_level)
+        item_id = market.items.id[visit.slot]
+        return WorldDay(
+            day,
+            arrivals.time,
+            visit.user,
+            item_id,
+            visit.features,
+            truth,
+            self.levels.pay + visit.eta,
+            events,
+        )
+
+
+def _reach(ordinary: Mechanism) -> Reach:
+    """Integrated unit hazards of the world without promotions."""
+
+    def pay(time: Int64, profile: Float64) -> Float64:
+        hours = time / HOUR
+        mass = ordinary.pay.common.mass(hours, np.full(len(hours), ordinary.attribution))
+        total: Float64 = (profile * mass).sum(0)
+        return total
+
+    def cart(time: Int64) -> Float64:
+        return ordinary.cart.mass(time / HOUR, np.full(len(time), ordinary.attribution))
+
+    refund = ordinary.refund.mass(np.zeros(1), np.full(1, ordinary.refund_window))
+    return Reach(pay, cart, float(refund[0]))
+
+
+class _Pending:
+    """Events that are still to come, by the day on which they do."""
+
+    def __init__(self) -> None:
+        self._days: dict[int, list[Events]] = {}
+
+    def add(self, events: Events, first_row: int) -> None:
+        """Keep a day's events; they are in order of time."""
+        events.row = events.row + first_row
+        day = events.time // DAY
+        for number in np.unique(day):
+            low, high = np.searchsorted(day, [number, number + 1])
+            self._days.setdefault(int(number), []).append(events[low:high])
+
+    def take(self, day: int) -> Events | None:
+        """Hand out the events of a day, in order."""
+        parts = self._days.pop(day, None)
+        return None if parts is None else Events.join(parts)
+
+    def last_day(self) -> int:
+        return max(self._days, default=-1)
+
+
+def generate(
+    settings: WorldSettings,
+    windows: Windows,
+    observation: int,
+    seed: int,
+    out: Path,
+    *,
+    progress: Callable[[float], None] | None = None,
+) -> Meta:
+    """Write a world as a log with truth to ``out``, which must not exist.
+
+    Journeys are complete: events go on until the last click's windows have closed, which is what
+    ``observed_until`` says.
+
+    Parameters
+    ----------
+    observation : the waiting window of ``p_pay_observed``, microseconds.
+    progress : told the finished share after each day.
+    """
+    features = [Feature(name, size) for name, size in settings.sizes().items()]
+    provenance = {
+        "format": "world",
+        "generator": GENERATOR_VERSION,
+        "seed": seed,
+        "settings": settings.model_dump_json(),
+    }
+    world = World(settings, windows, observation, seed)
+    with LogWriter(
+        out, name="world", origin=ORIGIN, features=features, truth=COLUMNS, provenance=provenance
+    ) as writer:
+        pending, last_click = _Pending(), 0
+        for day in world.days():
+            first = writer.clicks(
+                time=day.time,
+                user_id=day.user_id,
+                item_id=day.item_id,
+                features=day.features.T,
+                truth=day.truth,
+            )
+            pending.add(day.events, first)
+            last_click = int(day.time[-1]) if len(day.time) else last_click
+            _write(writer, pending.take(day.day))
+            if progress:
+                progress((day.day + 1) / settings.days)
+        for number in range(settings.days, pending.last_day() + 1):
+            _write(writer, pending.take(number))
+        return writer.close(last_click + windows.lifetime)
+
+
+def _write(writer: LogWriter, events: Events | None) -> None:
+    if events is not None and len(events):
+        writer.events(row=events.row, time=events.time, kind=events.kind, amount=events.amount)

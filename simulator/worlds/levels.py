@@ -1,0 +1,106 @@
+"""The base levels of the hazards, solved so that the world has the rates its settings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.log.schema import Float64, Int64
+from simulator.worlds.affinity import DayMarket, Visit
+from simulator.worlds.arrivals import Sampled
+from simulator.worlds.constants import (
+    LONG_OVER_SHORT_CVR,
+    PAY_FAST_PROFILE,
+    PAY_SLOW_PROFILE,
+    REFUND_BY_CVR,
+    REFUND_LEVEL_PER_LOGIT,
+)
+from simulator.worlds.settings import WorldSettings
+
+SAMPLE = 100_000
+"""Clicks over the whole world on which the levels are solved: their mean p is known to about half a per cent.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Base log-levels of the hazards."""
+
+    pay: float
+    cart: float
+    refund: float
+
+
+@dataclass(slots=True)
+class Reach:
+    """Integrated unit hazards over the windows, promotions apart, for the clicks of a sample."""
+
+    pay: Callable[[Int64, Float64], Float64]
+    """(times, profile) to integrated hazard inside the attribution window."""
+    cart: Callable[[Int64], Float64]
+    refund: float
+
+
+def profile(settings: WorldSettings, eta: Float64) -> Float64:
+    """Return each click's weights of the pay components (3, n): the fast profile's share grows with
+    propensity.
+    """
+    fast = 1.0 / (1.0 + np.exp(-settings.delay.fast - settings.delay.fast_slope * eta))
+    quick, slow = np.array(PAY_FAST_PROFILE), np.array(PAY_SLOW_PROFILE)
+    result: Float64 = slow[:, None] + (quick - slow)[:, None] * fast
+    return result
+
+
+def refund_by_item(item_level: Float64, pay_level: float) -> Float64:
+    """Return the shift of the refund log-level with the item's own CVR: falls with it, and turns up at the
+    top.
+    """
+    rate = LONG_OVER_SHORT_CVR * -np.expm1(-np.exp(pay_level + item_level))
+    shift: Float64 = REFUND_LEVEL_PER_LOGIT * rate * (REFUND_BY_CVR[0] + REFUND_BY_CVR[1] * rate)
+    return shift
+
+
+def solve_levels(settings: WorldSettings, day: DayMarket, reach: Reach, seed: int) -> Levels:
+    """Solve the base levels on a sample of all the world's days (``day`` is used up).
+
+    Promotions are left out on purpose: adding one does not change what the world is without it.
+    """
+    per_day = max(SAMPLE // settings.days, 500)
+    visits: list[Visit] = []
+    paying, carts, items = [], [], []
+    for number in range(settings.days):
+        draws = Sampled(seed, number, per_day)
+        visit = day.visit(draws, np.zeros(per_day))
+        paying.append(np.exp(visit.eta) * reach.pay(draws.time, profile(settings, visit.eta)))
+        carts.append(np.exp(settings.cart.slope * visit.eta) * reach.cart(draws.time))
+        items.append(day.items.level[visit.slot])
+        visits.append(visit)
+        day.advance()
+    hazard, item_level = np.concatenate(paying), np.concatenate(items)
+    pay = solve(hazard, np.ones_like(hazard), settings.cvr)
+    paid = -np.expm1(-np.exp(pay) * hazard)
+    shape = refund_by_item(item_level, pay) + np.concatenate([v.refund for v in visits])
+    refund = solve(np.exp(shape) * reach.refund, paid, settings.refund.rate)
+    cart = solve(np.concatenate(carts), np.ones_like(hazard), settings.cart.rate)
+    return Levels(pay, cart, refund)
+
+
+def solve(hazard: Float64, weight: Float64, target: float) -> float:
+    """Find b with weighted mean of 1 - exp(-e^b hazard) equal to ``target``, by secant steps on ln(-ln(1 -
+    mean)).
+    """
+
+    def miss(level: float) -> float:
+        mean = np.average(-np.expm1(-np.exp(level) * hazard), weights=weight)
+        return float(np.log(-np.log1p(-mean)) - np.log(-np.log1p(-target)))
+
+    older = float(np.log(-np.log1p(-target)) - np.log(np.average(hazard, weights=weight)))
+    newer, missed = older + 0.1, miss(older)
+    for _ in range(50):
+        now = miss(newer)
+        if abs(now) < 1e-12 or now == missed:
+            break
+        older, newer, missed = newer, newer - now * (newer - older) / (now - missed), now
+    return newer

@@ -1,0 +1,235 @@
+"""What is true of every click: exact probabilities of paying, and the two expectations that need a
+quadrature.
+
+* ``p_pay``, ``p_pay_observed``: closed form, waiting for a sale included.
+* ``p_refund``: closed form where no promotion touches refunds; else the closed form given the pay time,
+  summed over sixteen intervals of the pay time whose probabilities are exact.
+* ``expected_gmv``: the same sixteen exact probabilities, times the worth of a first pay in each
+  (`spending.worth`), averaged over six parts. On a promotion's days the tables stand on whole hours of click
+  time and are interpolated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from simulator.log.schema import Float64, Int64
+from simulator.units import HOUR
+from simulator.worlds.affinity import Visit
+from simulator.worlds.hazards import Considering
+from simulator.worlds.mechanism import Mechanism
+from simulator.worlds.promotion import ReturnTime, Waiting
+from simulator.worlds.spending import INTERVALS, Grid, later, worth
+
+BLOCK = 8_192
+"""Clicks at a time: their columns stay in the processor's cache."""
+COLUMNS = ("p_pay", "p_pay_observed", "p_refund", "expected_gmv")
+
+
+def pay_probabilities(state: Considering, horizon: float, waiting: Waiting) -> tuple[Float64, Float64]:
+    """Return P(pay without waiting) (n,) and P(wait, come back and pay) (promotions, n) inside ``horizon``
+    hours.
+
+    Leaving the state "considering" in a calendar interval where the chance to wait is w has probability
+    S(interval's start) - S(its end); a share w of it comes back after the opening with the chance that falls
+    inside the horizon.
+    """
+    time, n = state.time, len(state.time)
+    survival = np.exp(-(state.whole if horizon == state.longest else state.cumulative(horizon)))
+    back = np.zeros((len(waiting.times), n))
+    if not n or not waiting.between(float(time.min()), float(time.max()) + horizon):
+        return 1.0 - survival, back
+    waited, end, before = np.zeros_like(back), time + horizon, np.ones(n)
+    edges = np.append(waiting.edges, np.iinfo(np.int64).max)
+    entry, clicks = waiting.entry(time), np.arange(n)
+    while True:
+        edge = edges[entry]
+        inside = np.flatnonzero(edge < end)
+        after = survival.copy()
+        part = state if len(inside) == n else state.take(inside)
+        after[inside] = np.exp(-part.cumulative_at(edge[inside]))
+        waited[waiting.sale[entry], clicks] += waiting.chance[entry] * (before - after)
+        if not len(inside):
+            break
+        before = after
+        entry = entry + (edge < end)
+    for sale, (opening, returns, times) in enumerate(
+        zip(waiting.opening, waiting.returns, waiting.times, strict=True)
+    ):
+        back[sale] = waited[sale] * returns * times.cdf(end - opening)
+    return 1.0 - survival - waited.sum(0), back
+
+
+@dataclass(frozen=True, slots=True)
+class DayTables:
+    """What a pay in each interval of elapsed time means, for clicks at the whole hours of a day (one row
+    where all are alike).
+
+    ``wait`` and ``refund`` (chance to wait, unit refund hazard): (hours, intervals). ``worth``: (classes,
+    hours, intervals). ``back_refund`` (promotions, hours) and ``back_worth`` (promotions, classes, hours):
+    the same for those who come back.
+    """
+
+    first_hour: int
+    alike: bool
+    wait: Float64
+    refund: Float64
+    worth: Float64
+    back_refund: Float64
+    back_worth: Float64
+
+
+class Truth:
+    """Compute the truth columns of a day's clicks."""
+
+    def __init__(self, mechanism: Mechanism) -> None:
+        self.mechanism = mechanism
+        self.grid = Grid(mechanism.attribution)
+        self._ordinary = self._tables(
+            Mechanism(mechanism.settings, mechanism.windows, 0, ordinary=True), 0, np.zeros(1)
+        )
+
+    def columns(
+        self, day: int, state: Considering, visit: Visit, refund_level: Float64
+    ) -> dict[str, Float64]:
+        """Return the truth columns. ``refund_level`` (n,) is the level of each click's refund hazard."""
+        tables, n = self._of_day(day), len(refund_level)
+        truth = np.empty((len(COLUMNS), n))
+        for first in range(0, n, BLOCK):
+            part = slice(first, first + BLOCK)
+            truth[:, part] = self._block(
+                tables, state.take(part), visit.loyalty[part], visit.spending[part], refund_level[part]
+            )
+        return dict(zip(COLUMNS, truth, strict=True))
+
+    def _block(
+        self, tables: DayTables, state: Considering, loyalty: Int64, spending: Float64, refund_level: Float64
+    ) -> tuple[Float64, Float64, Float64, Float64]:
+        mechanism, waiting = self.mechanism, self.mechanism.schedule.waiting
+        direct, back = pay_probabilities(state, mechanism.attribution, waiting)
+        now, later_on = pay_probabilities(state, mechanism.observation, waiting)
+        value, refund = self._expect(
+            tables, state, loyalty=loyalty, level=refund_level, direct=direct, back=back
+        )
+        size = np.exp(
+            mechanism.settings.amount.level + spending + 0.5 * mechanism.settings.amount.residual**2
+        )
+        paid = direct + back.sum(0)
+        refunded = np.divide(refund, paid, out=np.zeros_like(paid), where=paid > 0)
+        return paid, now + later_on.sum(0), refunded, size * value
+
+    def _expect(
+        self,
+        tables: DayTables,
+        state: Considering,
+        *,
+        loyalty: Int64,
+        level: Float64,
+        direct: Float64,
+        back: Float64,
+    ) -> tuple[Float64, Float64]:
+        """Return expected worth and P(pay and refund)."""
+        look = _Lookup(tables, state.time)
+        value, refund, total = (np.zeros(len(state.time)) for _ in range(3))
+        before = np.ones(len(state.time))
+        for i in range(INTERVALS):
+            after = np.exp(
+                -(state.whole if i + 1 == INTERVALS else state.cumulative(float(self.grid.ends[i + 1])))
+            )
+            mass = before - after
+            before = after
+            if not tables.alike:
+                mass = mass * (1 - look.at(tables.wait[:, i]))
+                refund -= mass * np.expm1(-level * look.at(tables.refund[:, i]))
+            value += mass * look.by_class(tables.worth[:, :, i], loyalty)
+            total += mass
+        # The chance to wait was averaged over each interval: the exact total corrects what that leaves.
+        scale = np.divide(direct, total, out=np.ones_like(total), where=total > 0)
+        if tables.alike:
+            return value * scale, -direct * np.expm1(-level * tables.refund[0, 0])
+        value, refund = value * scale, refund * scale
+        for sale, chance in enumerate(back):
+            if chance.any():
+                refund -= chance * np.expm1(-level * look.at(tables.back_refund[sale]))
+                value += chance * look.by_class(tables.back_worth[sale], loyalty)
+        return value, refund
+
+    def _of_day(self, day: int) -> DayTables:
+        first = 24 * day
+        last = first + 24 + int(np.ceil(self.mechanism.windows.lifetime / HOUR)) + 1
+        if self.mechanism.schedule.ordinary(first, last):
+            return self._ordinary
+        return self._tables(self.mechanism, first, first + np.arange(25.0))
+
+    def _tables(self, mechanism: Mechanism, first_hour: int, start: Float64) -> DayTables:
+        grid, schedule = self.grid, mechanism.schedule
+        time = start[:, None] + grid.middle
+        cell = np.minimum(time.astype(np.int64), mechanism.cells - 1)
+        own, further = worth(mechanism, grid, start)
+        waiting = schedule.waiting
+        wait = waiting.chance[waiting.entry(time)]
+        weights = grid.density * schedule.pay_promotion[cell]
+        paying = weights * (1 - wait)
+        refund = mechanism.refund.mass(time, np.full_like(time, mechanism.refund_window))
+        back = [
+            self._come_back(mechanism, start, further, o, t)
+            for o, t in zip(waiting.opening, waiting.times, strict=True)
+        ]
+        classes = len(further)
+        return DayTables(
+            first_hour,
+            len(start) == 1,
+            grid.average(wait, weights),
+            grid.average(refund, paying),
+            grid.average(own + further, paying),
+            np.array([b[0] for b in back]).reshape(-1, len(start)),
+            np.array([b[1] for b in back]).reshape(-1, classes, len(start)),
+        )
+
+    def _come_back(
+        self, mechanism: Mechanism, start: Float64, further: Float64, opening: float, times: ReturnTime
+    ) -> tuple[Float64, Float64]:
+        """Average refund hazard and worth over the return times that fall inside each click's window."""
+        ends = np.unique(np.concatenate([np.linspace(0, 1, 7), times.edges]))
+        middle = opening + 0.5 * (ends[1:] + ends[:-1])
+        left = np.maximum(start + mechanism.attribution - opening, 1e-6)
+        weights = np.diff(times.cdf(np.minimum(ends, left[:, None])), axis=1)
+        weights = weights / np.maximum(weights.sum(1, keepdims=True), 1e-300)
+        refund = weights @ mechanism.refund.mass(middle, np.full_like(middle, mechanism.refund_window))
+        elapsed = np.clip(middle - start[:, None], 0.0, mechanism.attribution)
+        price = mechanism.schedule.price[np.minimum(middle.astype(np.int64), mechanism.cells - 1)]
+        own = later(elapsed) * price
+        ahead = [
+            [np.interp(e, self.grid.middle, f) for e, f in zip(elapsed, rows, strict=True)]
+            for rows in further
+        ]
+        value: Float64 = ((own + np.array(ahead)) * weights).sum(-1)
+        return refund, value
+
+
+class _Lookup:
+    """Read tables that stand on whole hours at the times of clicks, linearly in between."""
+
+    def __init__(self, tables: DayTables, time: Float64) -> None:
+        self.alike = tables.alike
+        place = time - tables.first_hour
+        self.hour: Int64 = (
+            np.zeros(len(time), np.int64) if self.alike else np.clip(place.astype(np.int64), 0, 23)
+        )
+        self.share: Float64 = place - self.hour
+
+    def at(self, table: Float64) -> Float64:
+        """Read a table (hours,)."""
+        result: Float64 = table[self.hour] + self.share * np.diff(table)[self.hour]
+        return result
+
+    def by_class(self, table: Float64, kind: Int64) -> Float64:
+        """Read a table (classes, hours), each click in the row of its class."""
+        if self.alike:
+            alone: Float64 = table[:, 0][kind]
+            return alone
+        here = table[kind, self.hour]
+        result: Float64 = here + self.share * (table[kind, self.hour + 1] - here)
+        return result

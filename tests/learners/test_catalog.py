@@ -1,0 +1,143 @@
+"""The table, and what a scenario may change of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from learners.catalog import METHODS, resolve
+from simulator.errors import ScenarioError
+from simulator.policies import POLICIES, policy_from
+from simulator.scenario.model import LearnerBlock, MethodBlock, Scenario
+from simulator.units import HOUR, Microseconds
+
+
+def faults(resolved, *methods, **blocks):
+    with pytest.raises(ScenarioError) as caught:
+        resolved(*methods, **blocks)
+    return "\n".join(caught.value.faults)
+
+
+def test_the_table_loads_no_torch():
+    code = (
+        "import sys; from learners.catalog import METHODS, resolve_all; "
+        "from simulator.scenario.model import MethodBlock, Scenario; "
+        "resolve_all(Scenario(world={}, method=[MethodBlock(method=m) for m in METHODS])); "
+        "sys.exit(bool({'torch', 'sklearn'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_every_entry_resolves_and_its_policy_exists(name, resolved):
+    (method,) = resolved(name)
+    assert method.name == name
+    assert method.task in method.link.tasks
+    assert set(method.link.heads) <= set(method.objective.heads)
+    policy = policy_from(method.policy, {"window": Microseconds(HOUR)})
+    assert set(method.objective.targets) <= set(policy.labels)
+    assert policy.kind in POLICIES
+    assert method.describe()["policy"]["kind"] == policy.kind
+
+
+def test_any_part_can_be_replaced(resolved):
+    method = resolved(
+        {
+            "method": "fnw",
+            "name": "mine",
+            "policy": {"kind": "elapsed-time", "window": "1h"},
+            "objective": "es-dfm",
+            "auxiliary": "delay",
+            "network": {"kind": "mlp", "hidden": [64, 8]},
+            "learner": {"learning_rate": 0.01},
+        }
+    )[0]
+    assert (method.name, method.method) == ("mine", "fnw")
+    assert method.objective.kind == "es-dfm"
+    assert method.network.hidden == (64, 8)
+    assert method.learner.learning_rate == 0.01
+    assert method.policy == {"kind": "elapsed-time", "window": "1h"}
+    assert method.auxiliary.window == HOUR, "the delay network speaks of the policy's window"
+
+
+def test_a_table_without_kind_changes_parameters(resolved):
+    first, second = resolved({"method": "es-dfm", "policy": {"window": "2h"}}, "online-single")
+    assert first.policy == {"kind": "elapsed-time", "window": "2h"}
+    assert first.auxiliary.window == 2 * HOUR
+    assert second.policy == {"kind": "partial-gmv", "final": False}
+
+
+def test_the_auxiliary_defaults_to_the_scenarios_window_and_can_be_taken_away(resolved):
+    own, bare = resolved(
+        {"method": "es-dfm", "name": "a"},
+        {"method": "es-dfm", "name": "b", "auxiliary": "none", "objective": "bce"},
+        windows={"observation": "3h"},
+    )
+    assert own.auxiliary.window == 3 * HOUR
+    assert bare.auxiliary is None
+
+
+def test_hyper_parameters_method_over_scenario_over_table(resolved):
+    amounts = METHODS["online-single"].learner["batch_size"]
+    assert resolved("online-single")[0].learner.batch_size == amounts != LearnerBlock().batch_size
+    assert resolved("online-single", learner={"batch_size": 99})[0].learner.batch_size == 99
+    table = {"method": "online-single", "learner": {"batch_size": 7}}
+    assert resolved(table, learner={"batch_size": 99})[0].learner.batch_size == 7
+
+
+@pytest.mark.parametrize(
+    ("method", "parts"),
+    [
+        ({"method": "es_dfm"}, ["method[0].method", "'es_dfm'", "Did you mean 'es-dfm'?"]),
+        (
+            {"method": "fnw", "objective": "fwn"},
+            ["method[0].objective", "'fwn'", "bce, es-dfm, fnw, log-mae", "'fnw'?"],
+        ),
+        ({"method": "fnw", "network": {"kind": "mpl"}}, ["method[0].network", "'mpl'", "allowed: mlp"]),
+        ({"method": "fnw", "network": {"hiden": [3]}}, ["method[0].network.hiden", "Did you mean 'hidden'?"]),
+        ({"method": "fnw", "objective": {"clip": 1}}, ["method[0].objective.clip", "takes no parameters"]),
+        (
+            {"method": "es-dfm", "auxiliary": {"window": "soon"}},
+            ["method[0].auxiliary.window", "'soon'", "'15m'"],
+        ),
+        ({"method": "fnw", "learner": {"hidden": [0]}}, ["method[0].learner.hidden.0 = 0", "greater than 0"]),
+        ({"method": "fnw", "learner": {"lr": 1}}, ["method[0].learner.lr", "learning_rate"]),
+        (
+            {"method": "fnw", "objective": "es-dfm"},
+            ["method[0].auxiliary", "p_dp, p_rn", "allowed auxiliaries: delay"],
+        ),
+        ({"method": "fnw", "objective": "log-mae"}, ["method[0].objective", "trains gmv", "serves cvr"]),
+        (
+            {"method": "online-single", "policy": "fake-negative"},
+            ["method[0].policy", "delivers converted", "gmv"],
+        ),
+    ],
+)
+def test_faults_name_key_value_and_what_is_allowed(method, parts, resolved):
+    message = faults(resolved, method)
+    for part in parts:
+        assert part in message
+
+
+def test_all_faults_of_all_methods_at_once(resolved):
+    message = faults(
+        resolved,
+        "fnc",
+        {"method": "fnc", "objective": "bcd", "network": "mpl", "learner": {"batch_size": 0}},
+        {"method": "nope"},
+    )
+    assert [line.partition(":")[0].partition(" ")[0] for line in message.splitlines()] == [
+        "method[1].name",
+        "method[1].objective",
+        "method[1].network",
+        "method[1].learner.batch_size",
+        "method[2].method",
+    ]
+
+
+def test_resolve_finds_the_position_of_a_block():
+    blocks = [MethodBlock(method="fnc"), MethodBlock(method="fnw", objective="x")]
+    with pytest.raises(ScenarioError, match=r"method\[1\]\.objective"):
+        resolve(blocks[1], Scenario(world={}, method=blocks))

@@ -1,0 +1,87 @@
+"""A journalled learner that stops anywhere goes on to the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from learners.journal import Journal
+from simulator.errors import RunError
+from simulator.samples import Samples
+
+
+class Adder:
+    """Predicts the published sum of everything it has learned."""
+
+    tasks = ("cvr",)
+
+    def __init__(self):
+        self.total, self.served = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+        self.learned = 0
+
+    def learn(self, samples, features):
+        self.learned += 1
+        self.total = self.total + float(features.sum())
+
+    def publish(self):
+        self.served = self.total.clone()
+
+    def predict(self, features):
+        return {"cvr": features.sum(axis=1) + self.served.item()}
+
+    def state_dict(self):
+        return {"total": self.total, "served": self.served}
+
+    def load_state_dict(self, state):
+        self.total, self.served = state["total"].clone(), state["served"].clone()
+
+
+def go(journal, calls, *, saves=(), stop=None):
+    """Make the calls (the same ones for the same list), saving and stopping where told; return the predictions."""
+    rng, answers = np.random.default_rng(0), []
+    for place, call in enumerate(calls):
+        features = rng.integers(0, 9, (3, 2)).astype(np.int32)
+        if place == stop:
+            break
+        if call == "learn":
+            journal.learn(Samples.empty(), features)
+        elif call == "publish":
+            journal.publish()
+        else:
+            answers.append(journal.predict(features)["cvr"].tolist())
+        if place in saves:
+            journal.save()
+    return answers
+
+
+CALLS = st.lists(st.sampled_from(["learn", "publish", "predict"]), min_size=1, max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(calls=CALLS, saves=st.sets(st.integers(0, 29), max_size=4), stop=st.integers(0, 30), again=st.integers(0, 30))
+def test_resumed_equals_uninterrupted(tmp_path_factory, calls, saves, stop, again):
+    directory = tmp_path_factory.mktemp("journal")
+    whole = go(Journal(Adder(), None, "a"), calls)
+    go(Journal(Adder(), directory, "a"), calls, saves=saves, stop=stop)
+    go(Journal(Adder(), directory, "a", resume=True), calls, saves=saves, stop=again)  # interrupted once more
+    learner = Adder()
+    assert go(Journal(learner, directory, "a", resume=True), calls) == whole
+    assert learner.learned <= calls.count("learn")
+
+
+def test_work_before_the_checkpoint_is_not_done_again(tmp_path):
+    calls = ["learn", "publish", "predict", "learn", "predict"]
+    go(Journal(Adder(), tmp_path, "a"), calls, saves={2}, stop=4)
+    learner = Adder()
+    go(Journal(learner, tmp_path, "a", resume=True), calls)
+    assert learner.learned == 1
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    go(Journal(Adder(), tmp_path, "a"), ["learn", "predict"], saves={1})
+    (tmp_path / "a.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(RunError, match=r"a\.pt.*damaged"):
+        Journal(Adder(), tmp_path, "a", resume=True)

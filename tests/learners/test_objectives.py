@@ -1,0 +1,96 @@
+"""Every objective's loss and gradient against a closed form in float64, stop-gradients included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from learners.batch import Batch
+from learners.objectives import OBJECTIVES
+
+SEEDS = st.integers(0, 100_000)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def run(kind, samples, outputs, estimates=None):
+    """Return the loss and its gradient by autograd."""
+    leaves = {name: torch.tensor(v, requires_grad=True) for name, v in outputs.items()}
+    given_estimates = {name: torch.tensor(v, requires_grad=True) for name, v in (estimates or {}).items()}
+    loss = OBJECTIVES[kind]().loss(Batch(samples, given_estimates, torch.float64), leaves)
+    loss.backward()
+    assert all(e.grad is None for e in given_estimates.values()), "estimates carry no gradient"
+    (gradient,) = [leaf.grad.numpy() for leaf in leaves.values()]
+    return loss.item(), gradient
+
+
+def draw(seed, samples, column):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 40))
+    values = (rng.random(n) < 0.4).astype(float) if column == "converted" else rng.exponential(50, n)
+    values[rng.random(n) < 0.25] = np.nan
+    weight = rng.choice([1.0, 1.0, -1.0, 0.5], n)
+    return rng, n, samples(n, weight=weight, **{column: values}), values, weight
+
+
+def weights_of(kind, logit, estimates):
+    p = sigmoid(logit)
+    if kind == "fnw":
+        return 1 + p, (1 - p) * (1 + p)
+    if kind == "es-dfm":
+        sampled = 1 + estimates["p_dp"]
+        return sampled, sampled * estimates["p_rn"]
+    return np.ones_like(p), np.ones_like(p)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS, st.sampled_from(["bce", "fnw", "es-dfm"]))
+def test_cross_entropies(samples, seed, kind):
+    rng, n, batch, y, weight = draw(seed, samples, "converted")
+    logit = rng.normal(0, 2, n)
+    estimates = {"p_dp": rng.random(n) * 0.5, "p_rn": rng.random(n)}
+    loss, gradient = run(kind, batch, {"cvr": logit}, estimates)
+    told = ~np.isnan(y)
+    label = np.where(told, y, 0)
+    positive, negative = weights_of(kind, logit, estimates)
+    p = sigmoid(logit)
+    rows = -positive * label * np.log(p) - negative * (1 - label) * np.log1p(-p)
+    assert loss == pytest.approx(np.sum(rows * weight * told) / n, rel=1e-9, abs=1e-12)
+    # The derivative of the loss with its weights held fixed: no derivative of w+ and w- in it.
+    slopes = -positive * label * (1 - p) + negative * (1 - label) * p
+    np.testing.assert_allclose(gradient, slopes * weight * told / n, rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(SEEDS)
+def test_log_mae(samples, seed):
+    rng, n, batch, gmv, weight = draw(seed, samples, "gmv")
+    output = rng.normal(3, 2, n)
+    loss, gradient = run("log-mae", batch, {"gmv": output})
+    told = ~np.isnan(gmv)
+    error = output - np.log1p(np.where(told, gmv, 0))
+    assert loss == pytest.approx(np.sum(np.abs(error) * weight * told) / n, rel=1e-9)
+    np.testing.assert_allclose(gradient, np.sign(error) * weight * told / n, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", sorted(OBJECTIVES))
+def test_a_batch_that_says_nothing_costs_nothing(kind, samples):
+    objective = OBJECTIVES[kind]()
+    outputs = {head: np.array([0.3, -2.0]) for head in objective.heads}
+    loss, gradient = run(
+        kind, samples(2), outputs, {name: np.array([0.1, 0.9]) for name in objective.estimates}
+    )
+    assert loss == 0
+    np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize("logit", [-60.0, 60.0])
+def test_extreme_logits_stay_finite(logit, samples):
+    loss, gradient = run("fnw", samples(2, converted=[0.0, 1.0]), {"cvr": np.full(2, logit)})
+    assert np.isfinite(loss)
+    assert np.isfinite(gradient).all()

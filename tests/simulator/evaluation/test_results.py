@@ -1,0 +1,167 @@
+"""Aggregation by rows, plain means, relative improvement, and intervals."""
+
+import math
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+
+from simulator.calendar import PHASES
+from simulator.errors import ScenarioError
+from simulator.evaluation.cells import Cell
+from simulator.evaluation.intervals import baselines, combine_seeds, paired_intervals, ranked
+from simulator.evaluation.results import Results
+from simulator.evaluation.tasks import Statistics
+from simulator.units import DAY
+from tests.simulator.evaluation.stream import CALENDAR, METHODS, SCALE, feed, make_stream, new_ledger
+
+
+@pytest.fixture(scope="module")
+def judged():
+    stream = make_stream(8000, 11)
+    ledger = new_ledger()
+    feed(ledger, stream, np.random.default_rng(0), settled=8000)
+    return stream, ledger.finish()
+
+
+def test_pooled_numbers_are_those_of_all_clicks(judged):
+    stream, results = judged
+    phase = CALENDAR.phase(stream.time)
+    scopes = [(results.overall(), np.ones(8000, bool))]
+    scopes += [(table, phase == PHASES.index(name)) for name, table in results.by_phase().items()]
+    for table, chosen in scopes:
+        label = stream.labels.converted[chosen].astype(float)
+        for method in ("es-dfm", "both"):
+            p = stream.predictions[method]["cvr"][chosen]
+            found = table[method]["cvr"]
+            loss = -(label * np.log(p) + (1 - label) * np.log1p(-p)).mean()
+            assert (found.rows, found.positives) == (chosen.sum(), label.sum())
+            assert found.values["nll"] == pytest.approx(loss)
+            assert found.values["pcoc"] == pytest.approx(p.sum() / label.sum())
+
+
+def test_auc_is_weighted_by_rows_with_the_plain_mean_beside_it(judged):
+    _, results = judged
+    series = results.series["es-dfm", "cvr"]
+    found = results.overall()["es-dfm"]["cvr"]
+    assert found.values["auc"] == pytest.approx(np.average(series.values["auc"], weights=series.rows))
+    assert found.means["auc"] == pytest.approx(series.values["auc"].mean())
+    assert found.values["auc"] != found.means["auc"]
+
+
+def test_days_and_switches(judged):
+    stream, results = judged
+    by_day = results.by_day()
+    assert sum(table["both"]["cvr"].rows for table in by_day.values()) == 8000
+    assert by_day[3]["both"]["cvr"].rows == ((stream.time // DAY) == 3).sum()
+    assert [cell.start for cell, _ in results.first_after_switch()] == [3 * DAY, 5 * DAY, 6 * DAY]
+    cell, table = results.first_after_switch()[1]
+    assert table["es-dfm"]["cvr"].values["pcoc"] == pytest.approx(
+        cell.statistics["es-dfm", "cvr"].values["pcoc"]
+    )
+
+
+def test_relative_improvement(judged):
+    _, results = judged
+    table = results.overall()
+    auc = {m: table[m]["cvr"].values["auc"] for m in ("pre-trained", "oracle", "es-dfm")}
+    share = (auc["es-dfm"] - auc["pre-trained"]) / (auc["oracle"] - auc["pre-trained"])
+    assert table["es-dfm"]["cvr"].values["ri_auc"] == pytest.approx(100 * share)
+    assert table["oracle"]["cvr"].values["ri_auc"] == 100
+    assert table["pre-trained"]["cvr"].values["ri_prauc"] == 0
+    alone = Results(METHODS, results.cells, scale={"cvr": ("pre-trained", None)})
+    assert math.isnan(alone.overall()["es-dfm"]["cvr"].values["ri_auc"])
+    assert alone.references("cvr") == {"pre-trained"}
+
+
+def test_long_form_pools_to_the_same(judged, tmp_path):
+    _, results = judged
+    results.write_metrics(tmp_path / "metrics.parquet")
+    rows = pq.read_table(tmp_path / "metrics.parquet").to_pylist()
+    mine = [r for r in rows if (r["method"], r["task"]) == ("both", "gmv")]
+    sums = {
+        name: sum(r["value"] for r in mine if r["metric"] == name) for name in ("sum_prediction", "sum_label")
+    }
+    pcoc = results.overall()["both"]["gmv"].values["pcoc"]
+    assert sums["sum_prediction"] / sums["sum_label"] == pytest.approx(pcoc)
+    assert {r["phase"] for r in rows} == set(PHASES)
+
+
+def test_baselines_are_the_best_other_method_and_never_a_reference(judged):
+    _, results = judged
+    assert ranked(results, "cvr")[0] == "oracle"
+    assert baselines(results, "cvr") == {
+        "oracle": "es-dfm",
+        "es-dfm": "both",
+        "both": "es-dfm",
+        "pre-trained": "es-dfm",
+    }
+    assert baselines(results, "cvr", "both")["oracle"] == "both"
+    with pytest.raises(ScenarioError, match="Did you mean 'both'"):
+        baselines(results, "cvr", "boht")
+
+
+def test_intervals_are_paired_and_reproducible(judged):
+    _, results = judged
+    first = paired_intervals(results, seed=3, resamples=300)
+    assert first == paired_intervals(results, seed=3, resamples=300)
+    assert first != paired_intervals(results, seed=4, resamples=300)
+    found = {(i.method, i.task, i.metric, i.phase): i for i in first}
+    interval = found["both", "cvr", "nll", None]
+    table = results.overall()
+    gap = table["both"]["cvr"].values["nll"] - table["es-dfm"]["cvr"].values["nll"]
+    assert interval.difference == pytest.approx(gap)
+    assert interval.low < gap < interval.high
+    assert interval.blocks == 36
+    assert found["both", "cvr", "pcoc", "promotion"].blocks == 6
+
+
+def _cells(random, blocks, effect):
+    """Two methods whose NLL shares a large common part; only the small part that differs is uncertain."""
+    shared = random.normal(0.3, 0.1, blocks)
+    gap = effect + random.normal(0, 0.01, blocks)
+    cells = []
+    for i in range(blocks):
+        values = dict.fromkeys(("auc", "prauc", "regret_nll", "pcoc"), math.nan)
+        statistics = {
+            ("a", "cvr"): Statistics(100, 10, 10.0, 10.0, {**values, "nll": shared[i]}),
+            ("b", "cvr"): Statistics(100, 10, 10.0, 10.0, {**values, "nll": shared[i] + gap[i]}),
+        }
+        cells.append(Cell(i, i, i + 1, "before", after_switch=False, rows=100, statistics=statistics))
+    return Results({"a": ("cvr",), "b": ("cvr",)}, cells)
+
+
+def test_intervals_cover_the_true_difference_as_often_as_they_say():
+    random = np.random.default_rng(5)
+    hits = 0
+    for trial in range(200):
+        intervals = paired_intervals(
+            _cells(random, 60, 0.002), seed=trial, resamples=300, confidence=0.9, baseline="a"
+        )
+        interval = next(i for i in intervals if (i.method, i.metric, i.phase) == ("b", "nll", None))
+        assert interval.high - interval.low < 0.01  # unpaired it would be ten times that
+        hits += interval.low <= 0.002 <= interval.high
+    assert 165 <= hits <= 195  # 90% of 200 is 180, standard deviation 4.2
+
+
+def test_pieces_of_one_segment_are_one_block():
+    random = np.random.default_rng(6)
+    results = _cells(random, 20, 0.1)
+    halves = [
+        Cell(i // 2, i, i + 1, "before" if i % 2 else "after", after_switch=False, statistics=cell.statistics)
+        for i, cell in enumerate(results.cells)
+    ]
+    intervals = paired_intervals(Results(results.methods, halves), seed=1, resamples=100)
+    assert {i.phase: i.blocks for i in intervals} == {None: 10, "before": 10, "after": 10}
+
+
+def test_combine_seeds_is_the_t_interval():
+    values = [0.71, 0.74, 0.70, 0.73, float("nan")]
+    combined = combine_seeds(values, 0.9)
+    low, high = stats.t.interval(0.9, 3, loc=np.mean(values[:4]), scale=stats.sem(values[:4]))
+    assert (combined.low, combined.high) == pytest.approx((low, high))
+    assert combined.n == 4
+    assert math.isnan(combine_seeds([0.5]).low)
+    assert math.isnan(combine_seeds([]).mean)
+    assert SCALE["cvr"][1] == "oracle"

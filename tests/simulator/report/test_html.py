@@ -1,0 +1,106 @@
+"""``report.html``: self-contained, drawn from the run alone, with the summary's numbers in it."""
+
+import json
+import re
+
+import pytest
+
+from simulator.calendar import Calendar
+from simulator.errors import RunError
+from simulator.report.figures import calibration_figure, correctness_figure, delay_figure, metric_figure
+from simulator.report.html import report_from_run, write_report
+from simulator.report.reading import read_summary
+from simulator.units import DAY
+from tests.simulator.report.made import LONG, make_run
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    run = tmp_path_factory.mktemp("run")
+    results, summary = make_run()
+    (run / "summary.json").write_text(json.dumps(summary))
+    results.write_metrics(run / "metrics.parquet")
+    (run / "scenario.resolved.toml").write_text('name = "made" # </pre><script>alert(1)</script>\n')
+    (run / "manifest.json").write_text('{"seed": 11, "versions": {"numpy": "2.4"}}')
+    path = report_from_run(run)
+    assert path == run / "report.html"
+    return path.read_text(encoding="utf-8")
+
+
+def without_plotly(page):
+    start = page.index("<script>") + len("<script>")
+    return page[:start] + page[page.index("</script>", start) :]
+
+
+def test_it_loads_nothing(page):
+    assert not re.search(r"<(script|link|img|iframe)[^>]*\s(src|href)=", page[: page.index("<script>")])
+    own = without_plotly(page)
+    assert "http" not in own
+    assert "@import" not in own
+    assert page.count("plotly.js v") == 1
+
+
+def test_text_from_the_scenario_cannot_become_markup(page):
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert page.count("<script>") == page.count("</script>") == 2
+
+
+def test_the_numbers_are_in_it(page):
+    own = without_plotly(page)
+    _, summary = make_run()
+    for method in summary["methods"]:
+        assert method in own
+        for task, values in summary["methods"][method].items():
+            assert f"{values['auc']:.4f}" in own, (method, task)
+    assert f"{summary['phases']['promotion']['es-dfm']['cvr']['pcoc']:.2f}" in own
+    assert "versions.numpy" in own
+    for sentence in read_summary(summary):
+        assert sentence.split("'")[0].split("<")[0][:60] in own
+
+
+def test_figures_hold_each_methods_series(page):
+    figures = json.loads(re.search(r"const figures = (\{.*\});", without_plotly(page)).group(1))
+    names = {
+        f"{task}-{what}" for task in ("cvr", "netcvr", "rfr", "gmv") for what in ("metrics", "calibration")
+    }
+    assert set(figures) == names | {"delay", "correctness"}
+    traces = figures["cvr-metrics"]["data"]
+    assert {t["name"] for t in traces} == {"es-dfm", LONG, "oracle", "pre-trained"}
+    assert len(traces) == 8
+    for name in figures:
+        assert f'id="figure-{name}"' in page
+
+
+def test_days_pool_as_the_tables_do():
+    results, summary = make_run()
+    figure = calibration_figure(summary, results.metrics, "cvr")
+    trace = next(t for t in figure["data"] if t["name"] == "es-dfm")
+    wanted = [table["es-dfm"]["cvr"].values["pcoc"] for table in results.by_day().values()]
+    assert trace["y"] == pytest.approx(wanted, abs=1e-6)
+    assert trace["x"][0] == "2024-11-08T12:00:00"
+    shades = [s for s in figure["layout"]["shapes"] if s["type"] == "rect"]
+    assert [s["x0"] for s in shades] == ["2024-11-09T00:00:00", "2024-11-11T00:00:00", "2024-11-12T00:00:00"]
+
+
+def test_without_origin_promotion_or_costs(tmp_path):
+    results, summary = make_run()
+    bare = {**summary, "costs": {}, "after_switch": [], "promotions": [], "switches": [], "intervals": []}
+    bare.pop("origin")
+    assert delay_figure(bare) is None
+    assert correctness_figure(bare) is None
+    assert metric_figure(bare, results.metrics, "cvr")["data"][0]["x"][0] == pytest.approx(2.5)
+    path = tmp_path / "report.html"
+    write_report(path, title="<Bare>", summary=bare, metrics=results.metrics, calendar=Calendar(), costs={})
+    assert "<title>&lt;Bare&gt;</title>" in path.read_text(encoding="utf-8")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    assert DAY > 0
+
+
+def test_an_unfinished_run_is_refused(tmp_path):
+    with pytest.raises(RunError, match=r"summary\.json is missing"):
+        report_from_run(tmp_path)
+    (tmp_path / "summary.json").write_text("{")
+    (tmp_path / "metrics.parquet").write_text("nothing")
+    with pytest.raises(RunError, match="cannot be read"):
+        report_from_run(tmp_path)

@@ -1,0 +1,78 @@
+"""Warnings: each for what it is about, none for the shipped scenarios."""
+
+from pathlib import Path
+
+import pytest
+
+from simulator.scenario.lint import Span, lint
+from simulator.scenario.load import load_scenario
+from simulator.units import DAY
+from tests.simulator.scenario.test_load import BASE
+
+QUIET = BASE.replace('method = "fnw"', 'method = "pre-trained"\n[[method]]\nmethod = "oracle"') + (
+    '[stream]\nhistory = "3d"\nlength = "2d"\n'
+)
+
+
+@pytest.fixture
+def warnings(tmp_path):
+    def warnings(*overrides, text=QUIET, span=None):
+        path = tmp_path / "s.toml"
+        path.write_text(text)
+        return lint(load_scenario(path, overrides).scenario, span)
+
+    return warnings
+
+
+def test_a_sound_scenario_has_none(warnings):
+    assert warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("stream.gap=6h", ["stream.gap (6h)", "last 18h of the history"]),
+        ("stream.start=2d", ["stream.start (2d)", "history of 1d", "not the 3d"]),
+        ("stream.history=0s", ["random weights"]),
+        ("stream.segment=3d", ["stream.segment (3d)", "stream.length (2d)"]),
+        ("stream.segment=1d", ["2 whole segments"]),
+        ("stream.length=9d", ["what is left of the log", "(3d)"]),
+        ("method.oracle.method=fnc", ["no method oracle", "RI", "cvr"]),
+        ("method.es-dfm.method=online-single", ["pre-single and no oracle-single", "gmv"]),
+        ('world.promotion=[{name = "p", start = "1d"}]', ["promotion 'p' (1d to 2d)", "outside the stream"]),
+    ],
+)
+def test_each_warning(warnings, override, said):
+    (warning,) = warnings(override)
+    assert all(part in warning for part in said), warning
+
+
+DATA = QUIET.replace("[world]\ndays = 7", "[data]\npath = '{path}'\nmissing = 'sim.py import it'")
+
+
+def test_missing_data_come_with_the_command(warnings, tmp_path):
+    (warning,) = warnings(text=DATA.format(path=tmp_path / "no"))
+    assert "nothing is there" in warning
+    assert "sim.py import it" in warning
+    assert warnings(text=DATA.format(path=tmp_path)) == []
+
+
+def test_time_features_are_warned_of(warnings, tmp_path):
+    (warning,) = warnings("data.time_features=true", text=DATA.format(path=tmp_path))
+    assert ".753 -> .663" in warning
+
+
+def test_labels_that_are_never_final(warnings, tmp_path):
+    text = DATA.format(path=tmp_path)
+    # History 3 d, gap 1 d, stream 2 d; the windows close 1 d + 3 d after a click.
+    assert warnings(text=text, span=Span(5, 10 * DAY)) == []
+    (warning,) = warnings(text=text, span=Span(5, 19 * DAY // 2))
+    assert "last 12h of the stream" in warning
+    assert "up to 1.5d" in warning
+    (warning,) = warnings("stream.length=20d", text=text, span=Span(5, 10 * DAY))
+    assert "longer than what is left" in warning
+
+
+@pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.toml")), ids=lambda p: p.stem)
+def test_shipped_scenarios_warn_of_missing_data_at_most(path):
+    assert [w for w in lint(load_scenario(path).scenario) if "nothing is there yet" not in w] == []

@@ -1,0 +1,255 @@
+"""The command line as its user meets it: a process, its messages and its exit code."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import sim
+from simulator.commands.failure import guard
+from simulator.commands.scenarios import copy_scenario, run_directory
+from simulator.errors import RunError, ScenarioError
+from simulator.scenario.load import load_scenario
+
+ROOT = Path(__file__).parents[1]
+VERBS = [
+    "audit",
+    "compare",
+    "cp",
+    "describe",
+    "export",
+    "import",
+    "ls",
+    "report",
+    "resume",
+    "run",
+    "validate",
+]
+HEAVY = ("torch", "sklearn", "plotly", "duckdb", "pyarrow", "scipy", "pydantic")
+
+
+def run(*words, cwd=ROOT, **environment):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "sim.py"), *words],
+        check=False, cwd=cwd, capture_output=True, text=True, timeout=60,
+        env={**os.environ, "COLUMNS": "200", **environment},
+    )  # fmt: skip
+
+
+def call(*words, capsys):
+    """Run in this process: the exit code, stdout and stderr."""
+    with pytest.raises(SystemExit) as ended:
+        sim.main(list(words))
+    captured = capsys.readouterr()
+    return ended.value.code, captured.out, captured.err
+
+
+def loaded_modules(*words):
+    """Return which packages a command imports."""
+    program = (
+        "import sys, sim\ntry: sim.main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "print('MODULES', *{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.rsplit("MODULES", 1)[1].split())
+
+
+def test_help_is_light_and_fast():
+    assert not loaded_modules("--help") & set(HEAVY)
+    best = min(_seconds("--help") - _seconds("-c") for _ in range(3))
+    assert best < 0.8  # 0.2 s on an idle core
+
+
+def _seconds(argument):
+    command = [sys.executable, "-c", "pass"] if argument == "-c" else [sys.executable, "sim.py", argument]
+    start = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    return time.perf_counter() - start
+
+
+@pytest.mark.parametrize("verb", ["validate", "describe"])
+def test_reading_a_scenario_loads_no_learner(verb):
+    words = [verb, "scenarios/minimal.toml", *(["--no-data"] if verb == "describe" else [])]
+    assert not loaded_modules(*words) & {"torch", "sklearn", "plotly"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_help_ends_with_examples(verb, capsys):
+    code, out, _ = call(verb, "--help", capsys=capsys)
+    assert code == 0
+    assert f"python sim.py {verb}" in out.split("Examples:")[1]
+
+
+def test_help_lists_every_verb_and_version_is_known(capsys):
+    code, out, _ = call("--help", capsys=capsys)
+    assert code == 0
+    assert all(verb in out for verb in VERBS)
+    code, out, _ = call("--version", capsys=capsys)
+    assert (code, out.split()[0]) == (0, "afterclick")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", out.split()[1])
+
+
+def test_nothing_at_all_shows_the_help():
+    done = run()
+    assert done.returncode == 2
+    assert "Usage: sim.py" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["validat", "x"], ["'validat'", "Did you mean 'validate'?", "Verbs: audit"]),
+        (["minimal"], ["neither a verb nor a scenario file", "scenarios/minimal.toml"]),
+        (["scenarios/minmal.toml"], ["no such file", "Did you mean 'scenarios/minimal.toml'?"]),
+        (["validate", "scenarios/duble11.toml"], ["no such file", "Did you mean 'scenarios/double11.toml'?"]),
+        (["run", "scenarios/minimal.toml", "--sed", "3"], ["--sed", "Did you mean --seed?", "--help"]),
+        (["validate", "scenarios/minimal.toml", "x"], ["unexpected argument: x"]),
+        (["run", "scenarios/minimal.toml", "--progress", "loud"], ["loud", "auto", "plain", "none"]),
+        (["run", "scenarios/minimal.toml", "--seed", "x"], ["--seed", "x"]),
+        (["run", "scenarios/minimal.toml", "--seed", "-1"], ["--seed: seed = -1", "at least 0"]),
+        (["run"], ["SCENARIO", "--help"]),
+        (["ls", "polices"], ["polices", "policies"]),
+        (["validate", "scenarios/minimal.toml", "--set", "method.fnw.objective=bec"], ["bec", "'bce'"]),
+        (["validate", "scenarios/minimal.toml", "--set", "method.0.method=orcale"], ["'orcale'", "'oracle'"]),
+        (
+            ["validate", "scenarios/minimal.toml", "--set", "windows.x=1", "--set", "seed=a"],
+            ["2 faults", "windows.x=1", "unknown key", 'seed = "a"'],
+        ),
+        (["compare"], ["name one finished run"]),
+        (["compare", "nowhere", "elsewhere"], ["2 faults", "nowhere: no such run"]),
+        (["report", "nowhere"], ["no such run directory"]),
+        (["report", "scenarios"], ["no summary.json"]),
+        (["cp", "minimum"], ["no scenario 'minimum'", "Did you mean 'minimal'?"]),
+        (["export", "scenarios", "--out", "x.parquet", "--windows", "3"], ["--windows 3", "not a duration"]),
+        (["import", "retailroket", "x", "--out", "y"], ["unknown format", "Did you mean 'retailrocket'?"]),
+        (["import", "retailrocket", "x", "--out", "y", "--attribution", "1x"], ["--attribution 1x", "'3d'"]),
+    ],
+)  # fmt: skip
+def test_mistakes_of_usage(words, said, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, out, err = call(*words, capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert "Traceback" not in err
+    assert all(part in " ".join(err.split()) for part in said), err
+
+
+def test_a_mistake_in_a_process_of_its_own():
+    done = run("scenarios/minmal.toml")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Did you mean 'scenarios/minimal.toml'?" in done.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.toml")), ids=lambda p: p.stem)
+def test_shipped_scenarios_validate(path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, out, err = call("validate", f"scenarios/{path.name}", capsys=capsys)
+    assert code == 0
+    assert out.startswith(f"scenarios/{path.name}: valid; ")
+    assert err.count("warning:") == err.count("nothing is there yet")
+
+
+def test_a_stream_that_does_not_fit_is_a_fault(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, _, err = call("validate", "scenarios/minimal.toml", "--set", "stream.history=8d", capsys=capsys)
+    assert code == 2
+    assert err.startswith("error: scenarios/minimal.toml: stream")
+
+
+def test_describe_shows_origins(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, out, _ = call(
+        "describe", "scenarios/minimal.toml", "--no-data", "--set", "stream.segment=1h", capsys=capsys
+    )
+    assert code == 0
+    lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    assert lines["stream.segment"] == ['"1h"', "--set"]
+    assert lines["windows.attribution"] == ['"1d"', "scenarios/minimal.toml"]
+    assert lines["engine.tick"] == ['"1h"', "default"]
+
+
+def test_ls_names_everything(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code, out, _ = call("ls", capsys=capsys)
+    assert code == 0
+    for name in ("minimal.toml", "es-dfm", "elapsed-time", "window =", "retailrocket", "online-retail"):
+        assert name in out
+    code, out, _ = call("ls", "methods", capsys=capsys)
+    assert code == 0
+    assert "policies" not in out.splitlines()[0]
+
+
+def test_cp_copies_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = call("cp", "minimal", capsys=capsys)
+    assert (code, out) == (0, "minimal.toml\n")
+    assert (tmp_path / "minimal.toml").read_text() == (ROOT / "scenarios/minimal.toml").read_text()
+    code, _, err = call("cp", "minimal", capsys=capsys)
+    assert code == 2
+    assert "exists already" in err
+
+
+def test_cp_keeps_what_is_extended(tmp_path):
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    (shipped / "base.toml").write_text((ROOT / "scenarios/minimal.toml").read_text())
+    (shipped / "top.toml").write_text('extends = "base.toml"\nseed = 3\n')
+    copied = copy_scenario("top", tmp_path / "mine.toml", shipped)
+    assert load_scenario(copied).scenario.world == load_scenario(shipped / "top.toml").scenario.world
+
+
+def test_run_directory_suggests(tmp_path):
+    (tmp_path / "runs" / "demo-s0").mkdir(parents=True)
+    (tmp_path / "runs" / "demo-s0" / "summary.json").write_text("{}")
+    assert run_directory(tmp_path / "runs" / "demo-s0")
+    with pytest.raises(ScenarioError, match="Did you mean 'demo-s0'"):
+        run_directory(tmp_path / "runs" / "demo-s1")
+    with pytest.raises(ScenarioError, match="runs below it"):
+        run_directory(tmp_path / "runs")
+
+
+def raising(error):
+    def command():
+        raise error
+
+    return command
+
+
+def test_how_commands_end(capsys):
+    assert guard(lambda: None) == 0
+    assert guard(lambda: 3) == 3
+    assert guard(raising(RunError("it broke"))) == 1
+    assert capsys.readouterr().err == "error: it broke\n"
+    assert guard(raising(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    assert guard(raising(PermissionError(13, "Permission denied", "x/y"))) == 1
+    assert capsys.readouterr().err == "error: x/y: Permission denied\n"
+
+
+def test_a_fault_of_ours_can_be_reported(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert guard(raising(ZeroDivisionError("division [by] zero"))) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: ZeroDivisionError: division [by] zero\n")
+    assert "Traceback (most" not in err
+    (kept,) = tmp_path.iterdir()
+    assert str(kept) in err
+    assert "ZeroDivisionError" in kept.read_text()
+    with pytest.raises(ZeroDivisionError):
+        guard(raising(ZeroDivisionError()), debug=True)
+
+
+def test_debug_shows_the_traceback_and_a_closed_pipe_is_no_error():
+    done = run("validate", "nowhere.toml", AFTERCLICK_DEBUG="1")
+    assert "Traceback" in done.stderr
+    assert "Traceback" in run("validate", "nowhere.toml", "--debug").stderr
+    script = f"{sys.executable} sim.py ls methods | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.strip() in {"0", "141"}
