@@ -66,10 +66,11 @@ def run(
     """Run a scenario and write its run directory."""
     loaded = _load(scenario, overrides, seed, out)
     from learners import session
+    from simulator.commands.results import print_run
 
     output = loaded.scenario.output
     dump = dump_samples or output.samples
-    print(
+    print_run(
         session.run(
             loaded, run_dir_base=Path(output.dir), dump_samples=dump, progress=progress, replace=replace
         )
@@ -158,10 +159,11 @@ def export(
 def audit(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Prove that no sample depends on the future; exit 3 with a witness where one does."""
     loaded = _load(scenario, overrides, seed)
-    from learners import session
-    from simulator.commands.console import stdout
+    from learners.auditing import audit_scenario
+    from learners.plan import open_data
+    from simulator.commands.audit import print_audit
 
-    return session.audit(loaded, stdout())
+    return print_audit(audit_scenario(loaded, open_data))
 
 
 @verb(app, "compare runs/double11/*")
@@ -186,8 +188,9 @@ def report(run_directory: Path, /) -> int:
 def resume(run_directory: Path, /, *, progress: Progress = "auto") -> int:
     """Go on with an interrupted run from its last checkpoint."""
     from learners import session
+    from simulator.commands.results import print_run
 
-    print(session.resume(run_directory, progress))
+    print_run(session.resume(run_directory, progress))
     return 0
 
 

@@ -20,7 +20,7 @@ CUTS = 6
 
 
 def audit_scenario(
-    loaded: Loaded, open_data: Callable[[Loaded], Path], tell: Callable[[str], None]
+    loaded: Loaded, open_data: Callable[[Loaded], Path], tell: Callable[[str], None] = lambda _: None
 ) -> AuditReport:
     """Audit the policies of a scenario's methods on the scenario's log.
 

@@ -37,7 +37,7 @@ class Plan:
     timeline: Timeline
     windows: Windows
     calendar: Calendar
-    scale: Mapping[str, tuple[str, str]]
+    scale: Mapping[str, tuple[str | None, str | None]]
     """Per task, the methods that are 0 and 100 of the relative improvement."""
 
     @property
@@ -101,15 +101,16 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
     )
 
 
-def _scale(methods: Sequence[ResolvedMethod], built: Mapping[str, Policy]) -> dict[str, tuple[str, str]]:
+def _scale(
+    methods: Sequence[ResolvedMethod], built: Mapping[str, Policy]
+) -> dict[str, tuple[str | None, str | None]]:
     """Find, per task, the frozen start and the upper bound among the methods of the run."""
-    scale = {}
+    scale: dict[str, tuple[str | None, str | None]] = {}
     for task in dict.fromkeys(task for m in methods for task in m.link.tasks):
         of_task = [m.name for m in methods if task in m.link.tasks]
         frozen = [name for name in of_task if built[name].kind == "never"]
         bound = [name for name in of_task if built[name].kind == "oracle"]
-        if frozen and bound:
-            scale[task] = (frozen[0], bound[0])
+        scale[task] = (frozen[0] if frozen else None, bound[0] if bound else None)
     return scale
 
 
@@ -123,7 +124,7 @@ def open_data(loaded: Loaded, progress: str = "auto") -> Path:
     scenario = loaded.scenario
     cache = Path(scenario.output.cache)
     if scenario.world is not None:
-        with Progress(progress, [], 0, 1_000_000, Calendar()) as view:  # type: ignore[arg-type]
+        with Progress(progress, [], 0, 1_000_000, Calendar()) as view:
             view.stage("world")
             windows = scenario.windows.windows()
             return cached_world(scenario.world, windows, scenario.windows.observation, scenario.seed, cache)

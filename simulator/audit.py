@@ -21,6 +21,7 @@ from simulator.log.schema import EventBatch, Int32, Kind
 from simulator.policies.base import Policy
 from simulator.randomness import generator
 from simulator.samples import ROLES, Samples
+from simulator.units import SECOND, format_duration, format_instant
 from simulator.windows import Windows
 
 
@@ -213,7 +214,7 @@ def _show(samples: Samples, place: int) -> str:
     said = [f"{name} {getattr(row, name)[0]:g}" for name in ("converted", "refunded", "gmv", "weight")]
     said = [text for text in said if not text.endswith("nan")]
     role = ROLES[int(row.role[0])]
-    return f"click {row.click_id[0]} at {row.visible_time[0]} us: {role!r}, revision {row.revision[0]}, {', '.join(said)}"
+    return f"click {row.click_id[0]} at {format_instant(int(row.visible_time[0]))}: {role!r}, revision {row.revision[0]}, {', '.join(said)}"
 
 
 def _witness(setting: _Setting, policy: Policy, cut: int, place: int) -> str:
@@ -232,14 +233,18 @@ def _witness(setting: _Setting, policy: Policy, cut: int, place: int) -> str:
     future = np.concatenate([future[own], future[~own]])
     low, high = 0, len(future)
     if sample(high) == bare:
-        return f"a click after {cut} us"
+        return f"a click after {format_instant(cut)}"
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if sample(middle) == bare else (low, middle)
     found = take_events(log.event, future[high - 1 : high])
     kind = Kind(int(found.kind[0])).name.lower()
     click = log.click_id[int(found.row[0]) - log.first_row]
-    return f"{kind} {found.event_id[0]} of click {click} at {found.time[0]} us, {found.time[0] - cut} us after the cut"
+    when = int(found.time[0])
+    return (
+        f"{kind} {found.event_id[0]} of click {click} at {format_instant(when)}, "
+        f"{format_duration((when - cut) // SECOND * SECOND)} after the cut"
+    )
 
 
 def _row_of(setting: _Setting, policy: Policy, cut: int, place: int) -> int:

@@ -49,4 +49,4 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
 def unknown(what: str, word: str, allowed: Iterable[str]) -> str:
     """Say that ``word`` is no known ``what``, list what is allowed, and offer the nearest spelling."""
     options = sorted(allowed)
-    return f"unknown {what} {word!r}; allowed: {', '.join(options)}.{nearest(word, options)}"
+    return f"unknown {what} {word!r}; allowed: {', '.join(options) or 'none'}.{nearest(word, options)}"

@@ -84,11 +84,8 @@ class Samples:
         """No samples, with the right types."""
         integers = {"row", "click_id", "event_time", "visible_time", "previous_time", "elapsed"}
         small = {"role", "revision", "pay_count"}
-        kinds = (
-            np.int64 if f.name in integers else np.int32 if f.name in small else np.float64
-            for f in fields(cls)
-        )
-        return cls(*(np.empty(0, kind) for kind in kinds))
+        kinds = {**dict.fromkeys(integers, "int64"), **dict.fromkeys(small, "int32")}
+        return cls(*(np.empty(0, kinds.get(f.name, "float64")) for f in fields(cls)))
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
@@ -102,6 +99,9 @@ class Samples:
     def to_arrow(self, method: str) -> pa.Table:
         """Return the batch in the public schema (roles by name, nulls as nulls)."""
         n = len(self)
+        # Only the roles at hand, by name: codes depend on what else ran in the process.
+        used = sorted({ROLES[code] for code in np.unique(self.role)})
+        place = np.array([used.index(role) if role in used else -1 for role in ROLES], np.int32)
 
         def masked(values: Float64) -> pa.Array:
             return pa.array(values, mask=np.isnan(values))
@@ -111,7 +111,7 @@ class Samples:
             "event_time": self.event_time,
             "visible_time": self.visible_time,
             "method": pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([method])),
-            "role": pa.DictionaryArray.from_arrays(self.role, pa.array(ROLES, pa.string())),
+            "role": pa.DictionaryArray.from_arrays(place[self.role], pa.array(used, pa.string())),
             "revision": self.revision,
             "weight": self.weight,
             "converted": masked(self.converted),

@@ -63,6 +63,17 @@ def format_duration(micros: int) -> str:
     return f"{micros}us" if micros else "0s"
 
 
+def format_instant(micros: int) -> str:
+    """Write an instant as the day of the log (from 0) and the time of that day.
+
+    >>> format_instant(2 * DAY + 17 * HOUR + 8 * MINUTE + 5 * SECOND), format_instant(1)
+    ('day 2 17:08:05', 'day 0 00:00:00.000001')
+    """
+    seconds, fraction = divmod(micros % DAY, SECOND)
+    clock = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"day {micros // DAY} {clock}" + (f".{fraction:06}" if fraction else "")
+
+
 class Microseconds(int):
     """An int that is known to be microseconds; prints as a duration in resolved scenarios."""
 
@@ -72,9 +83,7 @@ class Microseconds(int):
 Duration = Annotated[
     int,
     BeforeValidator(parse_duration),
-    AfterValidator(
-        Microseconds
-    ),  # pydantic's int drops the type, by which defaults are known
+    AfterValidator(Microseconds),  # pydantic's int drops the type, by which defaults are known
     PlainSerializer(format_duration, return_type=str),
 ]
 """Pydantic field type: a duration in TOML, integer microseconds in code."""

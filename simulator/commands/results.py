@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.commands.console import stdout, table
+from simulator.commands.console import stdout
 from simulator.commands.scenarios import run_directory
 from simulator.errors import ScenarioError
 
 if TYPE_CHECKING:
     from simulator.evaluation.compare import Comparison
-    from simulator.evaluation.intervals import Combined
-
-OVERALL = "overall"
 
 
 def compare_runs(runs: Sequence[Path]) -> None:
@@ -40,29 +37,26 @@ def compare_runs(runs: Sequence[Path]) -> None:
     print_comparison(compare(runs))
 
 
-def print_comparison(comparison: Comparison) -> None:
-    """Print the scores of each group (a scenario), one table a task: methods down, metrics across."""
+def print_run(run: Path) -> None:
+    """Print the ranked tables of a finished run, and where everything is."""
+    from simulator.report.tables import print_summary  # noqa: PLC0415
+
+    print_summary(json.loads((run / "summary.json").read_text(encoding="utf-8")))
     console = stdout()
-    for group, runs in comparison.runs.items():
-        console.print(f"{group}: {len(runs)} run{'s' * (len(runs) != 1)}", style="bold")
-        scores = [s for s in comparison.scores if s.group == group and s.phase == OVERALL]
-        for task in dict.fromkeys(score.task for score in scores):
-            of_task = [score for score in scores if score.task == task]
-            metrics = list(dict.fromkeys(score.metric for score in of_task))
-            cells = {(score.method, score.metric): score.combined for score in of_task}
-            shown = table(task, "method", *metrics)
-            for method in dict.fromkeys(score.method for score in of_task):
-                shown.add_row(method, *(_cell(cells.get((method, metric))) for metric in metrics))
-            console.print(shown)
-            console.print()
+    console.print(f"{run}", soft_wrap=True)
+    if (run / "report.html").exists():
+        console.print(f"{run / 'report.html'}", soft_wrap=True)
 
 
-def _cell(combined: Combined | None) -> str:
-    """Write a mean, with the half width of its interval over seeds where there is one."""
-    if combined is None or math.isnan(combined.mean):
-        return "-"
-    half = (combined.high - combined.low) / 2
-    return f"{combined.mean:.4f}" + ("" if math.isnan(half) else f" ±{half:.4f}")
+def print_comparison(comparison: Comparison) -> None:
+    """Print one table per scenario and task: means over seeds with intervals, and paired differences."""
+    from simulator.report.comparison import comparison_tables  # noqa: PLC0415
+    from simulator.report.tables import make_console  # noqa: PLC0415
+
+    console = make_console()
+    for shown in comparison_tables(comparison, console.width):
+        console.print(shown)
+        console.print()
 
 
 def write_report(run: Path) -> Path:

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from simulator.errors import LogError
+
 MEMORY = "2GB"
 """Memory DuckDB may hold while it sorts and joins; what does not fit goes to the workspace's disk."""
 
@@ -45,9 +47,19 @@ def one_line(error: duckdb.Error) -> str:
 
 @contextmanager
 def workspace(beside: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a temporary database on the disk that holds ``beside``; it is gone afterwards, errors or not."""
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{beside.name}.work-", dir=beside.parent) as folder:
+    """Open a temporary database on the disk that holds ``beside``; it is gone afterwards, errors or not.
+
+    Raises
+    ------
+    LogError
+        If nothing can be written there.
+    """
+    try:
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        temporary = TemporaryDirectory(prefix=f".{beside.name}.work-", dir=beside.parent)
+    except OSError as error:
+        raise LogError(f"{beside}: cannot be written ({error.strerror})") from None
+    with temporary as folder:
         con = duckdb.connect(str(Path(folder, "work.duckdb")))
         try:
             con.execute(f"SET temp_directory = {literal(str(Path(folder, 'spill')))}")

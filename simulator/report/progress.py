@@ -95,7 +95,7 @@ class Progress:
         if self.mode == "plain" and self._fraction() >= self._next:
             while self._next <= self._fraction():
                 self._next = min(2 * self._next, 1.0) if self._next < 1.0 else 2.0
-            self._say("  ".join([self._where(), self._pace(), *self._scores()]))
+            self._say("  ".join(filter(None, (self._where(), self._pace()))) + "".join(self._scores()))
 
     def cell(self, cells: Sequence[Cell]) -> None:
         """Take newly judged cells; the latest metrics of each method are shown from now on."""

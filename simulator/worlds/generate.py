@@ -77,7 +77,7 @@ class World:
         refund_level = np.exp(self.levels.refund + visit.refund + by_item)
         cart_level = np.exp(self.levels.cart + settings.cart.slope * visit.eta)
         truth = self.truth.columns(day, state, visit, refund_level)
-        events = Journeys(mechanism, self.seed, day, arrivals, visit).events(state, cart_level, refund_level)
+        events = Journeys(mechanism, arrivals, visit).events(state, cart_level, refund_level)
         item_id = market.items.id[visit.slot]
         return WorldDay(
             day,

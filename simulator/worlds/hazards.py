@@ -46,7 +46,7 @@ class CalendarHazard:
     def remaining(self, time: Float64) -> Float64:
         """Return R of every component at every time, shape (components, ...)."""
         cell = self.cell(time)
-        to_edge = np.exp(-_along(self.rates, time) * (cell + 1 - time))
+        to_edge = np.exp(-_along(self.rates, time) * np.maximum(cell + 1 - time, 0.0))
         result: Float64 = self.multiplier[cell] + to_edge * self.gap[:, cell]
         return result
 

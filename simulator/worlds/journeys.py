@@ -10,7 +10,6 @@ from typing import Self
 import numpy as np
 
 from simulator.log.schema import Bool, Float64, Int64, Kind, UInt8
-from simulator.randomness import generator
 from simulator.units import HOUR
 from simulator.worlds.affinity import Visit
 from simulator.worlds.arrivals import Arrivals
@@ -63,9 +62,8 @@ class _Pays:
 class Journeys:
     """Draw the events that follow one day's clicks."""
 
-    def __init__(self, mechanism: Mechanism, seed: int, day: int, draws: Arrivals, visit: Visit) -> None:
-        self._mechanism, self._seed, self._day = mechanism, seed, day
-        self._draws, self._visit = draws, visit
+    def __init__(self, mechanism: Mechanism, draws: Arrivals, visit: Visit) -> None:
+        self._mechanism, self._draws, self._visit = mechanism, draws, visit
         self._residual = mechanism.settings.amount.residual
         self._journey = draws.normal("journey amount")
 
@@ -158,14 +156,14 @@ class Journeys:
         level = mechanism.first_repurchase[self._visit.loyalty[click]]
         events: list[Events] = []
         while len(click):
-            rng = generator(self._seed, "world", "repurchase", self._day, len(events))
-            target, own = rng.standard_exponential(len(click)), rng.standard_normal(len(click))
+            target = self._draws.exponential(f"repurchase {len(events)}")[click]
+            own = self._draws.normal(f"repurchase amount {len(events)}")
             since, rest = last / HOUR, (self._draws.time[click] + window - last) / HOUR
             again = np.flatnonzero(target < level * mechanism.repurchase.mass(since, rest))
             elapsed = mechanism.repurchase.times(since[again], level[again], target[again], rest[again])
             limit = self._draws.time[click[again]] + window - last[again]
             click, last = click[again], last[again] + np.minimum(self._whole(elapsed, window), limit)
-            events.append(Events.of(Kind.PAY, click, last, self._amount(click, last, own[again])))
+            events.append(Events.of(Kind.PAY, click, last, self._amount(click, last, own[click])))
             level = np.full(len(click), mechanism.settings.repurchase.further)
         return events
 

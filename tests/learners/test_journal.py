@@ -61,7 +61,12 @@ CALLS = st.lists(st.sampled_from(["learn", "publish", "predict"]), min_size=1, m
 
 
 @settings(max_examples=60, deadline=None)
-@given(calls=CALLS, saves=st.sets(st.integers(0, 29), max_size=4), stop=st.integers(0, 30), again=st.integers(0, 30))
+@given(
+    calls=CALLS,
+    saves=st.sets(st.integers(0, 29), max_size=4),
+    stop=st.integers(0, 30),
+    again=st.integers(0, 30),
+)
 def test_resumed_equals_uninterrupted(tmp_path_factory, calls, saves, stop, again):
     directory = tmp_path_factory.mktemp("journal")
     whole = go(Journal(Adder(), None, "a"), calls)

@@ -1,4 +1,4 @@
-"""Nothing is lost: read = clicks + events + quarantined, each bad row with its reason, clean rows untouched."""
+"""Nothing is lost: read = clicks + events + quarantined, each bad row has its reason, good ones stay."""
 
 from collections import Counter
 
@@ -33,10 +33,28 @@ SIZES = {"a": 5, "b": 6}
 
 def run(out, clicks, events, *, extra=(), **settings):
     with workspace(out) as con:
-        con.register("c", pa.Table.from_pylist([dict(zip(CLICK.names, row, strict=True)) for row in clicks], CLICK))
-        con.register("e", pa.Table.from_pylist([dict(zip(EVENT.names, row, strict=True)) for row in events], EVENT))
-        con.register("x", pa.table({"source_row": pa.array([r for r, _ in extra], pa.string()), "reason": pa.array([w for _, w in extra], pa.string())}))
-        options = {"features": ["a", "b"], "cardinalities": SIZES, "name": "t", "origin": ORIGIN, "provenance": {}}
+        con.register(
+            "c", pa.Table.from_pylist([dict(zip(CLICK.names, row, strict=True)) for row in clicks], CLICK)
+        )
+        con.register(
+            "e", pa.Table.from_pylist([dict(zip(EVENT.names, row, strict=True)) for row in events], EVENT)
+        )
+        con.register(
+            "x",
+            pa.table(
+                {
+                    "source_row": pa.array([r for r, _ in extra], pa.string()),
+                    "reason": pa.array([w for _, w in extra], pa.string()),
+                }
+            ),
+        )
+        options = {
+            "features": ["a", "b"],
+            "cardinalities": SIZES,
+            "name": "t",
+            "origin": ORIGIN,
+            "provenance": {},
+        }
         return ingest(con, clicks="c", events="e", out=out, extra_quarantine="x", **(options | settings))
 
 
@@ -50,12 +68,16 @@ def clean_log(rng, clicks):
     ]
     events, number = [], 0
     for click, clicked, *_ in rows:
-        paid = [(int(d), float(a)) for d, a in zip(rng.integers(0, 9, 3), rng.integers(1, 50, 3), strict=True)]
+        paid = [
+            (int(d), float(a)) for d, a in zip(rng.integers(0, 9, 3), rng.integers(1, 50, 3), strict=True)
+        ]
         for delay, amount in paid[: rng.integers(0, 4)]:
             events.append((number, click, clicked + delay * 1000, "pay", amount))
             number += 1
             if rng.random() < 0.4:  # all of it, at once or later
-                events.append((number, click, clicked + (delay + int(rng.integers(0, 2))) * 1000, "refund", amount))
+                events.append(
+                    (number, click, clicked + (delay + int(rng.integers(0, 2))) * 1000, "refund", amount)
+                )
                 number += 1
         if rng.random() < 0.3:
             events.append((number, click, clicked, "cart", None if rng.random() < 0.5 else 0.0))
@@ -116,7 +138,9 @@ class Corrupter:
         elif fault == reasons.BEFORE_CLICK:
             self.event(fault, click_id=click[0], time=click[1] - 1)
         elif fault == reasons.UNPAID_REFUND:
-            unpaid = [c for c in self.good_clicks if all(e[1] != c[0] or e[3] != "pay" for e in self.good_events)]
+            unpaid = [
+                c for c in self.good_clicks if all(e[1] != c[0] or e[3] != "pay" for e in self.good_events)
+            ]
             for c in unpaid[:1]:
                 self.event(fault, click_id=c[0], kind="refund")
         elif fault == reasons.EXCESS_REFUND:
@@ -126,12 +150,20 @@ class Corrupter:
                 self.event(fault, click_id=c, kind="refund", amount=paid - back + 0.01)
 
 
-FAULTS = [value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str) and " " in value]
+FAULTS = [
+    value
+    for name, value in vars(reasons).items()
+    if name.isupper() and isinstance(value, str) and " " in value
+]
 FAULTS = [fault for fault in FAULTS if not fault.startswith("CASE")]
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**6), clicks=st.integers(1, 40), faults=st.lists(st.sampled_from(FAULTS), max_size=25))
+@given(
+    seed=st.integers(0, 10**6),
+    clicks=st.integers(1, 40),
+    faults=st.lists(st.sampled_from(FAULTS), max_size=25),
+)
 def test_read_is_replayed_plus_quarantined(tmp_path_factory, seed, clicks, faults):
     rng = np.random.default_rng(seed)
     corrupt = Corrupter(rng, *clean_log(rng, clicks))
@@ -172,14 +204,24 @@ CLICKS = [(1, 10, 0, 0, 0, 0), (2, 20, 0, 0, 0, 0)]
 
 
 def test_a_refused_refund_does_not_count_against_a_later_one(tmp_path):
-    events = [(1, 1, 11, "pay", 10.0), (2, 1, 12, "refund", 11.0), (3, 1, 13, "refund", 10.0), (4, 1, 14, "refund", 0.1)]
+    events = [
+        (1, 1, 11, "pay", 10.0),
+        (2, 1, 12, "refund", 11.0),
+        (3, 1, 13, "refund", 10.0),
+        (4, 1, 14, "refund", 0.1),
+    ]
     meta = run(tmp_path / "log", CLICKS, events)
     assert meta.reasons == {reasons.EXCESS_REFUND: 2}
     assert gather(Log.open(tmp_path / "log").events(), "event_id")[0].tolist() == [1, 3]
 
 
 def test_refunds_that_add_up_to_the_price_are_good_in_spite_of_rounding(tmp_path):
-    events = [(1, 1, 11, "pay", 0.3), (2, 1, 12, "refund", 0.1), (3, 1, 12, "refund", 0.1), (4, 1, 13, "refund", 0.1)]
+    events = [
+        (1, 1, 11, "pay", 0.3),
+        (2, 1, 12, "refund", 0.1),
+        (3, 1, 12, "refund", 0.1),
+        (4, 1, 13, "refund", 0.1),
+    ]
     events += [(5, 2, 21, "pay", 0.1), (6, 2, 21, "pay", 0.2), (7, 2, 21, "refund", 0.1 + 0.2)]
     assert run(tmp_path / "log", CLICKS, events).reasons == {}
 
@@ -242,9 +284,23 @@ def test_columns_that_are_not_there_are_one_message(tmp_path):
 
 def test_text_that_is_no_number_is_kept_as_it_was(tmp_path):
     with workspace(tmp_path / "log") as con:
-        con.execute("CREATE TABLE c AS SELECT * FROM (VALUES ('1', '5', '0', '0'), ('2x', '6', '0', '0')) t(click_id, time, user_id, item_id)")
-        con.execute("CREATE TABLE e AS SELECT 1 AS event_id, 1 AS click_id, 7 AS time, 'pay' AS kind, '1.5' AS amount")
-        ingest(con, clicks="c", events="e", out=tmp_path / "log", name="t", origin=ORIGIN, features=[], provenance={})
+        con.execute(
+            "CREATE TABLE c AS SELECT * FROM (VALUES ('1', '5', '0', '0'), ('2x', '6', '0', '0')) "
+            "t(click_id, time, user_id, item_id)"
+        )
+        con.execute(
+            "CREATE TABLE e AS SELECT 1 AS event_id, 1 AS click_id, 7 AS time, 'pay' AS kind, '1.5' AS amount"
+        )
+        ingest(
+            con,
+            clicks="c",
+            events="e",
+            out=tmp_path / "log",
+            name="t",
+            origin=ORIGIN,
+            features=[],
+            provenance={},
+        )
     [row] = duckdb.sql(f"SELECT source, reason, row FROM '{tmp_path}/log/quarantine.parquet'").fetchall()
     assert row[:2] == ("clicks", reasons.NULL)
     assert "2x" in row[2]

@@ -28,7 +28,15 @@ def slow_labels(log, windows):
         for _, amount in refunds:
             returned += amount
         first_refund = refunds[0][0] if refunds else -1
-        yield (bool(pays), bool(refunds), gmv, returned, len(pays), -1 if first is None else first, first_refund)
+        yield (
+            bool(pays),
+            bool(refunds),
+            gmv,
+            returned,
+            len(pays),
+            -1 if first is None else first,
+            first_refund,
+        )
 
 
 NAMES = ("converted", "refunded", "gmv", "refund_amount", "pay_count", "first_pay", "first_refund")
@@ -75,7 +83,11 @@ def test_both_windows_are_inclusive(tmp_path, late):
         setattr(memory.event, name, np.array(values, getattr(memory.event, name).dtype))
     log = write(tmp_path / "log", memory)
     [(_, labels)] = log.labelled(windows)
-    assert (labels.converted[0], labels.refunded[0], labels.refund_amount[0]) == (True, not late, 0 if late else 2)
+    assert (labels.converted[0], labels.refunded[0], labels.refund_amount[0]) == (
+        True,
+        not late,
+        0 if late else 2,
+    )
     [(_, labels)] = log.labelled(Windows(attribution=DAY - 1, refund=HOUR))
     assert not labels.converted[0]
 

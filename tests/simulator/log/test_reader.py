@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -60,7 +62,7 @@ def test_a_file_holds_whole_days_and_at_least_a_row_group(wide):
     log, *_ = wide
     spans = [(file.start // DAY, file.end // DAY, file.rows) for file in log._clicks]
     assert len(spans) == 3  # 83,000 clicks a day: two days make a file
-    assert all(after[0] > before[1] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(after[0] > before[1] for before, after in pairwise(spans))
     assert all(rows >= ROW_GROUP for _, _, rows in spans[:-1])
     assert [file.rows for file in log._truth] == [rows for _, _, rows in spans]
 
@@ -72,7 +74,9 @@ def test_sparse_days_share_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("batch_rows", [777, 4096, ROW_GROUP, 1_000_000])
-@pytest.mark.parametrize("span", [(None, None), (DAY + 7 * HOUR, 4 * DAY), (0, 1), (5 * DAY, None), (None, 3 * DAY)])
+@pytest.mark.parametrize(
+    "span", [(None, None), (DAY + 7 * HOUR, 4 * DAY), (0, 1), (5 * DAY, None), (None, 3 * DAY)]
+)
 def test_ranges_and_rows_do_not_depend_on_batches(wide, batch_rows, span):
     log, _, time, features, p_pay, events = wide
     start, end = span
@@ -100,7 +104,10 @@ def test_ranges_and_rows_do_not_depend_on_batches(wide, batch_rows, span):
 def test_iterators_do_not_disturb_each_other_whatever_the_threads(wide):
     log, _, time, *_ = wide
     two = Log.open(log.path, threads=2)
-    first, second = two.clicks(features=False, batch_rows=50_000), two.clicks(features=False, batch_rows=50_000)
+    first, second = (
+        two.clicks(features=False, batch_rows=50_000),
+        two.clicks(features=False, batch_rows=50_000),
+    )
     events = two.events()
     seen = []
     for one in first:

@@ -42,7 +42,9 @@ def test_an_existing_directory_is_kept_unless_replaced(tmp_path):
 
 
 def test_the_same_content_has_the_same_fingerprint(tmp_path):
-    assert write(tmp_path / "a", small(1)).meta.fingerprint == write(tmp_path / "b", small(1)).meta.fingerprint
+    assert (
+        write(tmp_path / "a", small(1)).meta.fingerprint == write(tmp_path / "b", small(1)).meta.fingerprint
+    )
 
 
 def test_clicks_must_ascend_across_calls(writer):

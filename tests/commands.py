@@ -1,0 +1,38 @@
+"""Run the command line as a user does: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def sim(
+    *arguments: str | Path, env: dict[str, str] | None = None, code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python sim.py ...`` from the project's root and check its exit code."""
+    done = subprocess.run(
+        [sys.executable, "sim.py", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def run_directory(base: Path) -> Path:
+    """Return the one finished run under ``base``."""
+    (found,) = base.glob("*/*/DONE")
+    return found.parent
+
+
+def summary_of(run: Path) -> dict[str, Any]:
+    return json.loads((run / "summary.json").read_text(encoding="utf-8"))

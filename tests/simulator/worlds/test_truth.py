@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from simulator.units import DAY, HOUR, SECOND
+from simulator.windows import Windows
+from simulator.worlds import spending, truth
+from simulator.worlds.generate import World
+from simulator.worlds.settings import WorldSettings
+from tests.simulator.worlds.small import OBSERVATION, SALE, SALE_DAY, WINDOWS, phase_of, world
+
+PHASES = ("before", "onset", "anticipation", "sale", "after")
+LIMIT = 4.0
+
+
+def joined(outcomes, name, phase=None):
+    return np.concatenate([getattr(o, name) for o in outcomes if phase in (None, o.phase)])
+
+
+def z_of_rate(happened, p):
+    return (happened.sum() - p.sum()) / np.sqrt((p * (1 - p)).sum())
+
+
+def z_of_mean(difference):
+    return difference.mean() / difference.std() * np.sqrt(len(difference))
+
+
+@pytest.mark.parametrize("phase", [None, *PHASES])
+def test_rates_are_what_the_truth_says(outcomes, phase):
+    paid, p = joined(outcomes, "paid", phase), joined(outcomes, "p_pay", phase)
+    assert abs(z_of_rate(paid, p)) < LIMIT
+    observed, early = joined(outcomes, "observed", phase), joined(outcomes, "p_observed", phase)
+    assert abs(z_of_rate(observed, early)) < LIMIT
+    refunded, r = joined(outcomes, "refunded", phase), joined(outcomes, "p_refund", phase)
+    assert abs(z_of_rate(refunded[paid], r[paid])) < LIMIT
+    assert not refunded[~paid].any()
+    expected, gmv = joined(outcomes, "expected", phase), joined(outcomes, "gmv", phase)
+    # Over the click's own scale: the same unit for all, and a lighter tail.
+    assert abs(z_of_mean(gmv * p / expected - p)) < LIMIT
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("name", ["paid", "observed", "refunded"])
+def test_rates_hold_in_every_bin_of_probability(outcomes, phase, name):
+    p = joined(outcomes, {"paid": "p_pay", "observed": "p_observed", "refunded": "p_refund"}[name], phase)
+    happened = joined(outcomes, name, phase)
+    if name == "refunded":
+        paid = joined(outcomes, "paid", phase)
+        p, happened = p[paid], happened[paid]
+    edges = np.quantile(p, [0, 0.5, 0.8, 0.95, 1])
+    for low, high in zip(edges, edges[1:], strict=False):
+        inside = (p >= low) & (p <= high)
+        assert abs(z_of_rate(happened[inside], p[inside])) < LIMIT
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_gmv_holds_in_every_bin_of_expectation(outcomes, phase):
+    expected, gmv = joined(outcomes, "expected", phase), joined(outcomes, "gmv", phase)
+    order = np.argsort(expected)
+    for part in np.array_split(order, 4):
+        assert abs(z_of_mean(gmv[part] / expected[part] - 1)) < LIMIT
+
+
+def test_the_z_values_of_days_are_standard_normal(outcomes):
+    z = np.array([z_of_rate(o.paid, o.p_pay) for o in outcomes])
+    assert stats.chi2.sf((z**2).sum(), len(z)) > 1e-4
+    assert stats.chi2.cdf((z**2).sum(), len(z)) > 1e-4
+
+
+def test_truth_is_possible(outcomes):
+    for o in outcomes:
+        assert ((o.p_pay > 0) & (o.p_pay < 1)).all()
+        assert ((o.p_refund > 0) & (o.p_refund < 1)).all()
+        assert ((o.p_observed > 0) & (o.p_observed <= o.p_pay + 1e-12)).all()
+        assert (o.expected > 0).all()
+        assert o.p_pay.dtype == np.float64
+
+
+def test_rates_without_promotion_are_the_settings():
+    days = list(world(seed=8, days=6, clicks_per_day=20_000, cvr=0.1).days())
+    p = np.concatenate([d.truth["p_pay"] for d in days])
+    r = np.concatenate([d.truth["p_refund"] for d in days])
+    assert p.mean() == pytest.approx(0.1, rel=0.02)
+    assert np.average(r, weights=p) == pytest.approx(0.245, rel=0.02)
+
+
+def test_a_promotion_does_not_move_the_levels():
+    plain = world(seed=8, days=12, clicks_per_day=500)
+    assert world(seed=8, days=12, clicks_per_day=500, promotion=[SALE]).levels == plain.levels
+
+
+def test_quadratures_against_finer_ones(monkeypatch):
+    def columns():
+        days = world(seed=4, days=13, clicks_per_day=800, promotion=[SALE]).days()
+        return [day.truth for day in days]
+
+    coarse = columns()
+    monkeypatch.setattr(spending, "INTERVALS", 36)
+    monkeypatch.setattr(spending, "PARTS", 6)
+    monkeypatch.setattr(truth, "INTERVALS", 36)
+    for rough, fine in zip(coarse, columns(), strict=True):
+        np.testing.assert_array_equal(rough["p_pay"], fine["p_pay"])
+        np.testing.assert_allclose(rough["p_refund"], fine["p_refund"], rtol=0.015)
+        np.testing.assert_allclose(rough["expected_gmv"], fine["expected_gmv"], rtol=0.02)
+        assert rough["p_refund"].mean() == pytest.approx(fine["p_refund"].mean(), rel=0.003)
+        assert rough["expected_gmv"].mean() == pytest.approx(fine["expected_gmv"].mean(), rel=0.002)
+
+
+def test_repurchases_are_worth_what_a_simulation_of_them_is_worth():
+    """V(first pay at s) against a plain simulation of the renewal process, repurchase hazards raised by a sale."""
+    settings = WorldSettings.model_validate({"days": 13, "promotion": [SALE]})
+    mechanism = World(settings, WINDOWS, OBSERVATION, 1).mechanism
+    grid, rng = spending.Grid(72.0), np.random.default_rng(6)
+    start = SALE_DAY * 24.0 - 10
+    own, further = spending.worth(mechanism, grid, np.array([start]))
+    for part in (0, 40, 70, 88):
+        n, first = 60_000, grid.middle[part]
+        at, level, value = np.full(n, first), np.full(n, mechanism.first_repurchase[3]), np.zeros(n)
+        alive = np.arange(n)
+        while len(alive):
+            rest = 72.0 - at[alive]
+            target = rng.standard_exponential(len(alive))
+            again = target < level[alive] * mechanism.repurchase.mass(start + at[alive], rest)
+            who = alive[again]
+            elapsed = mechanism.repurchase.times(start + at[who], level[who], target[again], rest[again])
+            at[who] += elapsed
+            value[who] += spending.later(at[who]) * mechanism.schedule.price[(start + at[who]).astype(int)]
+            level[:], alive = settings.repurchase.further, who
+        error = value.std() / np.sqrt(n)
+        assert abs(value.mean() - further[3, 0, part]) < 4 * error + 0.004 * further[3, 0, part]
+    assert own[0, 0] == pytest.approx(spending.later(grid.middle[:1])[0])
+
+
+@pytest.mark.parametrize(
+    "windows", [Windows(7 * DAY, DAY), Windows(6 * HOUR, 30 * SECOND), Windows(90 * SECOND, 3 * DAY)]
+)
+def test_other_windows(windows):
+    settings = WorldSettings.model_validate(
+        {"days": 4, "clicks_per_day": 15_000, "cvr": 0.2, "promotion": [{"name": "s", "start": "2d"}]}
+    )
+    paid = p = refunded = r = 0.0
+    spread = spread_r = 0.0
+    for day in World(settings, windows, min(OBSERVATION, windows.attribution), 9).days():
+        e, n = day.events, len(day.time)
+        pay, back = e.kind == 2, e.kind == 3
+        assert (e.time[pay] <= day.time[e.row[pay]] + windows.attribution).all()
+        converted = np.zeros(n, bool)
+        converted[e.row[pay]] = True
+        one, two = day.truth["p_pay"], day.truth["p_refund"][converted]
+        paid, p, spread = paid + converted.sum(), p + one.sum(), spread + (one * (1 - one)).sum()
+        refunded, r, spread_r = refunded + back.sum(), r + two.sum(), spread_r + (two * (1 - two)).sum()
+    assert abs(paid - p) < LIMIT * np.sqrt(spread)
+    assert abs(refunded - r) < LIMIT * np.sqrt(spread_r)
+
+
+def test_phases_of_the_test_world():
+    assert [phase_of(d) for d in (0, 3, 6, SALE_DAY, 10)] == [
+        "before",
+        "onset",
+        "anticipation",
+        "sale",
+        "after",
+    ]

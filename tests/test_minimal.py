@@ -1,0 +1,186 @@
+"""scenarios/minimal.toml as a golden run: what it leaves, what it says, and that it says it again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from simulator.samples import SCHEMA
+from tests.commands import ROOT, run_directory, sim, summary_of
+
+GOLDEN = Path(__file__).parent / "golden" / "minimal.out"
+MINIMAL = ROOT / "scenarios" / "minimal.toml"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"output.cache={tmp_path_factory.mktemp('cache')}"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, cache: str) -> Path:
+    out = tmp_path_factory.mktemp("runs")
+    sim(
+        MINIMAL,
+        "--out",
+        out,
+        "--set",
+        cache,
+        "--dump-samples",
+        "--progress",
+        "none",
+        env={"PYTHONHASHSEED": "1"},
+    )
+    return run_directory(out)
+
+
+def test_golden(run: Path):
+    """The table of the run, to the precision that different processors share; counts exactly."""
+    found = summary_of(run)
+    expected = [
+        line.split() for line in GOLDEN.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    ]
+    for method, task, metric, value in expected:
+        if task == "-":
+            assert found["costs"][method][metric] == int(value), (method, metric)
+        else:
+            assert found["methods"][method][task][metric] == pytest.approx(float(value), abs=0.01), (
+                method,
+                metric,
+            )
+
+
+def test_fixed_names(run: Path):
+    found = summary_of(run)
+    assert {"auc", "prauc", "nll", "pcoc", "ri_auc", "ri_prauc", "regret_nll"} <= set(
+        found["methods"]["fnw"]["cvr"]
+    )
+    assert found["log"]["read"] == found["log"]["replayed"] + found["log"]["quarantined"]
+    assert {"data", "pretraining", "replay", "evaluation"} <= set(found["wall_seconds"])
+    assert found["clicks_per_second"] > 0
+    names = {p.name for p in run.iterdir()}
+    assert {
+        "manifest.json",
+        "scenario.resolved.toml",
+        "summary.json",
+        "metrics.parquet",
+        "predictions.parquet",
+    } <= names
+    assert {"samples", "report.html", "DONE"} <= names
+    assert "checkpoints" not in names
+
+
+def test_dumped_samples_are_the_public_schema_and_what_the_policy_delivers(run: Path):
+    for method in summary_of(run)["methods"]:
+        samples = pq.read_table(run / "samples" / f"{method}.parquet")
+        assert samples.schema.equals(SCHEMA), method
+    fnw = pq.read_table(run / "samples" / "fnw.parquet").to_pandas() if _has_pandas() else None
+    table = pq.read_table(run / "samples" / "fnw.parquet")
+    visible = table["visible_time"].to_numpy()
+    assert np.all(np.diff(visible) >= 0)
+    roles = table["role"].combine_chunks().dictionary_decode().to_pylist()
+    converted = table["converted"].to_numpy()
+    assert {r for r, c in zip(roles, converted, strict=True) if c == 1} == {"positive"}
+    assert pq.read_table(run / "samples" / "pre-trained.parquet").num_rows == 0
+    assert fnw is None or len(fnw) == table.num_rows
+
+
+def _has_pandas() -> bool:
+    try:
+        import pandas  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+SAME = {
+    "another hash seed, reader, tick and number of threads": [
+        "--set", "engine.reader_batch=777", "--set", "engine.tick=35m", "--set", "engine.workers=1",
+    ],
+    "another method beside": ["--set", 'method.4={method="es-dfm"}'],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SAME)
+def test_same_numbers_again(run: Path, cache: str, tmp_path: Path, how: str):
+    """Two fresh processes; samples, predictions and metrics of the common methods are identical."""
+    scenario = MINIMAL
+    options = SAME[how]
+    if how == "another method beside":
+        scenario, options = tmp_path / "more.toml", []
+        scenario.write_text(
+            MINIMAL.read_text(encoding="utf-8") + '\n[[method]]\nmethod = "es-dfm"\n', encoding="utf-8"
+        )
+    sim(
+        scenario, "--out", tmp_path, "--set", cache, "--dump-samples", "--progress", "none", *options,
+        env={"PYTHONHASHSEED": "2"},
+    )  # fmt: skip
+    again = run_directory(tmp_path)
+    assert_equal_runs(run, again)
+
+
+def assert_equal_runs(run: Path, again: Path) -> None:
+    for method in summary_of(run)["methods"]:
+        a, b = (pq.read_table(r / "samples" / f"{method}.parquet") for r in (run, again))
+        assert a.equals(b), method
+    a, b = (pq.read_table(r / "predictions.parquet") for r in (run, again))
+    assert a.equals(b.select(a.column_names))
+    a, b = (pq.read_table(r / "metrics.parquet") for r in (run, again))
+    kept = np.isin(b["method"].to_numpy(zero_copy_only=False), a["method"].to_numpy(zero_copy_only=False))
+    b = b.filter(kept)
+    for name in a.column_names:
+        x, y = a[name].to_pylist(), b[name].to_pylist()
+        assert all(u == v or (u != u and v != v) for u, v in zip(x, y, strict=True)), name
+
+
+def test_a_killed_run_goes_on_to_the_same_numbers(run: Path, cache: str, tmp_path: Path):
+    checkpoints = ["--set", "engine.checkpoint_every=12h"]
+    command = [
+        sys.executable,
+        "sim.py",
+        str(MINIMAL),
+        "--out",
+        str(tmp_path),
+        "--set",
+        cache,
+        "--dump-samples",
+    ]
+    process = subprocess.Popen(
+        [*command, *checkpoints, "--progress", "none"], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    began = time.monotonic()
+    while len(list(tmp_path.glob("*/*.partial/checkpoints/*.pt"))) < 3 and process.poll() is None:
+        assert time.monotonic() - began < 60
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (partial,) = tmp_path.glob("*/*.partial")
+    sim("resume", partial, "--progress", "none")
+    assert_equal_runs(run, run_directory(tmp_path))
+
+
+def test_a_second_run_does_not_overwrite_the_first(run: Path, cache: str):
+    done = sim(
+        MINIMAL, "--out", run.parents[1], "--set", cache, "--dump-samples", "--progress", "none", code=1
+    )
+    assert "--replace" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_audit_of_the_scenario(cache: str, tmp_path: Path):
+    assert "causal" in sim("audit", MINIMAL, "--set", cache).stdout
+    cheat = tmp_path / "cheat.toml"
+    cheat.write_text(
+        f'extends = "{MINIMAL}"\n[[method]]\nmethod = "waiting-window"\n'
+        'policy = "tests.simulator.policies.cheats:EndOfTick"\n',
+        encoding="utf-8",
+    )
+    done = sim("audit", cheat, "--set", cache, env={"PYTHONPATH": str(ROOT)}, code=3)
+    assert "it depended on" in done.stdout
