@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -84,7 +85,7 @@ def conclude(
         _report(plan, directory, summary, results)
 
 
-def _identity(plan: Plan) -> dict[str, object]:
+def _identity(plan: Plan) -> dict[str, Any]:
     scenario, timeline = plan.scenario, plan.timeline
     return {
         "name": scenario.name,
@@ -103,7 +104,7 @@ def _identity(plan: Plan) -> dict[str, object]:
     }
 
 
-def _report(plan: Plan, directory: RunDirectory, summary: dict[str, object], results: Results) -> None:
+def _report(plan: Plan, directory: RunDirectory, summary: dict[str, Any], results: Results) -> None:
     from simulator.report.html import write_report  # noqa: PLC0415 - plotly takes half a second to load
 
     write_report(

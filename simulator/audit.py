@@ -1,4 +1,4 @@
-"""The audit: is what was delivered up to t a function of the events up to t?
+"""The audit proves that what is delivered up to t is a function of the events up to t.
 
 Every policy is replayed again on logs whose future, after some instant, was cut off or scrambled. Whatever was visible
 up to that instant must be the same bit for bit. Where it is not, the future event that made the difference is
@@ -69,15 +69,11 @@ def in_memory(source: Source, start: int, until: int, *, features: bool = True) 
     clicks = list(source.clicks(start, until, features=features))
     events = list(source.events(start, until))
     first = clicks[0].row if clicks else 0
-    event = EventBatch(
-        *(
-            np.concatenate([getattr(e, n) for e in events]) if events else np.empty(0, np.int64)
-            for n in EventBatch.__slots__
-        )
-    )
+    none = np.empty(0, np.int64)
+    events = events or [EventBatch(none, none, none, np.empty(0, np.uint8), np.empty(0))]
+    event = EventBatch(*(np.concatenate([getattr(e, name) for e in events]) for name in EventBatch.__slots__))
     event = take_events(event, np.flatnonzero(event.row >= first))
     if not clicks:
-        none = np.empty(0, np.int64)
         return MemoryLog(none, none, event, None, 0, source.features)
     matrix = np.concatenate([c.features for c in clicks])
     click_id, time = np.concatenate([c.click_id for c in clicks]), np.concatenate([c.time for c in clicks])
@@ -214,7 +210,8 @@ def _show(samples: Samples, place: int) -> str:
     said = [f"{name} {getattr(row, name)[0]:g}" for name in ("converted", "refunded", "gmv", "weight")]
     said = [text for text in said if not text.endswith("nan")]
     role = ROLES[int(row.role[0])]
-    return f"click {row.click_id[0]} at {format_instant(int(row.visible_time[0]))}: {role!r}, revision {row.revision[0]}, {', '.join(said)}"
+    when = format_instant(int(row.visible_time[0]))
+    return f"click {row.click_id[0]} at {when}: {role!r}, revision {row.revision[0]}, {', '.join(said)}"
 
 
 def _witness(setting: _Setting, policy: Policy, cut: int, place: int) -> str:

@@ -35,7 +35,8 @@ Times are microseconds from the log's origin. ``event_time`` is the time of the 
 ``visible_time`` when the learner can first use it. ``converted``, ``refunded`` and ``gmv`` are null where the sample
 says nothing about that task; targets may be soft. ``weight`` is 1 unless the policy says otherwise, and negative
 for a retraction of what was delivered before. ``pay_count`` is the number of pays known at ``event_time``,
-``previous_gmv`` the GMV of and ``previous_time`` the latest among the pays before the cause (null: none yet), ``elapsed`` is ``event_time`` minus the time of the click.
+``previous_gmv`` the GMV of and ``previous_time`` the latest among the pays before the cause (null: none yet),
+``elapsed`` is ``event_time`` minus the time of the click.
 """
 
 ROLES: list[str] = []

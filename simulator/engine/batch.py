@@ -42,21 +42,23 @@ class JourneyView:
         self._cache: dict[str, NDArray[Any]] = {}
 
     def __getattr__(self, name: str) -> NDArray[Any]:
+        values: NDArray[Any]
         match name:
             case "paid":
-                return self._column("pay_count") > 0
+                values = self._column("pay_count") > 0
             case "first_pay":
-                return self._column("pay_count") == 1
+                values = self._column("pay_count") == 1
             case "carted":
-                return self._column("cart_count") > 0
+                values = self._column("cart_count") > 0
             case "refunded":
-                return self._column("refund_count") > 0
+                values = self._column("refund_count") > 0
             case "net_gmv":
-                return self._column("gmv") - self._column("refund_amount")
+                values = self._column("gmv") - self._column("refund_amount")
             case _ if name in STATE:
-                return self._column(name)
+                values = self._column(name)
             case _:
                 raise AttributeError(unknown("journey state", name, (*STATE, *_DERIVED)))
+        return values
 
     def _column(self, name: str) -> NDArray[Any]:
         if name not in self._cache:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def _columns_of(samples: Samples) -> list[NDArray[Any]]:
 def _places(deliveries: list[_Delivery], sizes: list[int]) -> list[Int64 | slice]:
     """Return where each delivery's samples stand once all are in total order."""
     edges = np.concatenate([[0], np.cumsum(sizes)])
-    spans: list[Int64 | slice] = [slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    spans: list[Int64 | slice] = [slice(int(a), int(b)) for a, b in pairwise(edges)]
     time = np.concatenate([d.at.time for d in deliveries])
     if bool(np.all(time[1:] > time[:-1])):
         return spans

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,10 +12,10 @@ import numpy as np
 from simulator.engine.batch import At, JourneyView, Scene
 from simulator.engine.journeys import Journeys
 from simulator.engine.outbox import Outbox
-from simulator.engine.timers import TimerBatch, Timers
+from simulator.engine.timers import Timers
 from simulator.engine.waves import Waves, ordinals
 from simulator.errors import PolicyError
-from simulator.log.schema import EventBatch, Float64, Int32, Int64, Kind
+from simulator.log.schema import EventBatch, Int32, Int64, Kind
 from simulator.policies.base import Policy
 from simulator.samples import Samples
 
@@ -23,22 +23,14 @@ CLOSE = Kind.TIMER + 1
 SEGMENT = Kind.TIMER + 2
 """Ranks after the timers': at one instant a window closes after its last timer, and a segment ends after that."""
 
-_EVENT_HOOKS = {Kind.CART: "on_cart", Kind.PAY: "on_pay", Kind.REFUND: "on_refund"}
-_HOOKS = {
+_EVENT_HOOKS: dict[int, str] = {Kind.CART: "on_cart", Kind.PAY: "on_pay", Kind.REFUND: "on_refund"}
+_HOOKS: dict[int, str] = {
     Kind.CLICK: "on_click",
     **_EVENT_HOOKS,
     Kind.TIMER: "on_timer",
     CLOSE: "on_close",
     SEGMENT: "on_segment",
 }
-
-
-@dataclass(slots=True)
-class _Zeros:
-    """Amounts and tags of items that have none, made once a tick."""
-
-    amount: Float64
-    tag: Int32
 
 
 class TickItems:
@@ -83,15 +75,15 @@ class TickItems:
             self._new, self.scene.journeys.columns["click_time"][self._new], Kind.CLICK, fresh=True
         )
 
-    def events(self, kind: Kind) -> At:
+    def events(self, kind: int) -> At:
         """The tick's events of one kind that fall inside the windows."""
         return self._by_kind[kind]
 
     @cached_property
-    def _by_kind(self) -> dict[Kind, At]:
+    def _by_kind(self) -> dict[int, At]:
         return {kind: self._make_events(kind) for kind in _EVENT_HOOKS}
 
-    def _make_events(self, kind: Kind) -> At:
+    def _make_events(self, kind: int) -> At:
         events, waves = self._events, self.waves
         chosen = np.flatnonzero((events.kind == kind) & waves.counted)
         view = JourneyView(waves.columns, waves.position[chosen])

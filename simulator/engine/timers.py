@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -62,7 +63,7 @@ class Timers:
             return
         order = np.argsort(bucket, kind="stable")
         edges = np.searchsorted(bucket[order], np.arange(low, high + 2))
-        for i, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for i, (a, b) in enumerate(pairwise(edges)):
             if a < b:
                 self._pending[low + i].append(timers[order[a:b]])
 

@@ -64,8 +64,8 @@ class Waves:
         position = self.position[chosen]
         before = position[place == 0] - 1
         size = len(chosen) + len(self.touched)
-        for name, (kind, _) in STATE.items():
-            self.columns[name] = np.empty(size, kind)
+        for name, (dtype, _) in STATE.items():
+            self.columns[name] = np.empty(size, dtype)
             self.columns[name][before] = journeys.columns[name][self.touched]
         click_time = journeys.columns["click_time"][self.touched][self._group]
         kind, amount = events.kind[chosen], events.amount[chosen]
@@ -118,7 +118,8 @@ class Waves:
         columns["first_refund_time"][i] = np.where(first, time[refund], columns["first_refund_time"][i])
         columns["refund_count"][i] += 1
         columns["refund_amount"][i] += amount[refund]
-        return cart | pay | refund
+        counted: Bool = cart | pay | refund
+        return counted
 
     def lookup(self, journeys: Journeys, index: Int64, time: Int64) -> tuple[Int64, Int64]:
         """Find the snapshots that hold at ``time``, events at that very instant included.

@@ -100,8 +100,8 @@ def final_labels(click_time: Int64, events: EventBatch, first_row: int, windows:
     return Labels(
         converted=paid,
         refunded=first_refund < never,
-        gmv=np.bincount(index[pay], amount[pay], n),
-        refund_amount=np.bincount(index[refund], amount[refund], n),
+        gmv=np.bincount(index[pay], amount[pay], n).astype(np.float64),
+        refund_amount=np.bincount(index[refund], amount[refund], n).astype(np.float64),
         pay_count=np.bincount(index[pay], minlength=n).astype(np.int32),
         first_pay=np.where(paid, first_pay, -1),
         first_refund=np.where(first_refund < never, first_refund, -1),
@@ -134,9 +134,9 @@ def random_log(
         kinds.append(np.full(len(row), kind, np.uint8))
         amounts.append(np.zeros(len(row)) if kind == Kind.CART else np.round(rng.gamma(2, 30, len(row)), 2))
     row, when = np.concatenate(rows), np.concatenate(times)
-    kind, amount = np.concatenate(kinds), np.concatenate(amounts)
-    event_id = rng.permutation(len(row)) + 10
-    order = np.lexsort((event_id, kind, when))
-    event = EventBatch(row[order], event_id[order], when[order], kind[order], amount[order])
+    event = EventBatch(
+        row, rng.permutation(len(row)) + 10, when, np.concatenate(kinds), np.concatenate(amounts)
+    )
+    event = take_events(event, np.lexsort((event.event_id, event.kind, event.time)))
     matrix = rng.integers(0, 50, (clicks, 3)).astype(np.int32)
     return MemoryLog(ids, time, event, matrix, 0, tuple(Feature(name, 50) for name in "abc"))

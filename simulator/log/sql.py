@@ -4,7 +4,7 @@ parameter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,11 +24,6 @@ def identifier(name: str) -> str:
     "a ""b"" c"
     """
     return '"' + name.replace('"', '""') + '"'
-
-
-def identifiers(names: Iterable[str]) -> str:
-    """Quote names and join them with commas."""
-    return ", ".join(map(identifier, names))
 
 
 def literal(value: str) -> str:

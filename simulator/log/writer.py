@@ -32,7 +32,6 @@ EVENT_SCHEMA = pa.schema(
 join.
 """
 
-KIND_NAMES = {kind: kind.name.lower() for kind in EVENT_KINDS}
 _KIND_VALUES = pa.array([kind.name.lower() for kind in Kind], pa.string())
 
 
@@ -135,7 +134,9 @@ class LogWriter:
         if row.min() < 0 or row.max() >= self._clicks:
             raise LogError(f"event of click row {int(row.max())}, but {self._clicks} clicks were written")
         if kind.min() < Kind.CART or kind.max() > Kind.REFUND:
-            raise LogError(f"event kind {int(kind.max())}; allowed: {', '.join(KIND_NAMES.values())}")
+            raise LogError(
+                f"event kind {int(kind.max())}; allowed: {', '.join(kind.name.lower() for kind in EVENT_KINDS)}"
+            )
         if not (np.isfinite(amount).all() and (amount >= 0).all()):
             raise LogError("event amounts must be finite and not negative")
         ordered = (time[1:] > time[:-1]) | ((time[1:] == time[:-1]) & (kind[1:] >= kind[:-1]))

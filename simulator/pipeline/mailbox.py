@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -66,5 +67,5 @@ def mini_batches(parcel: Parcel, size: int) -> Iterator[Parcel]:
     n = len(parcel)
     parts = max(1, round(n / size))
     edges = np.linspace(0, n, parts + 1).round().astype(int)
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         yield parcel[int(a) : int(b)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import simpy
+from simpy.events import EventPriority
 
 from simulator.learning import Learner, Predictions
 from simulator.log.schema import Int32
@@ -84,7 +85,7 @@ class Trainer:
             self.lane.submit(partial(self.method.learner.learn, batch.samples, batch.features))
 
     def _publish(self, start: int) -> Generator[Any, Any, None]:
-        yield self._late(start - self._env.now, LATE)
+        yield self._late(start - int(self._env.now), LATE)
         while True:
             self.lane.submit(self.method.learner.publish)
             for count, visible in self._learned:
@@ -96,7 +97,7 @@ class Trainer:
     def _checkpoint(
         self, checkpoint: Callable[[], None], every: int, start: int
     ) -> Generator[Any, Any, None]:
-        yield self._late(start - self._env.now + every, LAST)
+        yield self._late(start - int(self._env.now) + every, LAST)
         while True:
             self.lane.submit(checkpoint)
             yield self._late(every, LAST)
@@ -104,7 +105,7 @@ class Trainer:
     def _late(self, delay: int, priority: int) -> simpy.Event:
         event = simpy.Event(self._env)
         event._ok, event._value = True, None  # noqa: SLF001  # as simpy.Timeout does, but with a later priority
-        self._env.schedule(event, priority=priority, delay=delay)
+        self._env.schedule(event, priority=EventPriority(priority), delay=delay)
         return event
 
     def predict(self, features: Int32, then: Callable[[Predictions], None]) -> None:

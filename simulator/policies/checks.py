@@ -83,10 +83,8 @@ def _checks(policy: Policy, log: MemoryLog, windows: Windows) -> Iterator[tuple[
 
 def _replay(policy: Policy, log: MemoryLog, windows: Windows, until: int, tick: int) -> Samples:
     engine = Engine(log, windows, {"policy": policy}, start=0, predictors={})
-    parts: list[Samples] = []
-    for edge in range(tick, until + tick, tick):
-        parts.append(engine.advance(min(edge, until)).samples["policy"])
-    return Samples.concatenate(parts)
+    edges = (min(edge, until) for edge in range(tick, until + tick, tick))
+    return Samples.concatenate([engine.advance(edge).samples["policy"] for edge in edges])
 
 
 def _parameters(policy: Policy) -> str:

@@ -78,8 +78,9 @@ class StreamBlock(Block):
     """``[stream]``: what is history (pre-training), what is stream, and the protocol's segment.
 
     The stream starts at ``start`` (from the log's origin; default: the log's first midnight + ``history`` + ``gap``) and
-    lasts ``length`` (default: as many whole segments as have clicks whose labels became final). Pre-training sees the clicks of ``[start - gap - history, start - gap)``. ``gap`` defaults to
-    the attribution window, so that no label of the history was unknown when the stream starts.
+    lasts ``length`` (default: as many whole segments as have clicks whose labels became final).
+    Pre-training sees the clicks of ``[start - gap - history, start - gap)``. ``gap`` defaults to the attribution window,
+    so that no conversion of the history was unknown when the stream starts.
     """
 
     history: Duration = "10d"  # type: ignore[assignment]

@@ -31,7 +31,7 @@ def world_key(settings: WorldSettings, windows: Windows, observation: int, seed:
     return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def cached_world(  # noqa: PLR0917 - the order of `generate`
+def cached_world(
     settings: WorldSettings,
     windows: Windows,
     observation: int,

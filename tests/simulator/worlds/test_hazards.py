@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ def by_quadrature(multiplier, rate, time, elapsed):
     """Integrate rate e^(-rate s) m(time + s) cell by cell."""
     cuts = [0.0, *(c - time for c in range(len(multiplier)) if 0 < c - time < elapsed), elapsed]
     total = 0.0
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in itertools.pairwise(cuts):
         cell = int(time + 0.5 * (low + high))
         total += integrate.quad(lambda s, m=multiplier[cell]: m * rate * np.exp(-rate * s), low, high)[0]
     return total

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -50,7 +52,7 @@ def test_rates_hold_in_every_bin_of_probability(outcomes, phase, name):
         paid = joined(outcomes, "paid", phase)
         p, happened = p[paid], happened[paid]
     edges = np.quantile(p, [0, 0.5, 0.8, 0.95, 1])
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in itertools.pairwise(edges):
         inside = (p >= low) & (p <= high)
         assert abs(z_of_rate(happened[inside], p[inside])) < LIMIT
 
@@ -108,7 +110,7 @@ def test_quadratures_against_finer_ones(monkeypatch):
         assert rough["expected_gmv"].mean() == pytest.approx(fine["expected_gmv"].mean(), rel=0.002)
 
 
-def test_repurchases_are_worth_what_a_simulation_of_them_is_worth():
+def test_repurchases_are_worth_what_a_simulation_says():
     """V(first pay at s) against a plain simulation of the renewal process, repurchase hazards raised by a sale."""
     settings = WorldSettings.model_validate({"days": 13, "promotion": [SALE]})
     mechanism = World(settings, WINDOWS, OBSERVATION, 1).mechanism

@@ -19,13 +19,13 @@ from simulator.worlds.cache import cached_world, world_key
 from simulator.worlds.constants import CLICK_SHARE, WEEKDAY_CLICKS
 from simulator.worlds.generate import generate
 from simulator.worlds.settings import CARDINALITIES, WorldSettings
-from tests.simulator.worlds.small import OBSERVATION, SALE, SALE_DAY, WINDOWS, world
+from tests.simulator.worlds.small import OBSERVATION, SALE_DAY, WINDOWS, world
 
 SMALL = {"days": 3, "clicks_per_day": 400, "users": 500, "items": 300}
 
 
 def shares(sale_world, kind):
-    """Return events of a kind per click, by the calendar day of the event (days with full history only)."""
+    """Return events of a kind per click, by the calendar day of the event."""
     time = np.concatenate([d.events.time[d.events.kind == kind] for d in sale_world])
     counts = np.bincount(time // DAY, minlength=len(sale_world))[: len(sale_world)]
     return counts / np.array([len(d.time) for d in sale_world])
@@ -41,21 +41,29 @@ def test_before_the_sale_clicks_wait_and_on_the_day_they_pay(sale_world):
     assert pays[SALE_DAY + 1] < 0.75 * pays[SALE_DAY]
 
 
-def test_the_sale_peaks_at_midnight_and_those_who_waited_return(sale_world):
+def test_the_sale_peaks_at_midnight_and_its_labels_are_late(sale_world):
     time = np.concatenate([d.events.time[d.events.kind == Kind.PAY] for d in sale_world])
-    clicked = np.concatenate([d.time[d.events.row[d.events.kind == Kind.PAY]] for d in sale_world])
-    on_day = time // DAY == SALE_DAY
+    on_day, ordinary = time // DAY == SALE_DAY, time // DAY == 3
     hours = np.bincount(time[on_day] // HOUR % 24, minlength=24) / on_day.sum()
-    ordinary = time // DAY == 2
     assert hours.argmax() == 0
     assert hours[0] > 2.5 * (time[ordinary] // HOUR % 24 == 0).mean()
-    old = (clicked[on_day] < SALE_DAY * DAY).mean()
-    assert old > (clicked[ordinary] < 2 * DAY).mean() + 0.03
     # Labels come true: the clicks of the day before convert more, though they pay less before the sale.
     p = [d.truth["p_pay"].mean() for d in sale_world]
     early = [d.truth["p_pay_observed"].sum() / d.truth["p_pay"].sum() for d in sale_world]
     assert p[SALE_DAY - 1] > 1.1 * p[2]
     assert early[SALE_DAY - 1] < 0.75 * early[2] < early[SALE_DAY]
+
+
+def test_those_who_waited_return_on_the_day():
+    def old_pays(returns):
+        sale = {"name": "s", "start": "3d", "waiting": {"returns": returns}}
+        days = world(seed=6, days=4, clicks_per_day=6_000, promotion=[sale]).days()
+        events = [day.events for day in days][:3]
+        return sum(((e.kind == Kind.PAY) & (e.time // DAY == 3)).sum() for e in events)
+
+    nobody, some, all_of_them = old_pays(0.0), old_pays(0.54), old_pays(1.0)
+    assert some > 1.2 * nobody
+    assert all_of_them - nobody == pytest.approx((some - nobody) / 0.54, rel=0.25)
 
 
 def test_each_part_of_a_promotion_acts_on_its_own_part():
@@ -90,10 +98,10 @@ def test_each_part_of_a_promotion_acts_on_its_own_part():
     np.testing.assert_array_equal(wave.truth["p_pay"], quiet.truth["p_pay"])
     again = live(repurchase={"during": 3.0})
     assert again.truth["expected_gmv"].mean() > 1.05 * quiet.truth["expected_gmv"].mean()
-    np.testing.assert_array_equal(again.truth["p_refund"], quiet.truth["p_refund"])
+    np.testing.assert_allclose(again.truth["p_refund"], quiet.truth["p_refund"])
     carts = live(cart={"during": 3.0, "after": 1.0})
     assert (carts.events.kind == Kind.CART).sum() > 1.3 * (quiet.events.kind == Kind.CART).sum()
-    np.testing.assert_array_equal(carts.truth["expected_gmv"], quiet.truth["expected_gmv"])
+    np.testing.assert_allclose(carts.truth["expected_gmv"], quiet.truth["expected_gmv"])
     crowd = live(traffic={"during": 2.0, "opening": 0.0})
     assert np.isin(quiet.time, crowd.time).all()
     assert len(crowd.time) == pytest.approx(2 * len(quiet.time), rel=0.1)
@@ -174,7 +182,7 @@ def test_items_and_campaigns_come_and_go():
 
 
 def test_a_relation_that_is_frozen_decays():
-    """What users of one segment think of items of one category, after days: correlation falls as the drifts say."""
+    """What sells, by category, after days: the correlation with today falls, unless nothing drifts."""
     settings = {"days": 25, "clicks_per_day": 4_000, "users": 2_000, "items": 1_000}
     lives = list(world(seed=2, **settings).days())
 
@@ -225,8 +233,10 @@ def test_a_promotion_adds_clicks_and_changes_no_other():
     first = plain[0].events
     again = next(world(**settings, promotion=[sale]).days()).events
     earlier, same = first.time < 3 * DAY, again.time < 3 * DAY
-    np.testing.assert_array_equal(first.time[earlier], again.time[same])
-    np.testing.assert_array_equal(first.amount[earlier], again.amount[same])
+    # To rounding: the integrals are sums over another calendar.
+    np.testing.assert_allclose(first.time[earlier], again.time[same], atol=1000)
+    np.testing.assert_array_equal(first.kind[earlier], again.kind[same])
+    np.testing.assert_allclose(first.amount[earlier], again.amount[same], atol=0.011)
 
 
 PROGRAM = """
