@@ -158,15 +158,15 @@ def prepare(current: Run, *, resumed: bool) -> dict[str, Journal]:
             cache=Path(scenario.output.cache),
         )
 
-    # Those with most to pre-train go first, one of each start, so that two threads are busy with different models.
-    def burden(method: ResolvedMethod) -> tuple[bool, bool]:
-        start = method.start.kind if method.start is not None else ""
-        return (method.auxiliary is None, seen.setdefault(start, method.name) != method.name)
-
-    seen: dict[str, str] = {}
-    order = sorted(plan.methods, key=burden)
+    # Those with most to pre-train go first, one of each start, so that the threads are busy with different models.
+    order, starts = [], set()
+    for method in sorted(plan.methods, key=lambda m: m.auxiliary is None):
+        start = None if method.start is None else method.start.kind
+        order.append((start in starts, len(order), method))
+        starts.add(start)
+    queue = [method for _, _, method in sorted(order, key=lambda entry: entry[:2])]
     with ThreadPoolExecutor(scenario.engine.workers, thread_name_prefix="pre-training") as pool:
-        built = dict(zip((m.name for m in order), pool.map(build, order), strict=True))
+        built = dict(zip((m.name for m in queue), pool.map(build, queue), strict=True))
     keep = current.directory.checkpoints if scenario.engine.checkpoint_every is not None or resumed else None
     return {m.name: Journal(built[m.name], keep, m.name, resume=resumed) for m in plan.methods}
 
@@ -177,7 +177,13 @@ def replay(current: Run, learners: Mapping[str, Journal], recorder: Recorder) ->
     timeline = plan.timeline
     runs = [
         MethodRun(
-            m.name, plan.policy_of[m.name], learners[m.name], m.learner.batch_size, **plan.settings_of(m)
+            m.name,
+            plan.policy_of[m.name],
+            learners[m.name],
+            m.learner.batch_size,
+            checkpoint=learners[m.name].save,
+            checkpoint_every=scenario.engine.checkpoint_every,
+            **plan.settings_of(m),
         )
         for m in plan.methods
     ]

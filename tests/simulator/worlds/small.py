@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.log.schema import Kind
-from simulator.units import DAY, SECOND
+from simulator.units import SECOND
 from simulator.windows import Windows
 from simulator.worlds.generate import World, WorldDay
 from simulator.worlds.settings import WorldSettings
@@ -74,8 +74,3 @@ def phase_of(day: int) -> str:
     if day < SALE_DAY:
         return "anticipation"
     return "sale" if day == SALE_DAY else "after"
-
-
-def per_event_day(day: WorldDay, kind: Kind) -> np.ndarray:
-    """Return the calendar day of each event of a kind."""
-    return day.events.time[day.events.kind == kind] // DAY

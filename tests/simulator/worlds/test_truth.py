@@ -11,7 +11,7 @@ from simulator.windows import Windows
 from simulator.worlds import spending, truth
 from simulator.worlds.generate import World
 from simulator.worlds.settings import WorldSettings
-from tests.simulator.worlds.small import OBSERVATION, SALE, SALE_DAY, WINDOWS, phase_of, world
+from tests.simulator.worlds.small import OBSERVATION, SALE, SALE_DAY, WINDOWS, outcome, phase_of, world
 
 PHASES = ("before", "onset", "anticipation", "sale", "after")
 LIMIT = 4.0
@@ -155,6 +155,19 @@ def test_other_windows(windows):
         refunded, r, spread_r = refunded + back.sum(), r + two.sum(), spread_r + (two * (1 - two)).sum()
     assert abs(paid - p) < LIMIT * np.sqrt(spread)
     assert abs(refunded - r) < LIMIT * np.sqrt(spread_r)
+
+
+def test_two_sales_in_a_row():
+    """Windows that hold a whole sale and reach into the next, longer one."""
+    sales = [{"name": "b", "start": "6d", "length": "36h"}, {"name": "a", "start": "4d", "length": "12h"}]
+    days = world(seed=12, days=8, clicks_per_day=12_000, cvr=0.15, promotion=sales).days()
+    parts = [outcome(day, "all") for day in days]
+    paid, p, r = joined(parts, "paid"), joined(parts, "p_pay"), joined(parts, "p_refund")
+    assert abs(z_of_rate(paid, p)) < LIMIT
+    assert abs(z_of_rate(joined(parts, "observed"), joined(parts, "p_observed"))) < LIMIT
+    assert abs(z_of_rate(joined(parts, "refunded")[paid], r[paid])) < LIMIT
+    expected = joined(parts, "expected")
+    assert abs(z_of_mean(joined(parts, "gmv") * p / expected - p)) < LIMIT
 
 
 def test_phases_of_the_test_world():
