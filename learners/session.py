@@ -111,7 +111,7 @@ def _execute(
     view = Progress(
         progress,
         names,
-        plan.replay_start,
+        timeline.stream_start,
         timeline.stream_end,
         plan.calendar,
         origin=plan.log.meta.origin.isoformat(),

@@ -143,7 +143,8 @@ class Pipeline:
                 self._predict()
             if segment_end:
                 self._train(now)
-            self._audience.advance(now, tick.events + (0 if tick.clicks is None else len(tick.clicks)))
+            if now > self._span.start:
+                self._audience.advance(now, tick.events + (0 if tick.clicks is None else len(tick.clicks)))
 
     def _serve(self, tick: Tick) -> None:
         clicks = tick.clicks
