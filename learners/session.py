@@ -159,7 +159,8 @@ def prepare(current: Run, *, resumed: bool) -> dict[str, Journal]:
         )
 
     # Those with most to pre-train go first, one of each start, so that the threads are busy with different models.
-    order, starts = [], set()
+    order: list[tuple[bool, int, ResolvedMethod]] = []
+    starts: set[str | None] = set()
     for method in sorted(plan.methods, key=lambda m: m.auxiliary is None):
         start = None if method.start is None else method.start.kind
         order.append((start in starts, len(order), method))
