@@ -30,16 +30,14 @@ class JourneyView:
     ``carted``, ``paid``, ``first_pay`` (exactly one pay so far), ``refunded``, ``net_gmv``.
     """
 
-    __slots__ = ("_cache", "_columns", "_patch", "_pick")
+    __slots__ = ("_cache", "_slots", "_state")
 
-    def __init__(
-        self,
-        columns: Mapping[str, NDArray[Any]] | None,
-        pick: Int64 | slice,
-        patch: tuple[Int64, Mapping[str, NDArray[Any]], Int64] | None = None,
-    ) -> None:
-        self._columns, self._pick, self._patch = columns, pick, patch
+    def __init__(self, state: Mapping[str, NDArray[Any]], slots: Int32) -> None:
+        self._state, self._slots = state, slots
         self._cache: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, places: Int64) -> JourneyView:
+        return JourneyView(self._state, self._slots[places])
 
     def __getattr__(self, name: str) -> NDArray[Any]:
         values: NDArray[Any]
@@ -62,20 +60,8 @@ class JourneyView:
 
     def _column(self, name: str) -> NDArray[Any]:
         if name not in self._cache:
-            self._cache[name] = self._gather(name)
+            self._cache[name] = self._state[name][self._slots]
         return self._cache[name]
-
-    def _gather(self, name: str) -> NDArray[Any]:
-        if self._columns is None:  # a journey at its click: nothing has happened yet
-            kind, default = STATE[name]
-            assert isinstance(self._pick, slice)
-            return np.full(self._pick.stop - self._pick.start, default, kind)
-        values = self._columns[name][self._pick]
-        if self._patch is not None:
-            places, snapshots, rows = self._patch
-            values = values.copy() if isinstance(self._pick, slice) else values
-            values[places] = snapshots[name][rows]
-        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +105,11 @@ class At:
     time: Int64
     rank: int
     ids: Int64
-    view: JourneyView
+    journey: JourneyView
+    """The journeys as of each item's own time."""
     amount: Float64
     tag: Int32
     prefix: str = ""
-    _of: Int64 | None = None
 
     def __len__(self) -> int:
         return len(self.time)
@@ -140,13 +126,8 @@ class At:
             ids=self.ids[places],
             amount=self.amount[places],
             tag=self.tag[places],
-            _of=places if self._of is None else self._of[places],
+            journey=self.journey[places],
         )
-
-    @property
-    def journey(self) -> JourneyView | _Narrowed:
-        """The journeys as of each item's own time."""
-        return self.view if self._of is None else _Narrowed(self.view, self._of)
 
     @property
     def own(self) -> Own:
@@ -207,16 +188,3 @@ class At:
                 "at.predict() is for on_segment of a policy that declares wants_predictions = True"
             )
         return self.scene.predict(self.features)
-
-
-class _Narrowed:
-    """A `JourneyView` seen through a sub-batch."""
-
-    __slots__ = ("_of", "_view")
-
-    def __init__(self, view: JourneyView, of: Int64) -> None:
-        self._view, self._of = view, of
-
-    def __getattr__(self, name: str) -> NDArray[Any]:
-        values: NDArray[Any] = getattr(self._view, name)[self._of]
-        return values

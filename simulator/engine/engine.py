@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -108,8 +108,7 @@ class Engine:
         self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
         self._predictors = predictors or {}
         peeking = any(policy.peeks for policy in policies.values())
-        # An oracle may be asked about any open click, and after a resume those are older than the replay's start.
-        self._future = Future(source, windows, start - windows.lifetime, batch_rows) if peeking else None
+        self._future = Future(source, windows, start, batch_rows) if peeking else None
 
     def advance(self, until: int, *, segment_end: bool = False, deliver: bool = True) -> Tick:
         """Replay up to ``until`` (exclusive).
@@ -144,27 +143,3 @@ class Engine:
         """Return the features of the clicks of samples just delivered, shape (n, number of features)."""
         features: Int32 = self.journeys.features[self.journeys.index(samples.row)]
         return features
-
-    def state(self) -> dict[str, Any]:
-        """Return journeys and timers at the current tick boundary as plain arrays."""
-        return {
-            "now": self.now,
-            "journeys": self.journeys.state(),
-            "timers": {key: runner.state() for key, runner in self._runners.items()},
-        }
-
-    @classmethod
-    def resume(
-        cls,
-        state: Mapping[str, Any],
-        source: Source,
-        windows: Windows,
-        policies: Mapping[str, Policy],
-        **settings: Any,
-    ) -> Engine:
-        """Go on from what `state` returned, to the same samples as without the stop."""
-        engine = cls(source, windows, policies, start=int(state["now"]), **settings)
-        engine.journeys.restore(state["journeys"])
-        for key, runner in engine._runners.items():
-            runner.restore(state["timers"][key])
-        return engine

@@ -30,7 +30,10 @@ class Journeys:
     """The clicks that can still change, oldest first, each found by its row in the log.
 
     Rows leave at the old end when their lifetime is over, so memory is bounded by arrival rate times lifetime.
-    ``columns[name][row - base]`` is the state of a row; ``[head, size)`` are the open ones.
+    ``columns[name][row - base]`` is what every click has; ``[head, size)`` are the open ones. To most clicks nothing
+    ever happens, so the state of a journey is kept apart: ``state[name][columns["slot"][row - base]]``, where slot 0
+    is shared by all journeys that are still as they were at their click. An event gives its journey a new slot and
+    leaves the old one readable until room is made: that is how any instant of a tick can be looked up.
     """
 
     def __init__(self, windows: Windows, width: int) -> None:
@@ -41,10 +44,14 @@ class Journeys:
         self.columns: dict[str, NDArray[Any]] = {
             "click_id": np.empty(0, np.int64),
             "click_time": np.empty(0, np.int64),
-            **{name: np.empty(0, kind) for name, (kind, _) in STATE.items()},
+            "slot": np.empty(0, np.int32),
         }
         self.features: Int32 = np.empty((0, width), np.int32)
-        self._defaults: dict[str, Any] = {name: value for name, (_, value) in STATE.items()}
+        self._defaults: dict[str, Any] = {"slot": 0}
+        self.state: dict[str, NDArray[Any]] = {
+            name: np.full(1, value, kind) for name, (kind, value) in STATE.items()
+        }
+        self._slots = 1
 
     def add_column(self, name: str, kind: DTypeLike, default: Any) -> None:
         """Give every journey one more value, set to ``default`` at its click."""
@@ -79,6 +86,7 @@ class Journeys:
         self.features = self._moved(self.features, capacity)
         self.base += self.head
         self.head, self.size = 0, kept
+        self._drop_slots()
         return kept, kept + wanted
 
     def _moved(self, column: NDArray[Any], capacity: int) -> NDArray[Any]:
@@ -87,6 +95,24 @@ class Journeys:
         moved[: self.size - self.head] = column[self.head : self.size]
         return moved
 
+    def _drop_slots(self) -> None:
+        """Keep the state of open journeys only."""
+        slot = self.columns["slot"]
+        used = np.flatnonzero(slot[: self.size])
+        kept = np.concatenate([np.zeros(1, np.int32), slot[used]])
+        self.state = {name: column[kept] for name, column in self.state.items()}
+        self._slots = len(kept)
+        slot[used] = np.arange(1, self._slots, dtype=np.int32)
+
+    def new_slots(self, count: int) -> Int32:
+        """Make room for the state of journeys after as many events; what was there before stays readable."""
+        slots = np.arange(self._slots, self._slots + count, dtype=np.int32)
+        self._slots += count
+        for name, column in self.state.items():
+            if len(column) < self._slots:
+                self.state[name] = np.concatenate([column, np.empty(self._slots, column.dtype)])
+        return slots
+
     def before(self, time: int) -> int:
         """Return the end of the open journeys whose click is earlier than ``time``."""
         return self.head + int(np.searchsorted(self.columns["click_time"][self.head : self.size], time))
@@ -94,35 +120,20 @@ class Journeys:
     def settle(self, until: int) -> tuple[int, Labels]:
         """Let the journeys go whose lifetime ended before ``until``; return their first row and final labels."""
         end = self.before(until - self.windows.lifetime)
-        gone = slice(self.head, end)
-        columns = self.columns
+        slot = self.columns["slot"][self.head : end]
+        state = self.state
         labels = Labels(
-            converted=columns["pay_count"][gone] > 0,
-            refunded=columns["refund_count"][gone] > 0,
-            gmv=columns["gmv"][gone].copy(),
-            refund_amount=columns["refund_amount"][gone].copy(),
-            pay_count=columns["pay_count"][gone].copy(),
-            first_pay=columns["first_pay_time"][gone].copy(),
-            first_refund=columns["first_refund_time"][gone].copy(),
+            converted=state["pay_count"][slot] > 0,
+            refunded=state["refund_count"][slot] > 0,
+            gmv=state["gmv"][slot],
+            refund_amount=state["refund_amount"][slot],
+            pay_count=state["pay_count"][slot],
+            first_pay=state["first_pay_time"][slot],
+            first_refund=state["first_refund_time"][slot],
         )
         row = self.base + self.head
         self.head = end
         return row, labels
-
-    def state(self) -> dict[str, Any]:
-        """Return the open journeys as plain arrays (for a checkpoint)."""
-        kept = slice(self.head, self.size)
-        return {
-            "base": self.base + self.head,
-            "features": self.features[kept].copy(),
-            "columns": {name: column[kept].copy() for name, column in self.columns.items()},
-        }
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Put back what `state` returned."""
-        self.base, self.head, self.size = int(state["base"]), 0, len(state["features"])
-        self.features = state["features"].copy()
-        self.columns = {name: state["columns"][name].copy() for name in self.columns}
 
     def index(self, row: Int64) -> Int64:
         """Return where rows stand; rows outside ``[head, size)`` are not open."""

@@ -42,38 +42,22 @@ class TickItems:
         self.scene, self.waves, self.start, self.until = scene, waves, start, until
         self._new, self._events = new, events
 
-    def at(
-        self, index: Int64 | slice, time: Int64, rank: int, *, tag: Int32 | None = None, fresh: bool = False
-    ) -> At:
+    def at(self, index: Int64 | slice, time: Int64, rank: int, tag: Int32 | None = None) -> At:
         """Make a batch of items that are not events: clicks, timers, closings, segment ends."""
-        journeys = self.scene.journeys
-        if fresh:
-            view = JourneyView(None, index)
+        journeys, n = self.scene.journeys, len(time)
+        if rank == Kind.CLICK:
+            slots = np.zeros(n, np.int32)
         else:
-            positions = np.arange(index.start, index.stop) if isinstance(index, slice) else index
-            places, rows = self.waves.lookup(journeys, positions, time)
-            view = JourneyView(
-                journeys.columns, index, (places, self.waves.columns, rows) if len(places) else None
-            )
-        n = len(time)
+            places = np.arange(index.start, index.stop) if isinstance(index, slice) else index
+            slots = self.waves.slots_at(journeys, places, time)
         ids = journeys.columns["click_id"][index]
-        return At(
-            self.scene,
-            index,
-            time,
-            rank,
-            ids,
-            view,
-            np.zeros(n),
-            np.zeros(n, np.int32) if tag is None else tag,
-        )
+        tag = np.zeros(n, np.int32) if tag is None else tag
+        return At(self.scene, index, time, rank, ids, JourneyView(journeys.state, slots), np.zeros(n), tag)
 
     @cached_property
     def clicks(self) -> At:
         """The tick's new clicks."""
-        return self.at(
-            self._new, self.scene.journeys.columns["click_time"][self._new], Kind.CLICK, fresh=True
-        )
+        return self.at(self._new, self.scene.journeys.columns["click_time"][self._new], Kind.CLICK)
 
     def events(self, kind: int) -> At:
         """The tick's events of one kind that fall inside the windows."""
@@ -86,18 +70,16 @@ class TickItems:
     def _make_events(self, kind: int) -> At:
         events, waves = self._events, self.waves
         chosen = np.flatnonzero((events.kind == kind) & waves.counted)
-        view = JourneyView(waves.columns, waves.position[chosen])
-        index = self.scene.journeys.index(events.row[chosen])
-        tag = np.zeros(len(chosen), np.int32)
+        journeys = self.scene.journeys
         return At(
             self.scene,
-            index,
+            journeys.index(events.row[chosen]),
             events.time[chosen],
             kind,
             events.event_id[chosen],
-            view,
+            JourneyView(journeys.state, waves.slot[chosen]),
             events.amount[chosen],
-            tag,
+            np.zeros(len(chosen), np.int32),
         )
 
     @cached_property
@@ -209,14 +191,6 @@ class PolicyRunner:
             several = several[np.argsort(index[several], kind="stable")]
             samples.revision[several] += ordinals(index[several])[1].astype(np.int32)
             counter[index[several]] = samples.revision[several] + 1
-
-    def state(self) -> dict[str, Any]:
-        """Return the pending timers (for a checkpoint); columns are kept by the journeys."""
-        return self._timers.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Put back what `state` returned."""
-        self._timers.restore(state)
 
 
 def _first_of_each_journey(batches: list[At]) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -79,15 +79,3 @@ class Timers:
                     batch = batch[ready]
             due.append(batch.in_order())
         return TimerBatch.concatenate(due)
-
-    def state(self) -> dict[str, Any]:
-        """Return the pending timers as plain arrays (for a checkpoint)."""
-        pending = TimerBatch.concatenate(
-            [batch for bucket in sorted(self._pending) for batch in self._pending[bucket]]
-        )
-        return {f.name: getattr(pending, f.name) for f in fields(TimerBatch)}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Put back what `state` returned."""
-        self._pending.clear()
-        self.add(TimerBatch(**state))

@@ -105,19 +105,3 @@ def test_truncating_the_future_changes_nothing_before(seed, cut):
     )
     for name in policies:
         assert rows(cut_short[name]) == [r for r in rows(whole[name]) if r[1] < at]
-
-
-def test_stop_and_go_on_gives_the_same_samples():
-    from simulator.engine import Engine
-    from simulator.samples import Samples
-
-    windows = Windows(DAY, DAY)
-    log = random_log(generator(9, "log"), 800, windows, days=5)
-    policies = built_in(WINDOW)
-    whole = replay(log, windows, policies, 8 * DAY, HOUR, features=True)
-    first = Engine(log, windows, policies, start=0, features=True)
-    parts = [first.advance(t * HOUR) for t in range(1, 60)]
-    second = Engine.resume(first.state(), log, windows, policies, features=True)
-    parts += [second.advance(t * HOUR) for t in range(60, 8 * 24 + 1)]
-    for name in policies:
-        assert rows(Samples.concatenate([p.samples[name] for p in parts])) == rows(whole[name])

@@ -9,7 +9,8 @@ class EndOfTick(Policy):
     """Delivers, at the click, what the engine's arrays will hold at the end of the tick."""
 
     def on_click(self, at, out):
-        out.deliver(at, converted=at.scene.journeys.columns["pay_count"][at.index] > 0)
+        journeys = at.scene.journeys
+        out.deliver(at, converted=journeys.state["pay_count"][journeys.columns["slot"][at.index]] > 0)
 
 
 class LaterClicks(Policy):
