@@ -15,6 +15,8 @@ from simulator.commands.options import (
     BadRows,
     Dump,
     Listed,
+    LogPromotions,
+    LogWindows,
     Opens,
     Out,
     Overrides,
@@ -25,6 +27,7 @@ from simulator.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from simulator.commands.facts import Described
     from simulator.scenario.load import Loaded
 
 SHIPPED = Path(__file__).parent / "scenarios"
@@ -41,12 +44,12 @@ app = new_app(
 
 def _load(scenario: str, overrides: tuple[str, ...], seed: int | None, out: str | None = None) -> Loaded:
     """Load a scenario whole; its methods are checked by the learners, who alone know their parts."""
-    from learners.catalog import resolve
+    from learners.catalog import resolve_all
     from simulator.commands.scenarios import check_methods
     from simulator.scenario.load import load_scenario
 
     loaded = load_scenario(Path(scenario), overrides, seed=seed, out=out)
-    check_methods(loaded, resolve)
+    check_methods(loaded, resolve_all)
     return loaded
 
 
@@ -81,13 +84,22 @@ def run(
 @verb(app, "validate scenarios/double11.toml", "validate my.toml --set stream.segment=1h")
 def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Check a scenario without running it: every fault at once, then what is probably not meant."""
+    from learners.catalog import resolve_all
+    from learners.scale import scale_warnings
     from simulator.commands.describe import validated
 
-    validated(_load(scenario, overrides, seed))
+    loaded = _load(scenario, overrides, seed)
+    validated(loaded, scale_warnings(resolve_all(loaded.scenario)))
     return 0
 
 
-@verb(app, "describe scenarios/double11.toml", "describe scenarios/double11.toml --no-data")
+@verb(
+    app,
+    "describe scenarios/double11.toml",
+    "describe scenarios/double12.toml --fit",
+    "describe data/retailrocket --promotion 20d..21d",
+    "describe data/retailrocket --against taobao-mobile",
+)
 def describe(
     scenario: str,
     /,
@@ -95,32 +107,113 @@ def describe(
     overrides: Overrides = (),
     seed: Seed = None,
     data: Annotated[bool, Parameter(help="Also open (or generate) the log and say what is in it.")] = True,
+    fit: Annotated[
+        bool, Parameter(negative=(), help="Compare with every published fact of the preset.")
+    ] = False,
+    against: Annotated[str | None, Parameter(help="Compare with this preset's published facts.")] = None,
+    windows: LogWindows = None,
+    promotion: LogPromotions = (),
 ) -> int:
-    """Show every key with its origin, and what the log really holds in each phase."""
-    from simulator.commands.describe import print_facts, print_keys
+    """Show every key with its origin, what each method is composed of, and the fact sheet of the log.
 
+    SCENARIO may also be the directory of a log, real or synthetic: then the fact sheet alone.
+    """
+    from simulator.commands.facts import print_log
+
+    if Path(scenario).is_dir():
+        print_log(_described(scenario, overrides, seed, windows, promotion), fit=fit, against=against)
+        return 0
     loaded = _load(scenario, overrides, seed)
-    print_keys(loaded)
-    if data:
-        from learners.plan import open_data
+    if not fit and against is None:
+        from learners.catalog import resolve_all
+        from simulator.commands.describe import print_keys, print_methods
 
-        print_facts(loaded, open_data)
+        print_keys(loaded)
+        print_methods({method.name: method.parts() for method in resolve_all(loaded.scenario)})
+    if data:
+        print_log(_described(scenario, overrides, seed, windows, promotion), fit=fit, against=against)
+    return 0
+
+
+def _described(
+    source: str,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    windows: str | None,
+    promotions: tuple[str, ...],
+) -> Described:
+    """Find the log behind a scenario or a directory; the options of one are refused with the other."""
+    from simulator.commands.facts import Described
+    from simulator.errors import ScenarioError
+
+    if Path(source).is_dir():
+        if overrides or seed is not None:
+            raise ScenarioError(f"{source} is a log, which --set and --seed do not change")
+        return Described.of_log(Path(source), windows, promotions)
+    if windows is not None or promotions:
+        raise ScenarioError("--windows and --promotion are for a log; a scenario says them itself")
+    from learners.plan import open_data
+
+    loaded = _load(source, overrides, seed)
+    return Described.of_scenario(loaded.scenario, open_data(loaded))
+
+
+@verb(
+    app,
+    "fit data/retailrocket --out my_world.toml --windows 3d",
+    "fit data/shop --out my_world.toml --promotion 20d..21d",
+    "fit scenarios/double11.toml --out copy.toml",
+)
+def fit(
+    dataset: str,
+    /,
+    *,
+    out: Annotated[Path, Parameter(help="The scenario file to write.")],
+    windows: LogWindows = None,
+    promotion: LogPromotions = (),
+    rounds: Annotated[int, Parameter(help="How often the fitted world is lived and corrected.")] = 5,
+    overrides: Overrides = (),
+    seed: Seed = None,
+    replace: Replace = False,
+) -> int:
+    """Estimate a synthetic world's constants from a log; write them as a scenario.
+
+    DATASET is the directory of a log, or a scenario, whose windows and promotions
+    are then used. Estimated: clicks by day, weekday and hour; how many users and
+    items there are and how unequal; CVR; the waits of carts, pays, refunds and
+    repurchases; their levels; amounts; the walk of the common level; what each
+    promotion does.
+
+    Limits: shoppers are described as alike; tastes, their drift and the life of
+    items stay at the preset's dials. What comes after the windows is not in the
+    log. Hazards that rise with time (weekly orders) are no mixture of
+    exponentials. A cart and a pay are tied by their level alone. Who waits for a
+    promotion is read from carts; without them it stays at Double 12's. A
+    promotion is told from drift by ordinary days (none from 11 days before to 4
+    after is one): with few of them the two are mixed up. The file gives each
+    estimate with its standard error where that is known.
+    """
+    from simulator.commands.fit import fit_world
+
+    described = _described(dataset, overrides, seed, windows, promotion)
+    fit_world(described, out, source=dataset, rounds=rounds, replace=replace)
     return 0
 
 
 @verb(app, "ls", "ls policies")
 def ls(kind: Listed | None = None, /) -> int:
     """List what can be named in a scenario or on the command line."""
-    from learners.catalog import METHODS
+    from learners.catalog import listed
     from simulator.commands.listing import listing
 
-    listing(kind, METHODS, SHIPPED)
+    methods = [(entry.name, ", ".join(entry.tasks), entry.description) for entry in listed()]
+    listing(kind, methods, SHIPPED)
     return 0
 
 
 @verb(app, "import retailrocket events.csv.gz --out data/retailrocket", name="import")
 def import_(
-    format: Annotated[str, Parameter(help="retailrocket, taobao or online-retail.")],  # noqa: A002
+    format: Annotated[str, Parameter(help="A public format (sim.py ls importers).")],  # noqa: A002
     source: Path,
     /,
     *,

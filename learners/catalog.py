@@ -14,14 +14,15 @@ from learners.methods import METHODS, Method, Spec
 from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
 from learners.recipes import RECIPES, Recipe
-from learners.registry import Registry, faults, merged
 from simulator.errors import ScenarioError, nearest, unknown
+from simulator.parts import Part, Registry, faults, merged
+from simulator.policies import POLICIES, Policy
 from simulator.scenario.model import LearnerBlock, MethodBlock, Scenario
 from simulator.units import Microseconds
 
-__all__ = ["METHODS", "Method", "ResolvedMethod", "resolve", "resolve_all"]
+__all__ = ["METHODS", "Method", "ResolvedMethod", "resolve_all"]
 
-P = TypeVar("P", Objective, Network, Auxiliary)
+P = TypeVar("P", Objective, Network, Auxiliary, Policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,7 @@ class ResolvedMethod:
 
     name: str
     method: str
-    task: str
-    policy: Mapping[str, Any]
-    """Table for `simulator.policies.policy_from`: kind and parameters."""
+    policy: Policy
     objective: Objective
     network: Network
     auxiliary: Auxiliary | None
@@ -40,41 +39,57 @@ class ResolvedMethod:
     link: Link
     learner: LearnerBlock
     publish_every: str | None
-    description: str
-    source: str
 
-    def describe(self) -> dict[str, Any]:
-        """Return the whole composition as plain values, for ``describe`` and the resolved scenario."""
+    def parts(self) -> dict[str, Part | None]:
+        """Return what the method is composed of, by the keys of a ``[[method]]`` (and of the table)."""
         return {
-            "name": self.name,
-            "method": self.method,
-            "task": self.task,
-            "policy": dict(self.policy),
-            "objective": self.objective.spec(),
-            "network": self.network.settled(self.learner).spec(),
-            "auxiliary": None if self.auxiliary is None else self.auxiliary.spec(),
-            "start": None if self.start is None else self.start.spec(),
-            "serve": self.link.spec(),
-            "learner": self.learner.model_dump(mode="json"),
-            "publish_every": self.publish_every,
+            "policy": self.policy,
+            "objective": self.objective,
+            "network": self.network.settled(self.learner),
+            "auxiliary": self.auxiliary,
+            "start": self.start,
+            "serve": self.link,
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An entry of the table in short."""
+
+    name: str
+    tasks: tuple[str, ...]
+    policy: str
+    """Kind of its delay policy."""
+    description: str
+
+
+def listed() -> list[Listed]:
+    """List the table."""
+
+    def kind(spec: Spec) -> str:
+        return str(merged(spec)["kind"])
+
+    return [
+        Listed(name, LINKS.find(kind(entry.serve)).tasks, kind(entry.policy), entry.description)
+        for name, entry in METHODS.items()
+    ]
+
+
 def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
-    """Resolve every ``[[method]]`` of a scenario.
+    """Merge every ``[[method]]`` of a scenario with its entry in the table, and check every part.
+
+    A part is replaced by name, or by a table with ``kind`` and parameters; a table without ``kind`` changes
+    parameters of the part the method has. ``auxiliary = "none"`` takes the auxiliary away. A policy's window is
+    the scenario's observation window unless given.
 
     Raises
     ------
-    ScenarioError : all faults of all methods, and names that are used twice.
+    ScenarioError : all faults of all methods; each names its key (``method[2].objective``), the value, what is
+        allowed, and the nearest spelling.
     """
-    resolved, found = [], []
-    taken: dict[str, int] = {}
+    resolved: list[ResolvedMethod] = []
+    found: list[str] = []
     for index, block in enumerate(scenario.method):
-        first = taken.setdefault(block.label, index)
-        if first != index:
-            found.append(
-                f"method[{index}].name: {block.label!r} is taken by method[{first}]; give it another name"
-            )
         try:
             resolved.append(_resolve(block, scenario, f"method[{index}]"))
         except ScenarioError as error:
@@ -82,21 +97,6 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
     if found:
         raise ScenarioError(found)
     return tuple(resolved)
-
-
-def resolve(block: MethodBlock, scenario: Scenario) -> ResolvedMethod:
-    """Merge a ``[[method]]`` with its entry in the table, and check every part.
-
-    A part is replaced by name, or by a table with ``kind`` and parameters; a table without ``kind`` changes
-    parameters of the part the method has. ``auxiliary = "none"`` takes the auxiliary away. The policy is
-    passed on as a table: `simulator.policies.policy_from` checks it.
-
-    Raises
-    ------
-    ScenarioError : all faults; each names its key, the value, what is allowed, and the nearest spelling.
-    """
-    same = (i for i, other in enumerate(scenario.method) if other is block or other == block)
-    return _resolve(block, scenario, f"method[{next(same, 0)}]")
 
 
 def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod:
@@ -111,35 +111,38 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     if wanted:
         auxiliary = _part(AUXILIARIES, block.auxiliary, entry.auxiliary, f"{key}.auxiliary", found)
     learner = _learner(block, entry, scenario.learner, f"{key}.learner", found)
-    policy = merged(block.policy if block.policy is not None else entry.policy, _table(entry.policy))
+    window = {"window": Microseconds(scenario.windows.observation)}
+    policy = _part(POLICIES, block.policy, entry.policy, f"{key}.policy", found, window)
     start = None if entry.start is None else RECIPES[entry.start]()
     link = LINKS.parse(entry.serve, f"{key}.serve")
     if objective is not None:
-        checks = {"objective": _heads_fault(objective, link), "policy": _labels_fault(objective, policy)}
+        checks = {"objective": _heads_fault(objective, link)}
+        if policy is not None:
+            checks["policy"] = _labels_fault(objective, policy)
         if auxiliary is not None or not wanted:  # else its own fault is reported already
             checks["auxiliary"] = _estimates_fault(objective, block, auxiliary)
         found += [f"{key}.{part}: {fault}" for part, fault in checks.items() if fault]
-    if found or objective is None or network is None or learner is None:
+    if found or policy is None or objective is None or network is None or learner is None:
         raise ScenarioError(found)
     if auxiliary is not None:
-        auxiliary = auxiliary.settled(_window(policy, scenario.windows.observation))
+        auxiliary = auxiliary.settled(getattr(policy, "window", scenario.windows.observation))
     return ResolvedMethod(
-        block.label, entry.name, entry.task, policy, objective, network, auxiliary, start, link, learner,
-        entry.publish_every, entry.description, entry.source,
+        block.label, entry.name, policy, objective, network, auxiliary, start, link, learner, entry.publish_every,
     )  # fmt: skip
 
 
-def _table(spec: Spec | None) -> dict[str, Any] | None:
-    return None if spec is None else merged(spec)
-
-
 def _part(
-    registry: Registry[P], written: Spec | None, default: Spec | None, key: str, found: list[str]
+    registry: Registry[P],
+    written: Spec | None,
+    default: Spec | None,
+    key: str,
+    found: list[str],
+    fill: Mapping[str, Any] | None = None,
 ) -> P | None:
     spec = written if written is not None else default
     assert spec is not None
     try:
-        return registry.parse(spec, key, _table(default))
+        return registry.parse(spec, key, None if default is None else merged(default), fill)
     except ScenarioError as error:
         found += error.faults
         return None
@@ -187,27 +190,11 @@ def _heads_fault(objective: Objective, link: Link) -> str:
     )
 
 
-def _labels_fault(objective: Objective, policy: Mapping[str, Any]) -> str:
-    from simulator.policies.registry import find_policy  # noqa: PLC0415 (found when a scenario asks)
-
-    try:
-        labels = find_policy(str(policy["kind"])).labels
-    except ScenarioError:
-        return ""  # the policy's own check reports it
-    missing = [target for target in objective.targets if target not in labels]
+def _labels_fault(objective: Objective, policy: Policy) -> str:
+    missing = [target for target in objective.targets if target not in policy.labels]
     if not missing:
         return ""
     return (
-        f"{policy['kind']!r} delivers {', '.join(labels)}, but objective {objective.kind!r} "
+        f"{policy.kind!r} delivers {', '.join(policy.labels)}, but objective {objective.kind!r} "
         f"learns from {', '.join(missing)}"
     )
-
-
-def _window(policy: Mapping[str, Any], observation: int) -> int:
-    """Return the observation window of the policy: the delay network must speak of the same one."""
-    from simulator.policies import policy_from  # noqa: PLC0415
-
-    try:
-        return int(getattr(policy_from(policy, {"window": Microseconds(observation)}), "window", observation))
-    except ScenarioError:
-        return observation

@@ -9,17 +9,21 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from learners.plan import Plan
 from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.results import Results
+from simulator.log.facts import fact_sheet
 from simulator.pipeline import Pipeline
 from simulator.pipeline.recorder import Recorder
-from simulator.report.summary import build_summary
+from simulator.report.summary import build_summary, json_safe
 from simulator.rundir import RunDirectory, write_json
 from simulator.scenario.resolve import config_hash
+from simulator.worlds.targets import TARGETS
+from simulator.worlds.targets.compare import fit_summary
+
+LIKENESS_CLICKS = 2_000_000
+"""About two seconds."""
 
 
 class Stopwatch:
@@ -55,7 +59,7 @@ def conclude(
             resamples=evaluation.resamples,
             baseline=evaluation.baseline,
         )
-        pq.write_table(results.metrics, directory.metrics, compression="zstd")
+        results.write_metrics(directory.metrics)
     if (plan.log.path / "quarantine.parquet").exists():
         shutil.copyfile(plan.log.path / "quarantine.parquet", directory.quarantine)
     meta = plan.log.meta
@@ -80,9 +84,22 @@ def conclude(
         calendar=plan.calendar,
         identity=_identity(plan),
     )
+    with watch.stage("likeness"):
+        if (likeness := likeness_of(plan)) is not None:
+            summary["likeness"] = json_safe(likeness)
     write_json(directory.summary, summary)
     if plan.scenario.output.report:
-        _report(plan, directory, summary, results)
+        _report(directory, summary, results)
+
+
+def likeness_of(plan: Plan) -> dict[str, Any] | None:
+    """Lay a world beside the published facts of its preset; None for real logs, and for worlds too large to do it in
+    passing (`sim.py describe --fit` does).
+    """
+    world = plan.scenario.world
+    if world is None or plan.log.meta.clicks > LIKENESS_CLICKS:
+        return None
+    return fit_summary(TARGETS[world.preset], fact_sheet(plan.log, plan.windows, plan.calendar))
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
@@ -104,17 +121,13 @@ def _identity(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _report(plan: Plan, directory: RunDirectory, summary: dict[str, Any], results: Results) -> None:
+def _report(directory: RunDirectory, summary: dict[str, Any], results: Results) -> None:
     from simulator.report.html import write_report  # noqa: PLC0415 - plotly takes half a second to load
 
     write_report(
         directory.report,
-        title=str(summary["title"]),
-        description=plan.scenario.description,
         summary=summary,
         metrics=results.metrics,
-        calendar=plan.calendar,
-        costs=summary["costs"],
         scenario_text=directory.resolved.read_text(encoding="utf-8"),
         manifest=json.loads(directory.manifest.read_text(encoding="utf-8")),
     )

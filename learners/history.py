@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from learners.recipes import Recipe
 from simulator.errors import RunError
-from simulator.log.schema import Bool, ClickBatch, Feature, Int32, Int64, Labels, Meta
+from simulator.log.schema import ClickBatch, Columns, Feature, Int32, Labels, Meta
 from simulator.units import format_duration
 from simulator.windows import Windows
 
@@ -39,24 +39,11 @@ class LabelledLog(Protocol):
 
 
 @dataclass(slots=True)
-class Rows:
+class Rows(Columns):
     """Training rows: features (n, F), and targets (n, H), NaN where a head has none."""
 
     features: Int32
     targets: Float32
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def __getitem__(self, index: slice | Int64 | Bool) -> Rows:
-        return Rows(self.features[index], self.targets[index])
-
-    @classmethod
-    def concatenate(cls, parts: list[Rows]) -> Rows:
-        """Join rows in the order given."""
-        if len(parts) == 1:
-            return parts[0]
-        return cls(np.concatenate([p.features for p in parts]), np.concatenate([p.targets for p in parts]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from learners.registry import Part, Registry
 from simulator.log.schema import Float64
+from simulator.parts import Part, Registry
 
 LARGEST_LOG_AMOUNT = 40.0
 """Outputs above it are served as expm1(40): a diverged head then shows as absurd, not as infinite."""
@@ -28,7 +28,7 @@ class Link(Part):
         raise NotImplementedError
 
 
-LINKS: Registry[Link] = Registry("link", "learners.links")
+LINKS: Registry[Link] = Registry("link", Link, "learners.links")
 
 
 def sigmoid(logit: Float64) -> Float64:

@@ -22,7 +22,6 @@ class Method:
     """
 
     name: str
-    task: str
     policy: Spec
     objective: Spec
     start: str | None
@@ -44,68 +43,68 @@ _AMOUNTS: Mapping[str, Any] = MappingProxyType({"batch_size": 64, "pretrain_batc
 
 _TABLE = (
     Method(
-        name="pre-trained", task="cvr", policy="never",
+        name="pre-trained", policy="never",
         objective="bce", start="cvr", serve="probability",
         description="The model of the pre-training, never updated: 0 of the RI scale.",
         source=_NETCVR,
     ),
     Method(
-        name="oracle", task="cvr", policy={"kind": "oracle", "at": "click"},
+        name="oracle", policy={"kind": "oracle", "at": "click"},
         objective="bce", start="cvr", serve="probability",
         description="Learns the final label at the click, from the future: 100 of the RI scale.",
         source=_NETCVR,
     ),
     Method(
-        name="waiting-window", task="cvr", policy="waiting-window",
+        name="waiting-window", policy="waiting-window",
         objective="bce", start="cvr", serve="probability",
         description="Waits for the observation window, then takes what it saw for the truth.",
         source=_NETCVR,
     ),
     Method(
-        name="offline", task="cvr", policy="complete",
+        name="offline", policy="complete",
         objective="bce", start="cvr", serve="probability", publish_every="1d",
         description="Waits until the attribution window closes: right labels, days late (BDL).",
         source=_NETCVR,
     ),
     Method(
-        name="fnc", task="cvr", policy="fake-negative",
+        name="fnc", policy="fake-negative",
         objective="bce", start="cvr", serve="odds",
         description="Negative at the click, positive again at the pay; serves the odds of what was learnt.",
         source=_KTENA,
     ),
     Method(
-        name="fnw", task="cvr", policy="fake-negative",
+        name="fnw", policy="fake-negative",
         objective="fnw", start="cvr", serve="probability",
         description="Negative at the click, positive again at the pay; weights from the model itself.",
         source=_KTENA,
     ),
     Method(
-        name="es-dfm", task="cvr", policy="elapsed-time",
+        name="es-dfm", policy="elapsed-time",
         objective="es-dfm", start="cvr", serve="probability", auxiliary="delay",
         description="Label after the observation window, late positives again; weights from a delay net.",
         source=_YANG,
     ),
     Method(
-        name="pre-single", task="gmv", policy="never",
+        name="pre-single", policy="never",
         objective="log-mae", start="gmv", serve="amount", learner=_AMOUNTS,
         description="The GMV model of the pre-training, never updated.",
         source=_GMV,
     ),
     Method(
-        name="online-single", task="gmv", policy={"kind": "partial-gmv", "final": False},
+        name="online-single", policy={"kind": "partial-gmv", "final": False},
         objective="log-mae", start="gmv", serve="amount", learner=_AMOUNTS,
         description="Learns the GMV so far at every pay, as if it were final.",
         source=_GMV,
     ),
     Method(
-        name="offline-single", task="gmv", policy={"kind": "partial-gmv", "partial": False},
+        name="offline-single", policy={"kind": "partial-gmv", "partial": False},
         objective="log-mae", start="gmv", serve="amount", learner=_AMOUNTS,
         publish_every="1d",
         description="Learns the final GMV when the attribution window closes.",
         source=_GMV,
     ),
     Method(
-        name="oracle-single", task="gmv", policy={"kind": "oracle", "at": "first-pay"},
+        name="oracle-single", policy={"kind": "oracle", "at": "first-pay"},
         objective="log-mae", start="gmv", serve="amount", learner=_AMOUNTS,
         description="Learns the final GMV at the first pay, from the future.",
         source=_GMV,

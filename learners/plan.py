@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from learners.catalog import ResolvedMethod
+from learners.scale import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import RunError, ScenarioError
 from simulator.log.columns import open_mapped
 from simulator.log.reader import Log
-from simulator.policies import Policy, policy_from
+from simulator.policies import Policy
 from simulator.report.progress import Progress
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
-from simulator.scenario.timeline import Timeline, timeline
-from simulator.units import parse_duration
+from simulator.scenario.timeline import Extent, Timeline, timeline
+from simulator.units import format_duration, parse_duration
 from simulator.windows import Windows
 from simulator.worlds.cache import cached_world
 
@@ -71,7 +72,7 @@ class Plan:
 
 def policy_key(policy: Policy) -> str:
     """Return a key that equal policies share: the kind, with the parameters if there are any."""
-    parameters = policy.model_dump(mode="json")
+    parameters = policy.model_dump(mode="json", exclude_defaults=True)
     return f"{policy.kind}{json.dumps(parameters, sort_keys=True) if parameters else ''}"
 
 
@@ -80,38 +81,30 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
 
     Raises
     ------
-    ScenarioError : a policy is wrong, or the stream does not fit the log.
+    ScenarioError : the stream does not fit the log, or no click of the log is in it.
     """
-    log = Log.open(path, time_features=scenario.data is not None and scenario.data.time_features)
-    defaults = {"window": scenario.windows.observation}
-    built = {m.name: policy_from(m.policy, defaults) for m in methods}
-    policy_of = {name: policy_key(policy) for name, policy in built.items()}
+    log = Log.open(path, time_features=scenario.time_features)
+    line = timeline(scenario, Extent(log.meta.start, log.meta.observed_until))
+    if not any(len(clicks) for clicks in log.clicks(line.stream_start, line.stream_end, features=False)):
+        raise ScenarioError(
+            f"stream: no click of {path} lies between {format_duration(line.stream_start)} and "
+            f"{format_duration(line.stream_end)} after the log's origin; see `sim.py describe` for what it holds"
+        )
     # A policy that wants predictions listens to its own method's model, so it cannot be shared.
-    policy_of = {n: f"{key}@{n}" if built[n].wants_predictions else key for n, key in policy_of.items()}
+    policy_of = {
+        m.name: policy_key(m.policy) + (f"@{m.name}" if m.policy.wants_predictions else "") for m in methods
+    }
     return Plan(
         scenario,
         log,
         methods,
-        {policy_of[name]: policy for name, policy in built.items()},
+        {policy_of[m.name]: m.policy for m in methods},
         policy_of,
-        timeline(scenario, log.meta.start, log.meta.observed_until),
+        line,
         scenario.windows.windows(),
         scenario.calendar(),
-        _scale(methods, built),
+        scale_of(methods),
     )
-
-
-def _scale(
-    methods: Sequence[ResolvedMethod], built: Mapping[str, Policy]
-) -> dict[str, tuple[str | None, str | None]]:
-    """Find, per task, the frozen start and the upper bound among the methods of the run."""
-    scale: dict[str, tuple[str | None, str | None]] = {}
-    for task in dict.fromkeys(task for m in methods for task in m.link.tasks):
-        of_task = [m.name for m in methods if task in m.link.tasks]
-        frozen = [name for name in of_task if built[name].kind == "never"]
-        bound = [name for name in of_task if built[name].kind == "oracle"]
-        scale[task] = (frozen[0] if frozen else None, bound[0] if bound else None)
-    return scale
 
 
 def open_data(loaded: Loaded, progress: str = "auto") -> Path:

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +20,12 @@ from learners.plan import Plan, open_data, plan_run
 from simulator.engine import Engine
 from simulator.errors import RunError
 from simulator.evaluation.ledger import Ledger
-from simulator.pipeline import MethodRun, Pipeline, Span
+from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.recorder import Recorder
 from simulator.report.progress import Progress
 from simulator.rundir import RunDirectory, manifest, write_json, write_text
 from simulator.scenario.load import Loaded, load_scenario
 from simulator.scenario.resolve import config_hash, to_toml
-
-
-@dataclass(slots=True)
-class Run:
-    """A run on its way: the parts that its steps share."""
-
-    loaded: Loaded
-    plan: Plan
-    directory: RunDirectory
-    progress: Progress
-    watch: Stopwatch
 
 
 def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str, replace: bool) -> Path:
@@ -58,7 +46,7 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
         plan = plan_run(scenario, methods, path)
         write_json(directory.manifest, {**_identity(plan), "dump_samples": dump_samples})
         write_text(directory.resolved, to_toml(loaded.resolved))
-        return _execute(loaded, plan, directory, watch, progress)
+        return _execute(plan, directory, watch, progress)
 
 
 def resume(path: Path, progress: str) -> Path:
@@ -81,7 +69,7 @@ def resume(path: Path, progress: str) -> Path:
                     f"{directory.path}: cannot go on to the same numbers, {key} was {began[key]} and is "
                     f"{now[key]} now. Run the scenario anew with --replace."
                 )
-        return _execute(loaded, plan, directory, watch, progress, resumed=True)
+        return _execute(plan, directory, watch, progress, resumed=True)
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
@@ -95,16 +83,10 @@ def _identity(plan: Plan) -> dict[str, Any]:
 
 
 def _execute(
-    loaded: Loaded,
-    plan: Plan,
-    directory: RunDirectory,
-    watch: Stopwatch,
-    progress: str,
-    *,
-    resumed: bool = False,
+    plan: Plan, directory: RunDirectory, watch: Stopwatch, progress: str, *, resumed: bool = False
 ) -> Path:
     """Pre-train, replay, evaluate and report into the run directory."""
-    scenario, timeline = loaded.scenario, plan.timeline
+    scenario, timeline = plan.scenario, plan.timeline
     made = json.loads(directory.manifest.read_text(encoding="utf-8"))
     torch.set_num_threads(scenario.engine.threads)
     names = [m.name for m in plan.methods]
@@ -126,14 +108,13 @@ def _execute(
         lifetime=plan.windows.lifetime,
     )
     with view:
-        current = Run(loaded, plan, directory, view, watch)
         view.stage("pre-training")
         with watch.stage("pretraining"):
-            learners = prepare(current, resumed=resumed)
+            learners = prepare(plan, directory, resumed=resumed)
         view.stage("replay")
         recorder = Recorder(ledger, plan.policy_of, view, directory.samples if made["dump_samples"] else None)
         with watch.stage("replay"):
-            pipeline = replay(current, learners, recorder)
+            pipeline = replay(plan, learners, recorder)
         recorder.close()
         view.stage("evaluation")
         conclude(plan, directory, ledger, recorder, pipeline, watch)
@@ -141,10 +122,9 @@ def _execute(
     return directory.finish()
 
 
-def prepare(current: Run, *, resumed: bool) -> dict[str, Journal]:
+def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, Journal]:
     """Build every method's learner; methods that start from the same model wait for the one that trains it."""
-    plan, scenario = current.plan, current.loaded.scenario
-    timeline = plan.timeline
+    scenario, timeline = plan.scenario, plan.timeline
 
     def build(method: ResolvedMethod) -> TorchLearner:
         return build_learner(
@@ -168,14 +148,13 @@ def prepare(current: Run, *, resumed: bool) -> dict[str, Journal]:
     queue = [method for _, _, method in sorted(order, key=lambda entry: entry[:2])]
     with ThreadPoolExecutor(scenario.engine.workers, thread_name_prefix="pre-training") as pool:
         built = dict(zip((m.name for m in queue), pool.map(build, queue), strict=True))
-    keep = current.directory.checkpoints if scenario.engine.checkpoint_every is not None or resumed else None
+    keep = directory.checkpoints if scenario.engine.checkpoint_every is not None or resumed else None
     return {m.name: Journal(built[m.name], keep, m.name, resume=resumed) for m in plan.methods}
 
 
-def replay(current: Run, learners: Mapping[str, Journal], recorder: Recorder) -> Pipeline:
+def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> Pipeline:
     """Replay the stream through all methods."""
-    plan, scenario = current.plan, current.loaded.scenario
-    timeline = plan.timeline
+    scenario, timeline = plan.scenario, plan.timeline
     runs = [
         MethodRun(
             m.name,
@@ -204,7 +183,7 @@ def replay(current: Run, learners: Mapping[str, Journal], recorder: Recorder) ->
     pipeline = Pipeline(
         make_engine,
         runs,
-        Span(
+        Stream(
             timeline.stream_start,
             timeline.stream_end,
             timeline.segment,

@@ -14,10 +14,10 @@ import numpy as np
 
 from simulator.calendar import Calendar
 from simulator.engine import Engine
-from simulator.engine.engine import Source
 from simulator.learning import Predictions
-from simulator.log.memory import MemoryLog, take_events
+from simulator.log.memory import MemoryLog
 from simulator.log.schema import EventBatch, Int32, Kind
+from simulator.log.source import Source
 from simulator.policies.base import Policy
 from simulator.randomness import generator
 from simulator.samples import ROLES, Samples
@@ -67,13 +67,11 @@ class _Setting:
 def in_memory(source: Source, start: int, until: int, *, features: bool = True) -> MemoryLog:
     """Read a part of a log into arrays; events of earlier clicks are left out."""
     clicks = list(source.clicks(start, until, features=features))
-    events = list(source.events(start, until))
     first = clicks[0].row if clicks else 0
-    none = np.empty(0, np.int64)
-    events = events or [EventBatch(none, none, none, np.empty(0, np.uint8), np.empty(0))]
-    event = EventBatch(*(np.concatenate([getattr(e, name) for e in events]) for name in EventBatch.__slots__))
-    event = take_events(event, np.flatnonzero(event.row >= first))
+    event = EventBatch.concatenate(list(source.events(start, until)))
+    event = event[event.row >= first]
     if not clicks:
+        none = np.empty(0, np.int64)
         return MemoryLog(none, none, event, None, 0, source.features)
     matrix = np.concatenate([c.features for c in clicks])
     click_id, time = np.concatenate([c.click_id for c in clicks]), np.concatenate([c.time for c in clicks])
@@ -140,7 +138,7 @@ def _replay(setting: _Setting, policy: Policy, log: MemoryLog, until: int) -> Sa
         start=setting.start,
         calendar=setting.calendar,
         features=policy.wants_predictions,
-        predictors={"audited": _any_model},
+        predictors={"audited": any_model},
     )
     parts = []
     while engine.now < until:
@@ -151,7 +149,7 @@ def _replay(setting: _Setting, policy: Policy, log: MemoryLog, until: int) -> Sa
     return Samples.concatenate(parts)
 
 
-def _any_model(features: Int32) -> Predictions:
+def any_model(features: Int32) -> Predictions:
     """Predict something that depends on the features alone: the audit is about policies, not about learning."""
     score = (features.astype(np.float64) @ np.arange(1.0, features.shape[1] + 1)) % 7
     return {"cvr": 0.02 + 0.01 * score, "gmv": 10 + score}
@@ -160,12 +158,10 @@ def _any_model(features: Int32) -> Predictions:
 def _without_future(log: MemoryLog, cut: int, keep: EventBatch | None = None) -> MemoryLog:
     """Drop clicks and events after ``cut``, except for the events to ``keep``."""
     clicks = int(np.searchsorted(log.click_time, cut, side="right"))
-    event = take_events(log.event, slice(0, int(np.searchsorted(log.event.time, cut, side="right"))))
+    event = log.event[: int(np.searchsorted(log.event.time, cut, side="right"))]
     if keep is not None and len(keep):
-        event = EventBatch(
-            *(np.concatenate([getattr(event, n), getattr(keep, n)]) for n in EventBatch.__slots__)
-        )
-        event = take_events(event, np.lexsort((event.event_id, event.kind, event.time)))
+        event = EventBatch.concatenate([event, keep])
+        event = event[np.lexsort((event.event_id, event.kind, event.time))]
     matrix = None if log.feature_matrix is None else log.feature_matrix[:clicks]
     return MemoryLog(
         log.click_id[:clicks], log.click_time[:clicks], event, matrix, log.first_row, log.features
@@ -182,7 +178,7 @@ def _scrambled(log: MemoryLog, cut: int, until: int, seed: int) -> MemoryLog:
     kind[future] = rng.choice(np.array([Kind.CART, Kind.PAY, Kind.REFUND], np.uint8), n)
     amount[future] = np.round(rng.gamma(2, 30, n), 2)
     order = np.lexsort((log.event.event_id, kind, time))
-    event = take_events(EventBatch(log.event.row, log.event.event_id, time, kind, amount), order)
+    event = EventBatch(log.event.row, log.event.event_id, time, kind, amount)[order]
     matrix = log.feature_matrix
     if matrix is not None:
         later = np.flatnonzero(log.click_time > cut)
@@ -220,7 +216,7 @@ def _witness(setting: _Setting, policy: Policy, cut: int, place: int) -> str:
     future = np.flatnonzero(log.event.time > cut)
 
     def sample(keep: int) -> str:
-        other = _without_future(log, cut, take_events(log.event, np.sort(future[:keep])))
+        other = _without_future(log, cut, log.event[np.sort(future[:keep])])
         found = _replay(setting, policy, other, cut + 1)
         return _show(found[found.visible_time <= cut], place)
 
@@ -234,7 +230,7 @@ def _witness(setting: _Setting, policy: Policy, cut: int, place: int) -> str:
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if sample(middle) == bare else (low, middle)
-    found = take_events(log.event, future[high - 1 : high])
+    found = log.event[future[high - 1 : high]]
     kind = Kind(int(found.kind[0])).name.lower()
     click = log.click_id[int(found.row[0]) - log.first_row]
     when = int(found.time[0])

@@ -30,6 +30,10 @@ class PolicyError(AfterclickError, ValueError):
     """A delay policy broke a rule of the engine (a timer in the past, a label outside its range, ...)."""
 
 
+class PluginError(AfterclickError, ValueError):
+    """A plug-in cannot be taken in: its name is taken, it cannot be loaded, or it is something else."""
+
+
 class RunError(AfterclickError, RuntimeError):
     """A run cannot start or go on (directory exists, checkpoint of another scenario, ...)."""
 

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 from simulator.log.schema import Float64, Int32
 from simulator.samples import Samples
 
-TASKS = ("cvr", "rfr", "netcvr", "gmv")
-"""cvr: P(pay | click); rfr: P(refund | pay); netcvr: P(pay and no refund | click); gmv: E[GMV | click, pay]."""
-
 Predictions = Mapping[str, Float64]
-"""One array of predictions per task that the learner serves (keys from `TASKS`)."""
+"""One array of predictions per task that the learner serves (`simulator.evaluation.tasks.TASKS`).
+
+cvr: P(pay | click); rfr: P(refund | pay); netcvr: P(pay and no refund | click); gmv: E[GMV | click, pay].
+"""
 
 
 class Learner(Protocol):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from simulator.log.schema import Bool, Float64, Int32, Int64
+from simulator.log.schema import Columns, Float64, Int32, Int64
 
 SCHEMA = pa.schema(
     [
@@ -52,7 +50,7 @@ def role_code(role: str) -> int:
 
 
 @dataclass(slots=True)
-class Samples:
+class Samples(Columns):
     """A batch of delivered samples as columns; NaN in ``converted``, ``refunded``, ``gmv`` means null.
 
     ``row`` is the position of the click in the log (it finds the features); the rest is as in `SCHEMA`, with
@@ -73,29 +71,6 @@ class Samples:
     previous_gmv: Float64
     previous_time: Int64
     elapsed: Int64
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def __getitem__(self, index: slice | Int64 | Bool) -> Self:
-        return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))
-
-    @classmethod
-    def empty(cls) -> Self:
-        """No samples, with the right types."""
-        integers = {"row", "click_id", "event_time", "visible_time", "previous_time", "elapsed"}
-        small = {"role", "revision", "pay_count"}
-        kinds = {**dict.fromkeys(integers, "int64"), **dict.fromkeys(small, "int32")}
-        return cls(*(np.empty(0, kinds.get(f.name, "float64")) for f in fields(cls)))
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Join batches in the order given."""
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            return cls.empty()
-        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
     def to_arrow(self, method: str) -> pa.Table:
         """Return the batch in the public schema (roles by name, nulls as nulls)."""

@@ -87,3 +87,23 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
 ]
 """Pydantic field type: a duration in TOML, integer microseconds in code."""
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        raise ValueError("must be longer than 0s")
+    return value
+
+
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+"""The same, longer than nothing."""
+
+
+def _at_least_a_second(value: int) -> int:
+    if value < SECOND:
+        raise ValueError("must be at least 1s")
+    return value
+
+
+Period = Annotated[Duration, AfterValidator(_at_least_a_second)]
+"""The same for what is repeated: with steps shorter than a second a run would hardly end."""

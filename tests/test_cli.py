@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
 import sim
@@ -152,7 +153,8 @@ def test_shipped_scenarios_validate(path, capsys, monkeypatch):
     code, out, err = call("validate", f"scenarios/{path.name}", capsys=capsys)
     assert code == 0
     assert out.startswith(f"scenarios/{path.name}: valid; ")
-    assert err.count("warning:") == err.count("nothing is there yet")
+    expected = err.count("nothing is there yet") + (path.stem == "time_features")  # which warns of itself
+    assert err.count("warning:") == expected
 
 
 def test_a_stream_that_does_not_fit_is_a_fault(capsys, monkeypatch):
@@ -230,6 +232,42 @@ def test_how_commands_end(capsys):
     assert capsys.readouterr().err == "interrupted\n"
     assert guard(raising(PermissionError(13, "Permission denied", "x/y"))) == 1
     assert capsys.readouterr().err == "error: x/y: Permission denied\n"
+
+
+def test_out_of_memory_is_said_plainly(capsys):
+    for error in (MemoryError(), RuntimeError("[enforce fail] can't allocate memory: 40000000000 bytes")):
+        assert guard(raising(error)) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("error: out of memory (")
+        assert "engine.workers" in err
+
+
+def test_a_run_without_clicks_in_its_stream_says_so(tmp_path):
+    clicks = "SELECT i AS click_id, i * 1000000 AS time, i % 9 AS user_id, i % 7 AS item_id, i % 3 AS place"
+    duckdb.sql(f"{clicks} FROM range(30_000) r(i)").write_parquet(str(tmp_path / "clicks.parquet"))
+    duckdb.sql("SELECT 7 AS click_id, 95_000_000_000 AS time, 'pay' AS kind, 2.0 AS amount").write_parquet(
+        str(tmp_path / "events.parquet")
+    )
+    (tmp_path / "s.toml").write_text(f"""
+        [data]
+        clicks = '{tmp_path}/clicks.parquet'
+        events = '{tmp_path}/events.parquet'
+        [data.columns]
+        time_unit = "ms"        # they are microseconds: half a minute becomes a year
+        [windows]
+        attribution = "1h"
+        refund = "0s"
+        [stream]
+        start = "1000d"
+        [output]
+        cache = '{tmp_path}/cache'
+        [[method]]
+        method = "fnw"
+    """)
+    done = run("run", str(tmp_path / "s.toml"), "--out", str(tmp_path / "runs"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no click of" in done.stderr
+    assert not list((tmp_path / "runs").rglob("*-s0*"))
 
 
 def test_a_fault_of_ours_can_be_reported(capsys, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from learners.recipes import Recipe
-from learners.registry import Registry
+from simulator.parts import Registry
 
 
 class Auxiliary(Recipe):
@@ -16,4 +16,4 @@ class Auxiliary(Recipe):
         return self
 
 
-AUXILIARIES: Registry[Auxiliary] = Registry("auxiliary", "learners.auxiliary")
+AUXILIARIES: Registry[Auxiliary] = Registry("auxiliary", Auxiliary, "learners.auxiliary")

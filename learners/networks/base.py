@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from learners.registry import Part, Registry
+from simulator.parts import Part, Registry
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
@@ -38,4 +38,4 @@ class Network(Part):
         raise NotImplementedError
 
 
-NETWORKS: Registry[Network] = Registry("network", "learners.networks")
+NETWORKS: Registry[Network] = Registry("network", Network, "learners.networks")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from learners.registry import Part, Registry
+from simulator.parts import Part, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,4 +34,4 @@ class Objective(Part):
         raise NotImplementedError
 
 
-OBJECTIVES: Registry[Objective] = Registry("objective", "learners.objectives")
+OBJECTIVES: Registry[Objective] = Registry("objective", Objective, "learners.objectives")

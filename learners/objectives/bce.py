@@ -25,5 +25,4 @@ class CrossEntropy(Objective):
     targets = ("converted",)
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-
         return batch.target("converted").cross_entropy(outputs["cvr"])

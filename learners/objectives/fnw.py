@@ -26,7 +26,6 @@ class FakeNegativeWeighted(Objective):
     targets = ("converted",)
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-
         logit = outputs["cvr"]
         p = logit.detach().sigmoid()
         return batch.target("converted").cross_entropy(logit, positive=1 + p, negative=(1 - p) * (1 + p))

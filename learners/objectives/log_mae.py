@@ -25,6 +25,5 @@ class LogAbsoluteError(Objective):
     targets = ("gmv",)
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-
         gmv = batch.target("gmv")
         return gmv.mean((outputs["gmv"] - gmv.value.log1p()).abs())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from learners.registry import Part, Registry
 from simulator.log.schema import ClickBatch, Float64, Labels
+from simulator.parts import Part, Registry
 
 Scale = Literal["logit", "amount"]
 
@@ -26,4 +26,4 @@ class Recipe(Part):
         raise NotImplementedError
 
 
-RECIPES: Registry[Recipe] = Registry("pre-training recipe", "learners.recipes")
+RECIPES: Registry[Recipe] = Registry("pre-training recipe", Recipe, "learners.recipes")

@@ -40,12 +40,16 @@ def import_log(
         on_bad_row=on_bad_row,
         replace=replace,
     )
-    shown = table(f"{out}: read {meta.read:,} rows", "rows", "what became of them")
-    shown.add_row(f"{meta.clicks:,}", "clicks")
-    shown.add_row(f"{meta.events:,}", "events")
-    for reason, count in sorted(meta.reasons.items()):
-        shown.add_row(f"{count:,}", f"quarantined: {reason}")
-    stdout().print(shown)
+    rows = {"clicks": meta.clicks, "events": meta.events}
+    rows |= {f"quarantined: {reason}": count for reason, count in sorted(meta.reasons.items())}
+    rows |= {f"left out by design: {what}": count for what, count in meta.provenance["skipped"].items()}
+    shown = table("", "rows", "what became of them")
+    shown.title, shown.columns[0].justify = None, "right"
+    for what, count in rows.items():
+        shown.add_row(f"{count:,}", what)
+    console = stdout()
+    console.print(f"{out}: from {meta.provenance['source_rows']:,} rows of {source}", soft_wrap=True)
+    console.print(shown)
 
 
 def duration(option: str, text: str) -> int:

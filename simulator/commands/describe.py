@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simulator.commands.console import stdout, table, warn
 from simulator.errors import LogError, ScenarioError
-from simulator.scenario.lint import Span, lint, span_of_world
+from simulator.parts import Part
+from simulator.scenario.faults import toml_like
+from simulator.scenario.lint import lint
 from simulator.scenario.load import Loaded
+from simulator.scenario.model import Scenario
 from simulator.scenario.resolve import config_hash, describe_keys
-from simulator.scenario.timeline import timeline
+from simulator.scenario.timeline import Extent, extent_of_world, timeline
+from simulator.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from simulator.log.schema import Meta
 
 
-def validated(loaded: Loaded) -> None:
-    """Print that the scenario is valid, and warnings about what is probably not meant.
+def validated(loaded: Loaded, warnings: Sequence[str]) -> None:
+    """Print that the scenario is valid, and warnings (``warnings`` among them) about what is probably not meant.
 
     Raises
     ------
     ScenarioError : the stream does not fit on the log.
     """
     scenario = loaded.scenario
-    span, wrong = span_of(loaded)
-    span = span_of_world(scenario) or span
-    if span is not None:
+    log, wrong = extent_of(loaded)
+    if log is not None:
         try:
-            timeline(scenario, span.start, span.observed_until)
+            timeline(scenario, log)
         except ScenarioError as error:
             raise ScenarioError([f"{loaded.path}: {fault}" for fault in error.faults]) from None
-    warn([*lint(scenario, span), *wrong])
+    warn([*lint(scenario, log), *warnings, *wrong])
     stdout().print(
-        f"{loaded.path}: valid; {len(scenario.method)} methods, id {config_hash(scenario)}-s{scenario.seed}",
+        f"{loaded.path}: valid; {len(scenario.method)} method{'s' * (len(scenario.method) != 1)}, "
+        f"id {config_hash(scenario)}-s{scenario.seed}",
         soft_wrap=True,
     )
 
 
-def span_of(loaded: Loaded) -> tuple[Span | None, list[str]]:
+def extent_of(loaded: Loaded) -> tuple[Extent | None, list[str]]:
     """Return which time the scenario's log spans (``None``: not known), and what is wrong with it."""
     data = loaded.scenario.data
+    if loaded.scenario.world is not None:
+        return extent_of_world(loaded.scenario), []
     if data is None or data.path is None or not Path(data.path).exists():
         return None, []
     from simulator.log.meta import read_meta  # noqa: PLC0415 - only scenarios on data need it
@@ -46,7 +56,20 @@ def span_of(loaded: Loaded) -> tuple[Span | None, list[str]]:
         meta = read_meta(Path(data.path))
     except LogError as error:
         return None, [f"this scenario cannot run: {error}"]
-    return Span(meta.start, meta.observed_until), []
+    return Extent(meta.start, meta.observed_until), _attribution(loaded.scenario, meta)
+
+
+def _attribution(scenario: Scenario, meta: Meta) -> list[str]:
+    """Warn of a log whose journeys were cut by another window than the scenario's."""
+    imported, wanted = meta.provenance.get("attribution"), scenario.windows.attribution
+    if not isinstance(imported, str):
+        return []
+    # Where a purchase opens the journey, a longer import hides later purchases in the journey of the first.
+    cut = parse_duration(imported) < wanted or (
+        meta.provenance.get("opens") == "purchase" and parse_duration(imported) > wanted
+    )
+    told = f"windows.attribution is {format_duration(wanted)}, but the log was imported with --attribution {imported}"
+    return [f"{told}, so its journeys end there. Import it again with the scenario's."] if cut else []
 
 
 def print_keys(loaded: Loaded) -> None:
@@ -59,16 +82,17 @@ def print_keys(loaded: Loaded) -> None:
     stdout().print(shown)
 
 
-def print_facts(loaded: Loaded, open_data: Callable[[Loaded], Path]) -> None:
-    """Open (or generate) the log and print what is in it, phase by phase."""
-    from simulator.log.facts import facts_table, phase_facts  # noqa: PLC0415 - loads DuckDB
-    from simulator.log.reader import Log  # noqa: PLC0415
-
-    log = Log.open(open_data(loaded))
-    scenario = loaded.scenario
-    facts = phase_facts(
-        log, scenario.windows.windows(), scenario.calendar(), observation=scenario.windows.observation
-    )
+def print_methods(methods: Mapping[str, Mapping[str, Part | None]]) -> None:
+    """Print what each method is composed of, every parameter filled in; parts are given by their key."""
     console = stdout()
     console.print()
-    console.print(facts_table(facts))
+    shown = table("methods", "name", *dict.fromkeys(key for parts in methods.values() for key in parts))
+    for name, parts in methods.items():
+        shown.add_row(name, *("" if part is None else _composed(part) for part in parts.values()))
+    console.print(shown)
+
+
+def _composed(part: Part) -> str:
+    values = part.model_dump(mode="json").items()
+    said = ", ".join(f"{key} = {toml_like(value)}" for key, value in values if value is not None)
+    return part.kind + (f" ({said})" if said else "")

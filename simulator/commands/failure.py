@@ -45,6 +45,10 @@ def _explain(error: Exception) -> int:
         place = f"{error.filename}: " if error.filename else ""
         fail([f"{place}{error.strerror or error}"])
         return FAILED
+    if isinstance(error, MemoryError) or "allocate memory" in str(error):  # torch raises a RuntimeError
+        fail([f"out of memory ({str(error).splitlines()[-1] if str(error) else 'no more to be had'})"])
+        say("A smaller network, embedding, batch or engine.workers needs less.")
+        return FAILED
     fail([f"{type(error).__name__}: {error}".rstrip(": ")])
     say(f"This is a fault of afterclick or of a plug-in, not of your command. Traceback: {_kept(error)}")
     say("Run again with --debug (or AFTERCLICK_DEBUG=1) to see it at once.")

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from simulator.commands.console import stdout, table
 from simulator.commands.scenarios import shipped
+from simulator.parts import Part
+from simulator.scenario.faults import toml_like
 from simulator.units import Microseconds, format_duration
 
 
-def listing(kind: str | None, methods: Mapping[str, Any], directory: Path) -> None:
-    """Print one listing, or all of them."""
+def listing(kind: str | None, methods: Iterable[tuple[str, str, str]], directory: Path) -> None:
+    """Print one listing, or all of them; ``methods`` are rows of name, tasks and description."""
     console = stdout()
     if kind in (None, "scenarios"):
         _print(console, "scenarios", ("file", "title"), shipped(directory))
     if kind in (None, "methods"):
-        entries = [(n, str(getattr(m, "task", "")), summary_of(m)) for n, m in methods.items()]
-        _print(console, "methods", ("name", "task", "what it is"), entries)
+        _print(console, "methods", ("name", "task", "what it is"), methods)
     if kind in (None, "policies"):
         from simulator.policies import POLICIES  # noqa: PLC0415 - imports every policy
 
@@ -30,46 +30,23 @@ def listing(kind: str | None, methods: Mapping[str, Any], directory: Path) -> No
     if kind in (None, "importers"):
         from simulator.log.importers import IMPORTERS  # noqa: PLC0415 - loads DuckDB
 
-        _print(
-            console,
-            "importers",
-            ("format", "what it reads"),
-            [(n, summary_of(i)) for n, i in IMPORTERS.items()],
-        )
+        formats = [(name, importer.description) for name, importer in IMPORTERS.items()]
+        _print(console, "importers", ("format", "what it reads"), formats)
 
 
-def summary_of(thing: Any) -> str:
-    """Return the description of an entry: its own words, or the first paragraph of its docstring."""
-    for attribute in ("description", "summary", "title"):
-        text = getattr(thing, attribute, None)
-        if isinstance(text, str) and text:
-            return text
-    if not isinstance(thing, type) and not callable(thing) and not inspect.ismodule(thing):
-        return ""
-    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
+def summary_of(part: type[Part]) -> str:
+    """Return the first paragraph of a part's docstring."""
+    return " ".join((inspect.getdoc(part) or "").split("\n\n")[0].split())
 
 
-def parameters_of(cls: type[Any]) -> str:
-    """Write the parameters of a policy with their defaults, as a scenario would."""
-    fields = getattr(cls, "model_fields", {})
-    return ", ".join(f"{name} = {_default(field)}" for name, field in fields.items())
-
-
-def _default(field: Any) -> str:
-    if field.is_required():
-        return "(must be given)"
-    value = field.get_default(call_default_factory=True)
-    if isinstance(value, Microseconds):
-        return f'"{format_duration(value)}"'
-    if value is None:
-        return "none"
-    return (
-        f'"{value}"'
-        if isinstance(value, str)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
+def parameters_of(part: type[Part]) -> str:
+    """Write the parameters of a part with their defaults, as a scenario would."""
+    shown = {}
+    for name, field in part.model_fields.items():
+        value = field.get_default(call_default_factory=True)
+        text = f'"{format_duration(value)}"' if isinstance(value, Microseconds) else toml_like(value)
+        shown[name] = "(must be given)" if field.is_required() else text
+    return ", ".join(f"{name} = {text}" for name, text in shown.items())
 
 
 def _print(console: Console, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:

@@ -38,6 +38,19 @@ Opens = Annotated[Literal["view", "cart"], Parameter(help="What opens a journey.
 Attribution = Annotated[
     str | None, Parameter(help="How long after a click events belong to it (default: that of the format).")
 ]
+LogWindows = Annotated[
+    str | None,
+    Parameter(help="Attribution window, and refund window, of a log (default: that of its import, or 3d)."),
+]
+LogPromotions = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--promotion",
+        negative=(),
+        show_default=False,
+        help="A promotion in a log: START..END from its origin, such as 20d..21d. Repeatable.",
+    ),
+]
 Listed = Literal["scenarios", "methods", "policies", "importers"]
 
 

@@ -30,10 +30,11 @@ def compare_runs(runs: Sequence[Path]) -> None:
             run_directory(run)
         except ScenarioError as error:
             faults.extend(error.faults)
+    from simulator.evaluation.compare import compare, repeated  # noqa: PLC0415 - loads DuckDB
+
+    faults += [f"{run}: was given twice; each run is one replicate" for run in repeated(runs)]
     if faults:
         raise ScenarioError(faults)
-    from simulator.evaluation.compare import compare  # noqa: PLC0415 - loads DuckDB
-
     print_comparison(compare(runs))
 
 
@@ -41,8 +42,14 @@ def print_run(run: Path) -> None:
     """Print the ranked tables of a finished run, and where everything is."""
     from simulator.report.tables import print_summary  # noqa: PLC0415
 
-    print_summary(json.loads((run / "summary.json").read_text(encoding="utf-8")))
+    summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    print_summary(summary)
     console = stdout()
+    if bad := summary["log"].get("quarantined"):
+        console.print(
+            f"{bad:,} of {summary['log']['read']:,} rows of the log were quarantined: {run / 'quarantine.parquet'}",
+            soft_wrap=True,
+        )
     console.print(f"{run}", soft_wrap=True)
     if (run / "report.html").exists():
         console.print(f"{run / 'report.html'}", soft_wrap=True)

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
 
 from simulator.errors import ScenarioError, nearest
 from simulator.scenario.fields import written
 from simulator.scenario.layers import missing_file
 from simulator.scenario.load import DEFAULT, Loaded, load_scenario
-from simulator.scenario.model import MethodBlock, Scenario
+from simulator.scenario.model import Scenario
 
-_METHOD_KEY = re.compile(r"method\[\d+\](?P<below>(?:\.\w+)*):? ?")
-
-
-class Resolved(Protocol):
-    """A method with its parts settled; the policy as a table of kind and parameters."""
-
-    @property
-    def policy(self) -> Mapping[str, Any]:
-        """What `simulator.policies.policy_from` takes."""
+_METHOD_KEY = re.compile(r"method\[(?P<index>\d+)\](?P<below>(?:\.\w+)*)")
 
 
 def check_first_word(word: str, verbs: Iterable[str]) -> None:
@@ -52,8 +43,14 @@ def shipped(directory: Path) -> list[tuple[str, str]]:
             title = str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
         except (OSError, ValueError):
             title = "(not valid TOML)"
-        rows.append((str(path), title))
+        rows.append((_short(path), title))
     return rows
+
+
+def _short(path: Path) -> str:
+    """Return a path as it can be typed here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def copy_scenario(name: str, destination: Path | None, directory: Path) -> Path:
@@ -107,38 +104,26 @@ def run_directory(path: Path) -> Path:
     return path
 
 
-def check_methods(loaded: Loaded, resolve: Callable[[MethodBlock, Scenario], Resolved]) -> None:
-    """Let the learners check each method, then the policy that comes out of it.
-
-    ``resolve`` merges a ``[[method]]`` with what its name stands for; its keys read ``method[0].objective``.
+def check_methods(loaded: Loaded, resolve_all: Callable[[Scenario], object]) -> None:
+    """Let the learners check every method; they know the parts, and this the files that name them.
 
     Raises
     ------
     ScenarioError : with the faults of all methods, each with its file and key.
     """
-    from simulator.policies import policy_from  # noqa: PLC0415 - imports every policy
-
-    scenario, faults = loaded.scenario, []
-    for i, block in enumerate(scenario.method):
-        try:
-            policy = resolve(block, scenario).policy
-        except ScenarioError as error:
-            faults += [_placed(loaded, i, fault) for fault in error.faults]
-            continue
-        try:
-            policy_from(policy, {"window": scenario.windows.observation})
-        except ScenarioError as error:
-            faults += [_placed(loaded, i, f"method[{i}].policy: {fault}") for fault in error.faults]
-    if faults:
-        raise ScenarioError(faults)
+    try:
+        resolve_all(loaded.scenario)
+    except ScenarioError as error:
+        raise ScenarioError([_placed(loaded, fault) for fault in error.faults]) from None
 
 
-def _placed(loaded: Loaded, index: int, fault: str) -> str:
-    """Put the file, and the method's name in place of its number, in front of a fault."""
+def _placed(loaded: Loaded, fault: str) -> str:
+    """Put the file in front of a fault, and the method's name in place of its number."""
     match = _METHOD_KEY.match(fault)
-    below = match["below"] if match else ""
+    if match is None:
+        return f"{loaded.path}: {fault}"
+    index, below = int(match["index"]), match["below"]
     key = f"method.{index}{below}"
     written_in = {o for k, o in loaded.origins.items() if k == key or k.startswith(f"{key}.")} - {DEFAULT}
     file = min(written_in, default=str(loaded.path))
-    name = written(("method", index), loaded.resolved)
-    return f"{file}: {name}{below}: {fault[match.end() :] if match else fault}"
+    return f"{file}: {written(('method', index), loaded.resolved)}{below}{fault[match.end() :]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from simulator.calendar import Calendar
     from simulator.engine.journeys import Journeys
     from simulator.windows import Windows
+
+A = TypeVar("A", bound=np.generic)
+
+
+def read_only(values: NDArray[A]) -> NDArray[A]:
+    """Return a view that cannot be written to: batches are shared by all policies, and some by the engine."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
 
 _DERIVED = ("paid", "first_pay", "carted", "refunded", "net_gmv")
 
@@ -56,7 +66,7 @@ class JourneyView:
                 values = self._column(name)
             case _:
                 raise AttributeError(unknown("journey state", name, (*STATE, *_DERIVED)))
-        return values
+        return read_only(values)
 
     def _column(self, name: str) -> NDArray[Any]:
         if name not in self._cache:
@@ -146,13 +156,13 @@ class At:
     def click_id(self) -> Int64:
         """Id of each journey's click."""
         ids: Int64 = self.scene.journeys.columns["click_id"][self.index]
-        return ids
+        return read_only(ids)
 
     @property
     def click_time(self) -> Int64:
         """Time of each journey's click."""
         times: Int64 = self.scene.journeys.columns["click_time"][self.index]
-        return times
+        return read_only(times)
 
     @property
     def elapsed(self) -> Int64:
@@ -162,7 +172,7 @@ class At:
     @property
     def features(self) -> Int32:
         """Features of each journey's click, shape (n, number of features)."""
-        return self.scene.journeys.features[self.index]
+        return read_only(self.scene.journeys.features[self.index])
 
     @property
     def windows(self) -> Windows:

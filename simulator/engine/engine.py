@@ -2,59 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from simulator.calendar import Calendar
 from simulator.engine.batch import Scene
-from simulator.engine.cursor import ClickCursor, EventCursor
+from simulator.engine.cursor import Cursor
 from simulator.engine.future import Future
 from simulator.engine.journeys import Journeys
 from simulator.engine.runner import PolicyRunner, TickItems
 from simulator.engine.waves import Waves
-from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Feature, Float64, Int32, Labels
+from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Float64, Int32, Labels
+from simulator.log.source import Source
 from simulator.policies.base import Policy
 from simulator.samples import Samples
 from simulator.windows import Windows
 
 Predictor = Callable[[Int32], Mapping[str, Float64]]
-
-
-class Source(Protocol):
-    """Where clicks and events come from: a `simulator.log.Log`, or a copy of it with another future."""
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        """Feature columns of the clicks."""
-
-    def clicks(
-        self,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-    ) -> Iterator[ClickBatch]:
-        """Clicks in replay order."""
-
-    def events(
-        self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
-    ) -> Iterator[EventBatch]:
-        """Events in replay order."""
-
-    def labelled(
-        self,
-        windows: Windows,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-    ) -> Iterator[tuple[ClickBatch, Labels]]:
-        """Clicks with their final labels, in replay order."""
 
 
 @dataclass(slots=True)
@@ -103,8 +69,8 @@ class Engine:
         self.journeys = Journeys(windows, width)
         self._windows = windows
         self._calendar = calendar or Calendar()
-        self._clicks = ClickCursor(source.clicks(start, features=features, batch_rows=batch_rows), width)
-        self._events = EventCursor(source.events(start, batch_rows=batch_rows))
+        self._clicks = Cursor(source.clicks(start, features=features, batch_rows=batch_rows))
+        self._events = Cursor(source.events(start, batch_rows=batch_rows))
         self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
         self._predictors = predictors or {}
         peeking = any(policy.peeks for policy in policies.values())
@@ -117,9 +83,10 @@ class Engine:
         labels of the last clicks still have to mature when the stream is over).
         """
         start, self.now = self.now, until
-        clicks = self._clicks.take(until)
+        parts = self._clicks.take(until)
+        clicks = ClickBatch.concatenate(parts) if parts else None
         new = slice(0, 0) if clicks is None else self.journeys.append(clicks)
-        events = self._events.take(until)
+        events = EventBatch.concatenate(self._events.take(until))
         waves = Waves(self.journeys, events, start, until)
         scene = Scene(self.journeys, self._windows, self._calendar)
         items = TickItems(scene, new, events, waves, start, until)

@@ -99,13 +99,15 @@ class Outbox:
 
         Raises
         ------
-        PolicyError : due before the item itself, at the very time of the timer that sets it, or after the
+        PolicyError : no whole number, due before the item itself, at the very time of the timer that sets it, or after the
             journey's lifetime.
         """
         if not len(at):
             return
         if (after is None) == (until is None):
             raise PolicyError(f"policy {self._policy!r} must give a timer either after= or until=")
+        if np.asarray(until if after is None else after).dtype.kind not in "iu":
+            raise PolicyError(f"policy {self._policy!r} sets a timer that is no whole number of microseconds")
         due = (
             at.time + after
             if after is not None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.engine.batch import At, JourneyView, Scene
+from simulator.engine.batch import At, JourneyView, Scene, read_only
 from simulator.engine.journeys import Journeys
 from simulator.engine.outbox import Outbox
 from simulator.engine.timers import Timers
@@ -52,7 +52,8 @@ class TickItems:
             slots = self.waves.slots_at(journeys, places, time)
         ids = journeys.columns["click_id"][index]
         tag = np.zeros(n, np.int32) if tag is None else tag
-        return At(self.scene, index, time, rank, ids, JourneyView(journeys.state, slots), np.zeros(n), tag)
+        time, ids, amount, tag = map(read_only, (time, ids, np.zeros(n), tag))
+        return At(self.scene, index, time, rank, ids, JourneyView(journeys.state, slots), amount, tag)
 
     @cached_property
     def clicks(self) -> At:
@@ -74,12 +75,12 @@ class TickItems:
         return At(
             self.scene,
             journeys.index(events.row[chosen]),
-            events.time[chosen],
+            read_only(events.time[chosen]),
             kind,
-            events.event_id[chosen],
+            read_only(events.event_id[chosen]),
             JourneyView(journeys.state, waves.slot[chosen]),
-            events.amount[chosen],
-            np.zeros(len(chosen), np.int32),
+            read_only(events.amount[chosen]),
+            read_only(np.zeros(len(chosen), np.int32)),
         )
 
     @cached_property

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
 
 import numpy as np
 
-from simulator.log.schema import Bool, Int32, Int64
+from simulator.log.schema import Columns, Int32, Int64
 from simulator.units import HOUR
 
 
 @dataclass(slots=True)
-class TimerBatch:
+class TimerBatch(Columns):
     """Timers as columns: the journey's row in the log, its click id, the due time, the policy's tag."""
 
     row: Int64
     click_id: Int64
     time: Int64
     tag: Int32
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def __getitem__(self, index: Int64 | Bool | slice) -> Self:
-        return type(self)(*(getattr(self, f.name)[index] for f in fields(self)))
-
-    @classmethod
-    def concatenate(cls, parts: list[Self]) -> Self:
-        """Join batches in the order given."""
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            empty = np.empty(0, np.int64)
-            return cls(empty, empty, empty, np.empty(0, np.int32))
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
     def in_order(self) -> Self:
         """Sort by (time, click id, tag), the total order of timers; free where they are sorted already."""

@@ -67,6 +67,8 @@ class Comparison:
     runs: dict[str, tuple[Path, ...]]
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...]
+    references: frozenset[tuple[str, str, str]] = frozenset()
+    """(group, task, method) of those that do not compete: frozen models and upper bounds."""
 
 
 _Key = tuple[str, str, str, str]
@@ -87,13 +89,14 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
         raise RunError("compare: no run was given; allowed: one or more run directories")
     values: dict[_Key, dict[str, dict[Path, float]]] = defaultdict(lambda: defaultdict(dict))
     groups: dict[str, list[Path]] = defaultdict(list)
-    seen: set[Path] = set()
+    references: set[tuple[str, str, str]] = set()
+    if twice := repeated(runs):
+        raise RunError(f"compare: {twice[0]} was given twice; each run is one replicate")
     for run in runs:
-        if run.resolve() in seen:
-            raise RunError(f"compare: {run} was given twice; each run is one replicate")
-        seen.add(run.resolve())
         group, summary = read_summary(run)
         groups[group].append(run)
+        ranking = summary.get("ranking", {})
+        references |= {(group, task, method) for task in ranking for method in ranking[task]["references"]}
         for phase, task, metric, method, value in _numbers(run, summary):
             values[group, phase, task, metric][method][run] = value
     methods = {method for found in values.values() for method in found}
@@ -110,7 +113,19 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
                 if other != method and shared:
                     paired = [by_run[run] - found[other][run] for run in shared]
                     differences.append(Difference(*where, method, other, combine_seeds(paired, confidence)))
-    return Comparison(confidence, {g: tuple(p) for g, p in groups.items()}, tuple(scores), tuple(differences))
+    return Comparison(
+        confidence,
+        {g: tuple(p) for g, p in groups.items()},
+        tuple(scores),
+        tuple(differences),
+        frozenset(references),
+    )
+
+
+def repeated(runs: Sequence[Path]) -> list[Path]:
+    """Return the runs that were given before, under whatever name."""
+    places = [run.resolve() for run in runs]
+    return [run for i, run in enumerate(runs) if places[i] in places[:i]]
 
 
 def read_summary(run: Path) -> tuple[str, dict[str, Any]]:
@@ -134,8 +149,12 @@ def _numbers(run: Path, summary: dict[str, Any]) -> Iterator[tuple[str, str, str
         for task, metrics in tasks.items():
             for metric, value in metrics.items():
                 yield OVERALL, task, metric, method, math.nan if value is None else float(value)
-    with duckdb.connect() as connection:
-        rows = connection.execute(_BY_PHASE, {"path": str(run / "metrics.parquet")}).fetchall()
+    path = run / "metrics.parquet"
+    try:
+        with duckdb.connect() as connection:
+            rows = connection.execute(_BY_PHASE, {"path": str(path)}).fetchall()
+    except duckdb.Error as error:
+        raise RunError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
     for method, task, phase, metric, value in rows:
         if metric not in SUMS:
             yield phase, task, metric, method, value

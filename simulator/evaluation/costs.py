@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.evaluation.histogram import DurationHistogram
-from simulator.log.schema import Bool, Float64, Int64, Labels, UInt8
+from simulator.log.schema import Bool, Columns, Float64, Int64, Labels, UInt8
 from simulator.samples import Samples
 from simulator.units import DAY, SECOND
 
@@ -24,7 +24,7 @@ _CLOSE = 1e-6
 
 
 @dataclass(slots=True)
-class _Held:
+class _Held(Columns):
     """Delivered samples that wait for their final labels."""
 
     row: Int64
@@ -33,9 +33,6 @@ class _Held:
     converted: Float64
     refunded: Float64
     gmv: Float64
-
-    def __getitem__(self, index: Bool | Int64) -> _Held:
-        return _Held(*(getattr(self, name)[index] for name in self.__slots__))
 
 
 @dataclass(slots=True)
@@ -69,7 +66,6 @@ class CostMeter:
         self.delay = DurationHistogram()
         self.first_use = DurationHistogram()
         self.correction = DurationHistogram()
-        self.notes: dict[str, float] = {}
         self._samples = self._retractions = self._clicks = self._wrong_first = self._late = 0
         self._days: dict[int, Int64] = {}
         self._held: list[_Held] = []
@@ -110,10 +106,6 @@ class CostMeter:
         if self._pending * 4 >= self._held_rows:
             self._resolve()
 
-    def note(self, key: str, value: float) -> None:
-        """Add a plain number from elsewhere (steps, staleness) to the summary."""
-        self.notes[key] = value
-
     def summary(self) -> dict[str, Any]:
         """Return the costs as plain numbers (durations in seconds; NaN where undefined)."""
         self._resolve()
@@ -142,7 +134,6 @@ class CostMeter:
                 "label_accuracy": [_ratio(r, n) for r, n in table[:, [_RIGHT, _JUDGED]]],
                 "fake_negative_rate": [_ratio(f, n) for f, n in table[:, [_FAKE, _NEGATIVES]]],
             },
-            **self.notes,
         }
 
     def _unsettled_clicks(self) -> int:
@@ -160,8 +151,7 @@ class CostMeter:
         """Judge every held sample whose click is settled."""
         self._pending = 0
         if self._held:
-            names = _Held.__slots__
-            held = _Held(*(np.concatenate([getattr(part, name) for part in self._held]) for name in names))
+            held = _Held.concatenate(self._held)
             settled = held.row < self._settled_until
             if settled.any():
                 self._judge(held[settled])

@@ -11,7 +11,7 @@ import numpy as np
 from simulator.calendar import PHASES
 from simulator.errors import ScenarioError, unknown
 from simulator.evaluation.results import Aggregate, Results, Series
-from simulator.evaluation.tasks import LOWER_IS_BETTER, primary
+from simulator.evaluation.tasks import LOWER_IS_BETTER, TASKS
 from simulator.log.schema import Bool, Float64, Int64
 from simulator.randomness import generator
 
@@ -46,15 +46,10 @@ class Combined:
     n: int
 
 
-def compared_metrics(task: str) -> tuple[str, ...]:
-    """Metrics for which differences get an interval."""
-    return ("alpr", "auc", "pcoc") if task == "gmv" else ("nll", "auc", "pcoc")
-
-
 def ranked(results: Results, task: str) -> list[str]:
     """Return the methods of a task from best to worst by its primary metric; undefined ones last."""
     table = results.overall()
-    name = primary(task)
+    name = TASKS[task].primary
     sign = 1.0 if name in LOWER_IS_BETTER else -1.0
 
     def key(method: str) -> tuple[bool, float, str]:
@@ -107,7 +102,7 @@ def paired_intervals(
         scope = _Scope(phase, chosen, segments[chosen], seed, resamples)
         for task in results.tasks:
             against = baselines(results, task, baseline)
-            for metric in compared_metrics(task):
+            for metric in TASKS[task].compared:
                 found += scope.intervals(results, task, metric, against, confidence=confidence)
     return found
 
@@ -141,7 +136,8 @@ class _Scope:
         found = []
         for method, other in against.items():
             low = high = math.nan
-            change = drawn[method] - drawn[other]
+            with np.errstate(invalid="ignore"):  # a block without positives may leave no number
+                change = drawn[method] - drawn[other]
             change = change[np.isfinite(change)]
             if self.count > 1 and len(change):
                 low, high = (float(q) for q in np.percentile(change, [tail, 100.0 - tail]))

@@ -21,8 +21,8 @@ from simulator.log.schema import Float64, Int64, Labels
 
 
 @dataclass(slots=True)
-class _Span:
-    """Served rows ``[first, stop)`` of one cell; ``closed`` when no click can join it any more."""
+class _OpenCell:
+    """A cell whose served rows end before ``stop``; ``closed`` when no click can join it any more."""
 
     key: tuple[int, int]
     stop: int
@@ -62,7 +62,7 @@ class Ledger:
         self.grid = Grid(stream_start, segment, calendar)
         self._scale = dict(scale or {})
         self._lifetime = lifetime
-        self._spans: deque[_Span] = deque()
+        self._open: deque[_OpenCell] = deque()
         self._clicks = RowQueue("served clicks")
         self._labels = RowQueue("final labels")
         self._predictions = {name: RowQueue(f"predictions of {name!r}") for name in self.methods}
@@ -87,12 +87,12 @@ class Ledger:
         )
         for start, stop in zip(first, [*first[1:], len(time)], strict=True):
             key = (int(segment[start]), int(switched[start]))
-            if self._spans and self._spans[-1].key == key:
-                self._spans[-1].stop = row + int(stop)
+            if self._open and self._open[-1].key == key:
+                self._open[-1].stop = row + int(stop)
                 continue
-            if self._spans:
-                self._spans[-1].closed = True
-            self._spans.append(_Span(key, row + int(stop)))
+            if self._open:
+                self._open[-1].closed = True
+            self._open.append(_OpenCell(key, row + int(stop)))
 
     def predict(self, method: str, row: int, predictions: Mapping[str, Float64]) -> None:
         """Enter one method's predictions of consecutive rows, one array a task. Safe from any thread."""
@@ -124,19 +124,19 @@ class Ledger:
             row, columns = row + skip, {name: values[skip:] for name, values in columns.items()}
         self._labels.push(row, columns)
         complete: list[Cell] = []
-        while self._spans and self._spans[0].closed and self._ready() >= self._spans[0].stop:
-            span = self._spans.popleft()
-            complete.append(self._judge(span.key, span.stop))
+        while self._open and self._open[0].closed and self._ready() >= self._open[0].stop:
+            cell = self._open.popleft()
+            complete.append(self._judge(cell.key, cell.stop))
         return complete
 
     def finish(self) -> Results:
         """Judge what is left and return the results. Clicks whose labels never matured are only counted."""
         settled = -1 if self._labels.stop is None else self._labels.stop
-        for span in self._spans:
-            stop = min(span.stop, settled)
+        for cell in self._open:
+            stop = min(cell.stop, settled)
             if self._clicks.start is not None and stop > self._clicks.start:
-                self._judge(span.key, stop)
-        self._spans.clear()
+                self._judge(cell.key, stop)
+        self._open.clear()
         if self._file is not None:
             self._file.close()
         judged = sum(cell.rows for cell in self._cells)

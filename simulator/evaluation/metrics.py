@@ -61,11 +61,6 @@ def nll(probabilities: Float64, labels: Float64) -> float:
     return _mean(log_loss(probabilities, labels))
 
 
-def regret_nll(probabilities: Float64, labels: Float64, truth: Float64) -> float:
-    """NLL minus the NLL of the true probabilities, on the same labels: what a perfect model saves."""
-    return nll(probabilities, labels) - nll(truth, labels)
-
-
 def pcoc(predictions: Float64, labels: Float64) -> float:
     """Predicted over observed: sum of predictions / sum of labels; above 1 is over-prediction."""
     total = float(labels.sum())

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Cell
-from simulator.evaluation.tasks import MEASURED, RELATIVE
+from simulator.evaluation.tasks import RELATIVE, TASKS
 from simulator.log.schema import Bool, Float64, Int64
 from simulator.units import DAY
 
@@ -111,8 +111,8 @@ class Results:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Tasks that some method predicts, in the order of `MEASURED`."""
-        return tuple(task for task in MEASURED if any(task in tasks for tasks in self.methods.values()))
+        """Tasks that some method predicts, in the order of `TASKS`."""
+        return tuple(task for task in TASKS if any(task in tasks for tasks in self.methods.values()))
 
     def references(self, task: str) -> frozenset[str]:
         """Return the methods that mark the scale of a task rather than compete: pre-trained and oracle."""
@@ -120,9 +120,8 @@ class Results:
 
     def truth_known(self, task: str) -> bool:
         """Whether a regret against the truth could be measured."""
-        name = "regret_gamma" if task == "gmv" else "regret_nll"
         return any(
-            bool(np.isfinite(series.values[name]).any())
+            bool(np.isfinite(series.values[TASKS[task].regret]).any())
             for (_, of), series in self.series.items()
             if of == task
         )
@@ -201,7 +200,7 @@ class Results:
         found = [cell.statistics[method, task] for cell in self.cells]
         values = {
             name: np.array([statistics.values[name] for statistics in found], np.float64)
-            for name in MEASURED[task]
+            for name in TASKS[task].measured
         }
         values["sum_prediction"] = np.array([s.sum_prediction for s in found], np.float64)
         values["sum_label"] = np.array([s.sum_label for s in found], np.float64)

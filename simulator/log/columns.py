@@ -64,6 +64,7 @@ def open_mapped(data: DataBlock, cache: Path) -> Path:
             features=list(mapping.features.values()),
             provenance={"format": "parquet", "clicks": str(data.clicks), "events": str(data.events)},
             on_bad_row=data.on_bad_row,
+            source=f"{data.clicks} and {data.events}",
             replace=True,
         )
     return out
@@ -261,9 +262,10 @@ def _describe(con: duckdb.DuckDBPyConnection, key: str, paths: list[str]) -> dic
         )
         return {row[0]: row[1] for row in con.execute(f"DESCRIBE source_{key}").fetchall()}
     except duckdb.Error as error:
-        raise LogError(
-            f"[data] {key} = {paths[0]!r}: cannot be read as Parquet ({one_line(error)})"
-        ) from None
+        reason = one_line(error)
+        if "httpfs" in str(error):
+            reason = "DuckDB lacks its extension httpfs; with a network, once: INSTALL httpfs"
+        raise LogError(f"[data] {key} = {paths[0]!r}: cannot be read as Parquet ({reason})") from None
 
 
 def _is_number(kind: str) -> bool:

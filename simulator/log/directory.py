@@ -10,6 +10,13 @@ from typing import Self
 
 from simulator.errors import LogError
 
+_PARTS = {"meta.toml", "clicks", "events", "truth", "impressions", "quarantine.parquet"}
+
+
+def _replaceable(out: Path) -> bool:
+    """Tell whether nothing but a log (whole or damaged) would be lost: somebody may have named their home."""
+    return out.is_dir() and {path.name for path in out.iterdir()} <= _PARTS
+
 
 class NewDirectory:
     """Write into ``path`` (a sibling of ``out``), then `commit`; whatever goes wrong before leaves nothing
@@ -18,12 +25,16 @@ class NewDirectory:
     Raises
     ------
     LogError
-        If ``out`` exists and ``replace`` is not set, or cannot be written.
+        If ``out`` exists and ``replace`` is not set, is something else than a log, or cannot be written.
     """
 
     def __init__(self, out: Path, *, replace: bool = False) -> None:
         if out.exists() and not replace:
-            raise LogError(f"{out} exists already; choose another place, or ask to replace it")
+            raise LogError(f"{out}: exists already; choose another place, or replace it (--replace)")
+        if out.exists() and not _replaceable(out):
+            raise LogError(
+                f"{out}: holds something else than a log, so it is not replaced; choose another place"
+            )
         self.out = out
         self.path = out.with_name(f"{out.name}.partial-{os.getpid()}")
         try:

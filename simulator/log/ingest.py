@@ -38,6 +38,7 @@ def ingest(
     cardinalities: dict[str, int] | None = None,
     observed_until: int | None = None,
     extra_quarantine: str | None = None,
+    source: str | None = None,
     replace: bool = False,
 ) -> Meta:
     """Check, sort and write a log from two views of ``con`` with the columns of the contract.
@@ -54,13 +55,15 @@ def ingest(
     cardinalities : sizes of features; one that is not named gets its largest id plus one.
     observed_until : instant up to which events were recorded; default: the last click or event.
     extra_quarantine : view (source_row, reason) of rows that were rejected before.
+    source : where the rows come from, for messages; default: ``name``.
 
     Raises
     ------
     LogError If ``out`` exists (and not ``replace``), no click is left, or a row is bad and ``on_bad_row`` is
         "fail".
     """
-    _check_names(name, features)
+    told = name if source is None else source
+    _check_names(told, features)
     with NewDirectory(out, replace=replace) as directory:
         staging = directory.path / "staging.duckdb"
         con.execute(f"ATTACH {literal(str(staging))} AS staging")
@@ -69,11 +72,11 @@ def ingest(
             _sort_clicks(con, features)
             stage_events(con, events)
             collect(con, features, extra_quarantine)
-            reasons = _reasons(con, name, fail=on_bad_row == "fail")
-            facts = _facts(con, name, features, cardinalities or {})
+            reasons = _reasons(con, told, fail=on_bad_row == "fail")
+            facts = _facts(con, told, features, cardinalities or {})
             event_count = _write(con, directory.path, features)
         except duckdb.Error as error:
-            raise LogError(f"{name}: cannot be read ({one_line(error)})") from None
+            raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
         finally:
             con.execute("DETACH staging")
         staging.unlink()
@@ -133,7 +136,8 @@ def _reasons(con: duckdb.DuckDBPyConnection, name: str, *, fail: bool) -> dict[s
     if rows and fail:
         lines = [f"  {reason}: {count:,}, such as {example}" for reason, count, example in rows]
         total = sum(count for _, count, _ in rows)
-        raise LogError(f"{name}: {total:,} bad rows, and on_bad_row is 'fail'\n" + "\n".join(lines))
+        bad = f"{total:,} bad row{'s' * (total != 1)}"
+        raise LogError(f"{name}: {bad}, and on_bad_row is 'fail'\n" + "\n".join(lines))
     return {reason: count for reason, count, _ in rows}
 
 
@@ -144,7 +148,9 @@ def _facts(
     query = f"SELECT count(*), min(time), max(time){largest} FROM staging.sorted_clicks"
     count, start, end, *ids = con.execute(query).fetchall()[0]
     if not count:
-        raise LogError(f"{name}: no click is left to replay; every row of the source is bad, or it is empty")
+        bad = "".join(f"\n  {reason}: {rows:,}" for reason, rows in _reasons(con, name, fail=False).items())
+        why = f"; what became of its rows:{bad}" if bad else ", and no bad row either: it is empty"
+        raise LogError(f"{name}: no click is left to replay{why}")
     [(last,)] = con.execute("SELECT max(time) FROM staging.joined WHERE reason IS NULL").fetchall()
     sizes = [
         cardinalities.get(feature, largest_id + 1) for feature, largest_id in zip(features, ids, strict=True)

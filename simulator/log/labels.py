@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from simulator.log.memory import final_labels, take_events
+from simulator.log.memory import final_labels
 from simulator.log.schema import EventBatch, Int64, Labels
 from simulator.windows import Windows
 
@@ -28,9 +26,13 @@ class LabelJoin:
         """Return the final labels of the clicks of rows ``first_row ...`` at ``time`` (n >= 1), in order of
         calls.
         """
+        return final_labels(time, self.events(first_row, time), first_row, self._windows)
+
+    def events(self, first_row: int, time: Int64) -> EventBatch:
+        """Return all events of these clicks, in replay order, and some of later clicks, in order of calls."""
         self._read(int(time[-1]) + self._windows.lifetime)
         self._kept = [part for part in (_since(batch, first_row) for batch in self._kept) if len(part)]
-        return final_labels(time, _joined(self._kept), first_row, self._windows)
+        return EventBatch.concatenate(self._kept)
 
     def _read(self, until: int) -> None:
         """Read on until every event up to ``until`` (inclusive) is known."""
@@ -46,14 +48,4 @@ class LabelJoin:
 def _since(batch: EventBatch, row: int) -> EventBatch:
     """Forget the events of clicks that were labelled before."""
     keep = batch.row >= row
-    return batch if keep.all() else take_events(batch, np.flatnonzero(keep))
-
-
-def _joined(parts: list[EventBatch]) -> EventBatch:
-    names = {"row": np.int64, "event_id": np.int64, "time": np.int64, "kind": np.uint8, "amount": np.float64}
-    return EventBatch(
-        *(
-            np.concatenate([np.empty(0, kind), *(getattr(p, name) for p in parts)])
-            for name, kind in names.items()
-        )
-    )
+    return batch if keep.all() else batch[keep]

@@ -48,7 +48,7 @@ class MemoryLog:
         """Yield the events with time in ``[start, end)``."""
         low, high = _range(self.event.time, start, end)
         for a in range(low, high, batch_rows):
-            yield take_events(self.event, slice(a, min(a + batch_rows, high)))
+            yield self.event[a : min(a + batch_rows, high)]
 
     def labelled(
         self,
@@ -69,17 +69,6 @@ class MemoryLog:
 def _range(time: Int64, start: int | None, end: int | None) -> tuple[int, int]:
     low = 0 if start is None else int(np.searchsorted(time, start))
     return low, len(time) if end is None else max(low, int(np.searchsorted(time, end)))
-
-
-def take_events(events: EventBatch, index: slice | Int64) -> EventBatch:
-    """Return some of the events."""
-    return EventBatch(
-        events.row[index],
-        events.event_id[index],
-        events.time[index],
-        events.kind[index],
-        events.amount[index],
-    )
 
 
 def final_labels(click_time: Int64, events: EventBatch, first_row: int, windows: Windows) -> Labels:
@@ -137,6 +126,6 @@ def random_log(
     event = EventBatch(
         row, rng.permutation(len(row)) + 10, when, np.concatenate(kinds), np.concatenate(amounts)
     )
-    event = take_events(event, np.lexsort((event.event_id, event.kind, event.time)))
+    event = event[np.lexsort((event.event_id, event.kind, event.time))]
     matrix = rng.integers(0, 50, (clicks, 3)).astype(np.int32)
     return MemoryLog(ids, time, event, matrix, 0, tuple(Feature(name, 50) for name in "abc"))

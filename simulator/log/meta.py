@@ -101,6 +101,8 @@ def _meta(document: dict[str, Any]) -> Meta:
         values[name] = int(document[name])
     values["origin"] = origin_utc(document["origin"])
     values["features"] = tuple(Feature(name, int(size)) for name, size in document["features"].items())
+    if wrong := [feature.name for feature in values["features"] if feature.cardinality < 1]:
+        raise ValueError(f"feature {wrong[0]!r} has no ids")
     values["truth"] = tuple(document.get("truth", ()))
     return Meta(**values)
 

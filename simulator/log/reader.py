@@ -152,10 +152,14 @@ class Log:
             labels = join.labels(batch.row, batch.time)
             for at in range(0, len(batch), batch_rows):
                 part = slice(at, at + batch_rows)
-                clicks = ClickBatch(
-                    batch.row + at, batch.click_id[part], batch.time[part], batch.features[part]
-                )
-                yield clicks, labels[part]
+                yield batch[part], labels[part]
+
+    def ids(self, *, batch_rows: int = ROW_GROUP) -> Iterator[tuple[Int64, Int64]]:
+        """Yield user and item ids of all clicks, in the order of `clicks`."""
+        files = list(self._clicks)
+        for batch in self._stream(files, "user_id, item_id", None, None, batch_rows):
+            user, item = self._columns(batch, 2)
+            yield user, item
 
     def truth(
         self, start: int | None = None, end: int | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,41 @@ class Kind(IntEnum):
 
 
 EVENT_KINDS = (Kind.CART, Kind.PAY, Kind.REFUND)
+
+
+_TYPES = {"Int64": np.int64, "Int32": np.int32, "UInt8": np.uint8, "Float64": np.float64, "Bool": np.bool_}
+
+
+@dataclass(slots=True)
+class Columns:
+    """Base of batches as columns: every field is an array with one entry a row."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def __getitem__(self, index: slice | Int64 | Bool) -> Self:
+        return self._of(getattr(self, f.name)[index] for f in fields(self))
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No rows, with the right types."""
+        return cls._of(np.empty(0, _TYPES[str(f.type)]) for f in fields(cls))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Join batches in the order given."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.empty()
+        return cls._of(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls))
+
+    @classmethod
+    def _of(cls, columns: Iterable[NDArray[Any]]) -> Self:
+        made = object.__new__(cls)
+        for f, column in zip(fields(cls), columns, strict=True):
+            setattr(made, f.name, column)
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +119,21 @@ class ClickBatch:
     def __len__(self) -> int:
         return len(self.time)
 
+    def __getitem__(self, cut: slice) -> ClickBatch:
+        first = cut.indices(len(self))[0]
+        return ClickBatch(self.row + first, self.click_id[cut], self.time[cut], self.features[cut])
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[ClickBatch]) -> ClickBatch:
+        """Join batches (one or more) that follow each other."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = ([getattr(part, name) for part in parts] for name in ("click_id", "time", "features"))
+        return cls(parts[0].row, *(np.concatenate(column) for column in columns))
+
 
 @dataclass(slots=True)
-class EventBatch:
+class EventBatch(Columns):
     """Events in replay order (time, kind, event_id). ``row`` is the position in the log of each event's click."""
 
     row: Int64
@@ -94,12 +142,9 @@ class EventBatch:
     kind: UInt8
     amount: Float64
 
-    def __len__(self) -> int:
-        return len(self.time)
-
 
 @dataclass(slots=True)
-class Labels:
+class Labels(Columns):
     """Final labels: what is true of clicks when their windows have closed. All arrays have one entry a click.
 
     Only pays at most ``attribution`` after the click count, and refunds at most ``refund`` after the first pay.
@@ -115,9 +160,3 @@ class Labels:
     """Time of the first pay that counts; -1 where there is none."""
     first_refund: Int64
     """Time of the first refund that counts; -1 where there is none."""
-
-    def __len__(self) -> int:
-        return len(self.converted)
-
-    def __getitem__(self, cut: slice) -> Labels:
-        return Labels(*(getattr(self, f.name)[cut] for f in fields(self)))

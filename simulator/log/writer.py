@@ -86,6 +86,11 @@ class LogWriter:
         self._last_click = 0
         self._last_event = (0, Kind.CLICK)
 
+    @property
+    def path(self) -> Path:
+        """Where the log stands until `close`, for further files that belong to it."""
+        return self._directory.path
+
     def clicks(
         self,
         *,

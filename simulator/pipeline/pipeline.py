@@ -12,6 +12,7 @@ import numpy as np
 import simpy
 
 from simulator.engine import Engine, Tick
+from simulator.evaluation.rowqueue import RowQueue
 from simulator.learning import Predictions
 from simulator.log.schema import Float64, Int32, Int64, Labels
 from simulator.pipeline.lanes import Lane
@@ -25,7 +26,7 @@ enough that memory stays bounded and that progress means something."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Stream:
     """The stream: ``[start, end)`` in segments; labels are final only for what was observed until ``observed_until``."""
 
     start: int
@@ -78,13 +79,13 @@ class Pipeline:
         self,
         make_engine: Callable[[Mapping[str, Callable[[Int32], Predictions]]], Engine],
         methods: Sequence[MethodRun],
-        span: Span,
+        stream: Stream,
         audience: Audience,
         *,
         truth: Iterator[tuple[int, dict[str, Float64]]] | None = None,
         workers: int = 1,
     ) -> None:
-        self._span, self._audience, self._workers = span, audience, workers
+        self._stream, self._audience, self._workers = stream, audience, workers
         self._make_engine, self._methods = make_engine, methods
         self._truth = None if truth is None else TruthCursor(truth)
         self._serving = _Serving()
@@ -100,10 +101,10 @@ class Pipeline:
                 {m.policy: partial(self._predict_now, m.name) for m in self._methods}
             )
             env = simpy.Environment(initial_time=self._engine.now)
-            self._trainers = {m.name: Trainer(env, m, Lane(pool), self._span.start) for m in self._methods}
+            self._trainers = {m.name: Trainer(env, m, Lane(pool), self._stream.start) for m in self._methods}
             try:
                 env.process(self._replay(env))
-                env.run(until=self._span.end + 1)
+                env.run(until=self._stream.end + 1)
                 for trainer in self._trainers.values():
                     trainer.lane.join()
             finally:
@@ -116,18 +117,18 @@ class Pipeline:
 
     def _edges(self, now: int) -> Iterator[tuple[int, bool, bool]]:
         """Yield the ends of ticks: (time, a segment ends there, some model is published there)."""
-        span = self._span
-        periods = {m.publish_every for m in self._methods}
-        while now < span.end:
-            into = now - span.start
-            following = [now + span.tick, span.end]
+        stream = self._stream
+        periods = dict.fromkeys(m.publish_every for m in self._methods)
+        while now < stream.end:
+            into = now - stream.start
+            following = [now + stream.tick, stream.end]
             if into < 0:
-                following.append(span.start)
+                following.append(stream.start)
             else:
-                following += [now + p - into % p for p in (span.segment, *periods)]
+                following += [now + p - into % p for p in (stream.segment, *periods)]
             now = min(following)
-            into = now - span.start
-            segment_end = into > 0 and (into % span.segment == 0 or now == span.end)
+            into = now - stream.start
+            segment_end = into > 0 and (into % stream.segment == 0 or now == stream.end)
             yield now, segment_end, into > 0 and any(into % p == 0 for p in periods)
 
     def _replay(self, env: simpy.Environment) -> Generator[Any, Any, None]:
@@ -135,7 +136,7 @@ class Pipeline:
         for now, segment_end, published in self._edges(int(env.now)):
             yield env.timeout(now - env.now)
             tick = self._engine.advance(now, segment_end=segment_end)
-            if now > self._span.start:
+            if now > self._stream.start:
                 self._serve(tick)
             self._deliver(tick)
             self._settle(tick)
@@ -143,7 +144,7 @@ class Pipeline:
                 self._predict()
             if segment_end:
                 self._train(now)
-            if now > self._span.start:
+            if now > self._stream.start:
                 self._audience.advance(now, tick.events + (0 if tick.clicks is None else len(tick.clicks)))
 
     def _serve(self, tick: Tick) -> None:
@@ -198,9 +199,9 @@ class Pipeline:
     def _drain(self) -> None:
         """Let the rest of the labels mature, as far as the log was observed; nothing is delivered any more."""
         lifetime = self._engine.journeys.windows.lifetime
-        end = min(self._span.end + lifetime, self._span.observed_until) + 1
+        end = min(self._stream.end + lifetime, self._stream.observed_until) + 1
         while self._engine.now < end:
-            tick = self._engine.advance(min(end, self._engine.now + self._span.tick), deliver=False)
+            tick = self._engine.advance(min(end, self._engine.now + self._stream.tick), deliver=False)
             self._settle(tick)
 
 
@@ -209,23 +210,12 @@ class TruthCursor:
 
     def __init__(self, blocks: Iterator[tuple[int, dict[str, Float64]]]) -> None:
         self._blocks = blocks
-        self._row = 0
-        self._held: dict[str, Float64] = {}
+        self._read = RowQueue("truth")
 
     def take(self, row: int, n: int) -> dict[str, Float64]:
         """Return the truth of ``n`` clicks from ``row`` on; rows before are skipped."""
-        parts: list[dict[str, Float64]] = []
-        wanted = n
-        while wanted:
-            held = len(next(iter(self._held.values()))) if self._held else 0
-            skip = min(max(row - self._row, 0), held)
-            got = min(held - skip, wanted)
-            if got:
-                parts.append({name: values[skip : skip + got] for name, values in self._held.items()})
-                row, wanted = row + got, wanted - got
-            if skip + got == held and wanted:
-                self._row, self._held = next(self._blocks)
-            else:
-                self._row += skip + got
-                self._held = {name: values[skip + got :] for name, values in self._held.items()}
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        while self._read.stop is None or self._read.stop < row + n:
+            self._read.push(*next(self._blocks))
+            self._read.drop(row)
+        self._read.drop(row)
+        return self._read.take(row + n)

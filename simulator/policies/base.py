@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
 from simulator.errors import PolicyError, nearest
+from simulator.parts import Part
 from simulator.units import Duration
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 HOOKS = ("on_click", "on_cart", "on_pay", "on_refund", "on_timer", "on_close", "on_segment")
 
 
-class Policy(BaseModel):
+class Policy(Part):
     """Base of delay policies. Override the hooks you need; fields are the policy's parameters, typed and validated.
 
     Each hook gets a batch of items of one kind (`At`), with the state of their journeys as of each item's own time, and
@@ -30,15 +29,12 @@ class Policy(BaseModel):
     journey's time order, and reads and writes ``at.own[name]``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
-
-    kind: ClassVar[str] = ""
     peeks: ClassVar[bool] = False
     """True for an upper bound that is allowed to read ``at.future``. It is marked as such everywhere."""
     wants_predictions: ClassVar[bool] = False
     """True to use ``at.predict()`` in ``on_segment``."""
     settles: ClassVar[bool] = False
-    """True if the last sample of every click carries its final label (checked by `check_policy`)."""
+    """True if the last sample of every click carries its final label; see `promises_final`."""
     labels: ClassVar[tuple[str, ...]] = ("converted",)
     """Which of converted, refunded and gmv its samples carry."""
     columns: ClassVar[dict[str, tuple[str, float]]] = {}
@@ -72,6 +68,10 @@ class Policy(BaseModel):
 
     def on_segment(self, at: At, out: Outbox) -> None:
         """All open journeys at the end of every segment."""
+
+    def promises_final(self) -> bool:
+        """Tell whether it settles, with these parameters (checked by `check_policy`)."""
+        return self.settles
 
     @classmethod
     def uses(cls, hook: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from simulator.audit import audit
+from simulator.audit import any_model, audit
 from simulator.engine import Engine
 from simulator.errors import PolicyError
 from simulator.log.memory import MemoryLog, final_labels, random_log
@@ -25,7 +25,7 @@ def check_policy(policy: Policy, *, seed: int = 0, clicks: int = 400) -> list[st
 
     Checked: parameters survive a round trip; equal replays give equal samples; ticks do not matter; nothing depends on
     the future (unless it declares ``peeks``); only declared labels are carried; revisions count up per click; and, if
-    it declares ``settles``, the last sample of each click carries the final label.
+    it promises the final label, the last sample of each click carries the final label.
 
     Returns the names of the checks that were passed.
 
@@ -73,18 +73,25 @@ def _checks(policy: Policy, log: MemoryLog, windows: Windows) -> Iterator[tuple[
             until=until,
             cuts=[DAY, 2 * DAY + 1],
             tick=5 * HOUR,
-            segment=10 * HOUR,
+            segment=SEGMENT,
         )
         leaks = [f"{leak.before} became {leak.after} without {leak.witness}" for leak in report.leaks]
         yield "causal", "; ".join(leaks)
-    if policy.settles:
+    if policy.promises_final():
         yield "settles", _settled(policy, replays[0], log, windows)
 
 
+SEGMENT = 10 * HOUR
+
+
 def _replay(policy: Policy, log: MemoryLog, windows: Windows, until: int, tick: int) -> Samples:
-    engine = Engine(log, windows, {"policy": policy}, start=0, predictors={})
-    edges = (min(edge, until) for edge in range(tick, until + tick, tick))
-    return Samples.concatenate([engine.advance(edge).samples["policy"] for edge in edges])
+    engine = Engine(
+        log, windows, {"policy": policy}, start=0, features=True, predictors={"policy": any_model}
+    )
+    ends = {*range(SEGMENT, until, SEGMENT), until}
+    edges = sorted({min(edge, until) for edge in range(tick, until + tick, tick)} | ends)
+    ticks = (engine.advance(edge, segment_end=edge in ends) for edge in edges)
+    return Samples.concatenate([tick.samples["policy"] for tick in ticks])
 
 
 def _parameters(policy: Policy) -> str:

@@ -19,8 +19,18 @@ class Complete(Policy):
     """Deliver once, when the attribution window closes: right, but late (offline training, BDL)."""
 
     settles = True
-    labels = ("converted", "gmv")
+    labels = ("converted", "refunded", "gmv")
+
+    refunds: bool = False
+    """Deliver the final refund label of each conversion, too, when its refund window closes (NetCVR, WWW 2026)."""
 
     def on_close(self, at: At, out: Outbox) -> None:
         paid = at.journey.paid
         out.deliver(at, converted=paid, gmv=np.where(paid, at.journey.gmv, np.nan), role="final")
+
+    def on_pay(self, at: At, out: Outbox) -> None:
+        if self.refunds:
+            out.timer(at[at.journey.first_pay], after=at.windows.refund)
+
+    def on_timer(self, at: At, out: Outbox) -> None:
+        out.deliver(at, refunded=at.journey.refunded, role="final_refund")

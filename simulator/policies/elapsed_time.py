@@ -2,30 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from simulator.policies.base import Windowed
 from simulator.policies.registry import policy
+from simulator.units import Duration
 
 if TYPE_CHECKING:
     from simulator.engine.batch import At
     from simulator.engine.outbox import Outbox
 
+CLICK, PAY = 0, 1
+"""Tags of the timers: the end of the click's observation window, and of the pay's."""
+
 
 @policy("elapsed-time")
 class ElapsedTime(Windowed):
-    """Deliver after the observation window; deliver delayed positives again when they pay (ES-DFM, AAAI 2021)."""
+    """Deliver after the observation window; deliver delayed positives again when they pay (ES-DFM, AAAI 2021).
+
+    ``refunds`` adds the second stage (NetCVR, WWW 2026): "replay" says of every conversion that it is not refunded, and
+    delivers it once more when it is, as the cascade baselines do; "window" observes each conversion for
+    ``refund_window`` before the first verdict, as TESLA does.
+    """
 
     settles = True
+    labels = ("converted", "refunded")
+
+    refunds: Literal["none", "replay", "window"] = "none"
+    refund_window: Duration = "15m"  # type: ignore[assignment]
+    """How long to observe a conversion before its first refund label."""
+
+    def promises_final(self) -> bool:
+        # A refund inside the click's window comes before the row that announces the conversion as not refunded.
+        return self.refunds != "replay"
+
+    def _not_refunded(self) -> bool | None:
+        return False if self.refunds == "replay" else None
 
     def on_click(self, at: At, out: Outbox) -> None:
-        out.timer(at, after=self.window)
+        out.timer(at, after=self.window, tag=CLICK)
 
     def on_timer(self, at: At, out: Outbox) -> None:
-        paid = at.journey.paid
-        out.deliver(at[paid], converted=True, role="immediate_positive")
-        out.deliver(at[~paid], converted=False, role="negative")
+        clicks, pays = (at, None) if self.refunds != "window" else (at[at.tag == CLICK], at[at.tag == PAY])
+        paid = clicks.journey.paid
+        out.deliver(clicks[paid], converted=True, refunded=self._not_refunded(), role="immediate_positive")
+        out.deliver(clicks[~paid], converted=False, role="negative")
+        if pays is not None:
+            out.deliver(pays[~pays.journey.refunded], refunded=False, role="no_refund")
 
     def on_pay(self, at: At, out: Outbox) -> None:
-        late = at.journey.first_pay & (at.elapsed > self.window)
-        out.deliver(at[late], converted=True, role="delayed_positive")
+        first = at[at.journey.first_pay]
+        late = first[first.elapsed > self.window]
+        out.deliver(late, converted=True, refunded=self._not_refunded(), role="delayed_positive")
+        if self.refunds == "window":
+            out.timer(first, after=min(self.refund_window, at.windows.refund), tag=PAY)
+
+    def on_refund(self, at: At, out: Outbox) -> None:
+        if self.refunds != "none":
+            first = at[at.journey.refund_count == 1]
+            late = first.time - first.journey.first_pay_time > self.refund_window
+            out.deliver(first[~late], refunded=True, role="refund")
+            out.deliver(first[late], refunded=True, role="delayed_refund")

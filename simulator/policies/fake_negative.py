@@ -17,9 +17,18 @@ class FakeNegative(Policy):
     """Deliver every click at once as negative, and again as positive at its first pay (Ktena et al., RecSys 2019)."""
 
     settles = True
+    labels = ("converted", "refunded")
+
+    refunds: bool = False
+    """Say of a conversion that it is not refunded, and deliver it once more when it is (NetCVR, WWW 2026)."""
 
     def on_click(self, at: At, out: Outbox) -> None:
         out.deliver(at, converted=False, role="negative")
 
     def on_pay(self, at: At, out: Outbox) -> None:
-        out.deliver(at[at.journey.first_pay], converted=True, role="positive")
+        first = at[at.journey.first_pay]
+        out.deliver(first, converted=True, refunded=False if self.refunds else None, role="positive")
+
+    def on_refund(self, at: At, out: Outbox) -> None:
+        if self.refunds:
+            out.deliver(at[at.journey.refund_count == 1], refunded=True, role="refund")

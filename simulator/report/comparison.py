@@ -9,18 +9,20 @@ from rich.console import RenderableType
 
 from simulator.evaluation.compare import OVERALL, Comparison, Difference
 from simulator.evaluation.intervals import Combined
-from simulator.evaluation.tasks import primary, regret_of
+from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
 from simulator.report.tables import Column, lay_out
 
 
 def comparison_tables(comparison: Comparison, width: int) -> Iterator[RenderableType]:
-    """Yield a table for each group and task: methods from best to worst by the mean of the primary metric."""
+    """Yield a table for each group and task: methods from best to worst, those that do not compete apart."""
     for group, runs in comparison.runs.items():
         tasks = dict.fromkeys(s.task for s in comparison.scores if s.group == group and s.phase == OVERALL)
         for task in tasks:
-            title = f"{group}  {numbers.TASK_TITLES.get(task, task)} ({len(runs)} runs)"
-            yield lay_out(_columns(comparison, group, task), width, title, note=_note(comparison, len(runs)))
+            title = f"{group}  {TASKS[task].title} ({len(runs)} run{'s' * (len(runs) != 1)})"
+            columns = _columns(comparison, group, task)
+            apart = [i for i, m in enumerate(columns[0].cells) if (group, task, m) in comparison.references]
+            yield lay_out(columns, width, title, dim=apart, note=_note(comparison, len(runs)))
 
 
 def _columns(comparison: Comparison, group: str, task: str) -> list[Column]:
@@ -28,9 +30,10 @@ def _columns(comparison: Comparison, group: str, task: str) -> list[Column]:
     for score in comparison.scores:
         if (score.group, score.task, score.phase) == (group, task, OVERALL):
             found.setdefault(score.method, {})[score.metric] = score.combined
-    first = primary(task)
-    order = sorted(found, key=lambda m: (_sortable(found[m].get(first)), m))
-    metrics = [regret_of(task) if task != "gmv" else first, "auc", "pcoc", "ri_auc"]
+    first = TASKS[task].primary
+    apart = {method for method in found if (group, task, method) in comparison.references}
+    order = sorted(found, key=lambda m: (m in apart, _sortable(found[m].get(first)), m))
+    metrics = [TASKS[task].headline, "auc", "pcoc", "ri_auc"]
     if not any(metrics[0] in found[m] and not math.isnan(found[m][metrics[0]].mean) for m in order):
         metrics[0] = first
     columns = [Column("method", order, left=True)]

@@ -102,7 +102,7 @@ def delay_figure(summary: Mapping[str, Any]) -> Figure | None:
         at_once = points["share"][0] if points["seconds"][0] <= 1.0 else 0.0
         x, y = [1.0, *points["seconds"], last], [at_once, *points["share"], 1.0]
         data.append({**trace, "x": x, "y": y, "line": {**trace["line"], "shape": "hv"}})
-    layout = _layout(400)
+    layout = plain_layout(400)
     layout["margin"]["t"] = 24
     layout["xaxis"].update(
         type="log",
@@ -128,7 +128,7 @@ def correctness_figure(summary: Mapping[str, Any]) -> Figure | None:
                 data.append({**trace, "showlegend": not any(t["name"] == method for t in data)})
     if not data:
         return None
-    layout = _layout(520)
+    layout = plain_layout(520)
     _panels(layout, ["label accuracy", "fake negatives"])
     for axis in ("yaxis", "yaxis2"):
         layout[axis].update(tickformat=".0%")
@@ -163,7 +163,7 @@ def _over_time(
             )
             middle, value = _by_day(line, metric)
             days.append(([_date(t, origin) for t in middle], _plain(value)))
-    layout = _layout(height)
+    layout = plain_layout(height)
     _panels(layout, [numbers.TITLES[metric] for metric in shown])
     _shade(layout, summary, cells)
     by_cell = {"x": [t["x"] for t in cells], "y": [t["y"] for t in cells], "line.width": [1.2] * len(cells)}
@@ -230,7 +230,8 @@ def _trace(summary: Mapping[str, Any], method: str) -> dict[str, Any]:
     }
 
 
-def _layout(height: int) -> dict[str, Any]:
+def plain_layout(height: int) -> dict[str, Any]:
+    """Return the layout that all figures start from."""
     axis = {"gridcolor": _GRID, "zeroline": False, "linecolor": _GRID, "automargin": True}
     return {
         "height": height,

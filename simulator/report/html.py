@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.calendar import Calendar
 from simulator.errors import RunError
+from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
-from simulator.report.reading import read_summary
-from simulator.report.summary import json_safe, switches
+from simulator.report.likeness import likeness_figures
+from simulator.report.reading import sentences
 
 _HERE = Path(__file__).parent
 
@@ -28,22 +28,23 @@ def report_from_run(run: Path) -> Path:
         ``summary.json`` or ``metrics.parquet`` is missing or not readable.
     """
     summary_path, metrics_path = run / "summary.json", run / "metrics.parquet"
+    scenario, manifest = run / "scenario.resolved.toml", run / "manifest.json"
     for path in (summary_path, metrics_path):
         if not path.is_file():
             raise RunError(f"{run}: not a finished run, {path.name} is missing")
     try:
         summary = json.loads(summary_path.read_text(encoding="utf-8"))
         metrics = pq.read_table(metrics_path)
+        began = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
     except (ValueError, pa.ArrowException) as error:
-        raise RunError(f"{run}: cannot be read ({error})") from error
-    scenario, manifest = run / "scenario.resolved.toml", run / "manifest.json"
+        raise RunError(f"{run}: cannot be read ({str(error).splitlines()[0]})") from error
     path = run / "report.html"
     write_report(
         path,
         summary=summary,
         metrics=metrics,
         scenario_text=scenario.read_text(encoding="utf-8") if scenario.is_file() else "",
-        manifest=json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {},
+        manifest=began,
     )
     return path
 
@@ -55,35 +56,26 @@ def write_report(
     metrics: pa.Table,
     scenario_text: str = "",
     manifest: Mapping[str, Any] | None = None,
-    title: str | None = None,
-    description: str | None = None,
-    calendar: Calendar | None = None,
-    costs: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write the report of a run.
 
     Parameters
     ----------
-    summary : what `build_summary` returned (with calendar, costs and intervals inside).
+    summary : what `build_summary` returned.
     metrics : the long table of `Results.metrics`.
-    title, description, calendar, costs : default to those in the summary.
     """
     import jinja2  # noqa: PLC0415  (the report is optional; runs without it need neither package)
     from plotly.offline import get_plotlyjs  # noqa: PLC0415
 
-    if calendar is not None:
-        summary = {**summary, "switches": switches(calendar)}
-    if costs is not None:
-        summary = {**summary, "costs": json_safe(costs)}
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     drawn = {name: figure for name, figure in _figures(summary, metrics).items() if figure is not None}
     page = environment.get_template("report.html.j2").render(
-        title=title or summary.get("title") or summary.get("name") or "afterclick",
-        description=description if description is not None else summary.get("description", ""),
+        title=summary.get("title") or summary.get("name") or "afterclick",
+        description=summary.get("description", ""),
         summary=summary,
-        reading=read_summary(summary),
+        reading=sentences(summary),
         tasks=[_task(summary, task) for task in summary["ranking"]],
         costs=[_cost(method, costs) for method, costs in summary["costs"].items()],
         figures=drawn,
@@ -104,7 +96,7 @@ def _figures(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, figures
         found[f"{task}-calibration"] = figures.calibration_figure(summary, metrics, task)
     found["delay"] = figures.delay_figure(summary)
     found["correctness"] = figures.correctness_figure(summary)
-    return found
+    return {**found, **likeness_figures(summary)}
 
 
 def _script_safe(text: str) -> str:
@@ -116,24 +108,27 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
     """Prepare one task's tables as text, so that the template only lays out."""
     ranking = summary["ranking"][task]
     shown = numbers.shown_metrics(summary, task)
-    columns = [*shown, *(("acc",) if task == "gmv" else ("nll", "prauc")), "ri_auc"]
+    columns = [*shown, *TASKS[task].further, "ri_auc"]
     every = [summary["methods"][m][task] for m in [*ranking["methods"], *ranking["references"]]]
     columns = [
         m for i, m in enumerate(columns) if m not in columns[:i] and any(v.get(m) is not None for v in every)
     ]
     origin = summary.get("origin")
+    phases = list(summary["phases"].items()) if len(summary["phases"]) > 1 else []  # one is no comparison
     return {
         "name": task,
-        "title": numbers.TASK_TITLES[task],
+        "title": TASKS[task].title,
+        "of": TASKS[task].of,
+        "binary": TASKS[task].binary,
         "rows": summary["rows"][task],
         "columns": [numbers.TITLES[metric] for metric in columns],
         "shown": [numbers.TITLES[metric].removeprefix("NLL ") for metric in shown],
-        "compared": [numbers.TITLES[metric] for metric in (numbers.compared_metric(task), "auc")],
+        "compared": [numbers.TITLES[metric] for metric in (TASKS[task].primary, "auc")],
         "methods": [
             _method(summary, task, method, rank, columns)
             for rank, method in enumerate([*ranking["methods"], *ranking["references"]], 1)
         ],
-        "phases": _matrix(summary, task, shown, list(summary["phases"].items())),
+        "phases": _matrix(summary, task, shown, phases),
         "switches": _matrix(
             summary,
             task,
@@ -159,9 +154,7 @@ def _method(
             {"text": numbers.number(m, values.get(m)), "mean": numbers.number(m, means.get(m))}
             for m in columns
         ],
-        "intervals": [
-            _interval(summary, method, task, metric) for metric in (numbers.compared_metric(task), "auc")
-        ],
+        "intervals": [_interval(summary, method, task, metric) for metric in (TASKS[task].primary, "auc")],
     }
 
 

@@ -21,12 +21,6 @@ TITLES = {
     "alpr": "ALPR",
     "log_mae": "log MAE",
 }
-TASK_TITLES = {
-    "cvr": "CVR: conversion after the click",
-    "netcvr": "NetCVR: conversion that is not refunded",
-    "rfr": "RFR: refund after the conversion",
-    "gmv": "GMV: amount paid, given a conversion",
-}
 _DIGITS = {"pcoc": 2, "ri_auc": 1, "ri_prauc": 1, "acc": 3, "alpr": 3}
 FEW_BLOCKS = 20
 """Below this many segments a block bootstrap interval is too narrow to be trusted; it is marked with ~."""
@@ -109,8 +103,3 @@ def interval_text(interval: Mapping[str, Any] | None) -> str:
 def shown_metrics(summary: Mapping[str, Any], task: str) -> tuple[str, str, str]:
     """Return the three metrics that stand side by side: the primary one, AUC and PCOC."""
     return summary["ranking"][task]["metric"], "auc", "pcoc"
-
-
-def compared_metric(task: str) -> str:
-    """Return the metric whose difference is shown: a regret differs by exactly what the NLL does."""
-    return "alpr" if task == "gmv" else "nll"

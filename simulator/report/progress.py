@@ -18,7 +18,7 @@ from rich.text import Text
 from simulator.calendar import PHASES, Calendar
 from simulator.errors import ScenarioError, unknown
 from simulator.evaluation.cells import Cell
-from simulator.evaluation.tasks import primary
+from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
 
 MODES = ("auto", "plain", "none")
@@ -103,7 +103,7 @@ class Progress:
             for (method, task), statistics in cell.statistics.items():
                 parts = [
                     f"{numbers.TITLES[metric]} {numbers.number(metric, value)}"
-                    for metric in (primary(task), "auc", "pcoc")
+                    for metric in TASKS[task].compared
                     if (value := statistics.values[metric]) == value  # not NaN
                 ]
                 self._latest.setdefault(method, {})[task] = " ".join([task, *parts])

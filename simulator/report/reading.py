@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
 
 _CALIBRATED = (0.9, 1.1)
 
 
-def read_summary(summary: Mapping[str, Any]) -> list[str]:
+def sentences(summary: Mapping[str, Any]) -> list[str]:
     """Return the sentences that a reader should start with, task by task."""
-    sentences: list[str] = []
+    found: list[str] = []
     for task in summary["ranking"]:
-        sentences += _ranking(summary, task)
-        sentences += _relative(summary, task)
-        sentences += _calibration(summary, task)
-        sentences += _crossing(summary, task)
-    sentences += _counts(summary)
-    return sentences
+        found += _ranking(summary, task)
+        found += _relative(summary, task)
+        found += _calibration(summary, task)
+        found += _crossing(summary, task)
+    found += _counts(summary)
+    return found
 
 
 def _ranking(summary: Mapping[str, Any], task: str) -> Iterator[str]:
@@ -30,7 +31,7 @@ def _ranking(summary: Mapping[str, Any], task: str) -> Iterator[str]:
     best = methods[0]
     value = numbers.number(metric, summary["methods"][best][task].get(metric))
     text = f"{task.upper()}: {best} has the lowest {numbers.TITLES[metric]} ({value})"
-    interval = numbers.find_interval(summary, best, task, numbers.compared_metric(task))
+    interval = numbers.find_interval(summary, best, task, TASKS[task].primary)
     if interval is not None and interval["difference"] is not None:
         gap = numbers.number(metric, abs(interval["difference"]))
         low, high = (numbers.number(metric, interval[end], sign=True) for end in ("low", "high"))
@@ -81,7 +82,7 @@ def _calibration(summary: Mapping[str, Any], task: str) -> Iterator[str]:
 def _crossing(summary: Mapping[str, Any], task: str) -> Iterator[str]:
     """Say where the best method overall is not the best one."""
     methods = summary["ranking"][task]["methods"]
-    metric = numbers.compared_metric(task)
+    metric = TASKS[task].primary
     elsewhere: dict[str, list[str]] = {}
     for phase, values in summary["phases"].items():
         known = [m for m in methods if values[m][task].get(metric) is not None]

@@ -13,7 +13,7 @@ from simulator.calendar import PHASES, Calendar
 from simulator.evaluation.cells import Grid
 from simulator.evaluation.intervals import Interval, ranked
 from simulator.evaluation.results import Aggregate, Results, Table
-from simulator.evaluation.tasks import primary, regret_of
+from simulator.evaluation.tasks import TASKS
 
 
 def build_summary(
@@ -96,7 +96,7 @@ def _ranking(results: Results, task: str) -> dict[str, Any]:
     order = ranked(results, task)
     zero, hundred = results.scale.get(task, (None, None))
     return {
-        "metric": regret_of(task) if results.truth_known(task) and task != "gmv" else primary(task),
+        "metric": TASKS[task].headline if results.truth_known(task) else TASKS[task].primary,
         "methods": [method for method in order if method not in references],
         "references": [method for method in order if method in references],
         "pretrained": zero if zero in references else None,

@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
 
 _RULES = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
@@ -78,7 +79,6 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
     """Return a task's methods from best to worst; pre-trained and oracle apart, since they do not compete."""
     ranking = summary["ranking"][task]
     methods = [*ranking["methods"], *ranking["references"]]
-    compared = numbers.compared_metric(task)
     values = {method: summary["methods"][method][task] for method in methods}
 
     def column(metric: str, drop: int) -> Column:
@@ -91,7 +91,7 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
 
     first, second, third = numbers.shown_metrics(summary, task)
     ranks = [str(i + 1) for i in range(len(ranking["methods"]))] + ["ref"] * len(ranking["references"])
-    extra = ("acc",) if task == "gmv" else ("prauc",) if first == "nll" else ("nll", "prauc")
+    extra = [metric for metric in TASKS[task].further if metric != first]
     columns = [
         Column("#", ranks, 0),
         Column("method", methods, 0, left=True),
@@ -100,11 +100,11 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
         column(third, 0),
         column("ri_auc", 3),
         *(column(metric, 5 + i) for i, metric in enumerate(extra)),
-        intervals(compared, 1),
+        intervals(TASKS[task].primary, 1),
         intervals("auc", 4),
     ]
     columns = [c for c in columns if not c.drop or any(cell != "-" for cell in c.cells)]
-    title = f"{numbers.TASK_TITLES[task]} ({_size(summary, task)})"
+    title = f"{TASKS[task].title} ({_size(summary, task)})"
     references = range(len(ranking["methods"]), len(methods))
     return lay_out(columns, width, title, dim=references, note=_note(summary, task))
 
@@ -134,9 +134,8 @@ def costs_table(summary: Mapping[str, Any], width: int) -> RenderableType:
 
 def _size(summary: Mapping[str, Any], task: str) -> str:
     rows = summary["rows"][task]
-    of = "conversions" if task in ("rfr", "gmv") else "clicks"
-    positives = "" if task == "gmv" else f", {rows['positives'] / max(rows['rows'], 1):.2%} positive"
-    return f"{rows['rows']:,} {of}{positives}"
+    share = f", {rows['positives'] / max(rows['rows'], 1):.2%} positive" if TASKS[task].binary else ""
+    return f"{rows['rows']:,} {TASKS[task].of}{share}"
 
 
 def _note(summary: Mapping[str, Any], task: str) -> str:

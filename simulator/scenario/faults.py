@@ -126,6 +126,8 @@ def _fault(key: Key, errors: Sequence[Mapping[str, Any]], layers: Layers, file: 
     if kind == "value_error":
         reason = str(errors[0]["ctx"]["error"])
         told = toml_like(value) in reason or repr(value) in reason or isinstance(value, Mapping) or not key
+        if isinstance(value, Mapping):  # a rule between keys: the file that was written last broke it
+            where = layers.latest(key, where)
         return f"{where}: {name}{'' if told else shown}{': ' if key else ''}{reason}"
     if kind == "literal_error":
         allowed = choices(at(Scenario, key))

@@ -57,6 +57,11 @@ class Layers:
                 return found
         return default
 
+    def latest(self, key: Key, default: str) -> str:
+        """Return the layer that wrote last below ``key``."""
+        found = [origin for known, origin in self.origins.items() if known[: len(key)] == key]
+        return found[-1] if found else default  # a key that is written again goes to the end
+
 
 def read_layers(path: Path) -> Layers:
     """Read a scenario file and every file it extends, the farthest base first.

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.errors import ScenarioError
 from simulator.scenario.model import Scenario
-from simulator.units import DAY
+from simulator.scenario.timeline import Extent, extent_of_world, stream_gap, stream_start, timeline
 from simulator.units import format_duration as _d
 
 FEW_SEGMENTS = 8
+MANY_TICKS = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Where a log starts and ends: first click and last observed instant, microseconds from its origin."""
-
-    start: int
-    observed_until: int
-
-
-def span_of_world(scenario: Scenario) -> Span | None:
-    """Return the span that the log of a scenario's world will have; ``None`` where it has no world."""
-    if scenario.world is None:
-        return None
-    return Span(0, scenario.world.days * DAY + scenario.windows.windows().lifetime)
-
-
-def lint(scenario: Scenario, span: Span | None = None) -> list[str]:
+def lint(scenario: Scenario, log: Extent | None = None) -> list[str]:
     """Return warnings, each one sentence that says what will happen and what to do.
 
-    ``span`` is that of the log at rest, where it is known; a world's follows from the scenario.
+    ``log`` is the extent of the log at rest, where it is known; a world's follows from the scenario.
     """
-    span = span_of_world(scenario) or span
+    log = extent_of_world(scenario) or log
     return [
         *_data(scenario),
+        *_time_features(scenario),
         *_stream(scenario),
-        *([] if span is None else _fit(scenario, span)),
-        *_scale(scenario),
+        *([] if log is None else _fit(scenario, log)),
         *_promotions(scenario),
     ]
 
@@ -53,28 +39,23 @@ def _data(scenario: Scenario) -> list[str]:
             continue
         how = f" Make it with:\n    {data.missing}" if data.missing else ""
         warnings.append(f'data.{key} = "{place}": nothing is there yet, so this scenario cannot run.{how}')
-    if data.time_features:
-        warnings.append(
-            "data.time_features = true: hour and weekday of the click tell a learner whether a row is fresh "
-            "or delivered late, and policies that deliver again suffer (measured on a world: ES-DFM AUC "
-            ".753 -> .663). Leave them off unless every method delivers each click once."
-        )
     return warnings
 
 
-def _gap(scenario: Scenario) -> int:
-    gap = scenario.stream.gap
-    return scenario.windows.attribution if gap is None else gap
-
-
-def _start(scenario: Scenario, log_start: int = 0) -> int:
-    stream = scenario.stream
-    first = log_start // DAY * DAY
-    return first + stream.history + _gap(scenario) if stream.start is None else stream.start
+def _time_features(scenario: Scenario) -> list[str]:
+    if not scenario.time_features:
+        return []
+    key = "stream" if scenario.stream.time_features else "data"
+    warning = (
+        f"{key}.time_features = true: hour and weekday of the click tell a learner whether a row is fresh "
+        "or delivered late, and policies that deliver again suffer (measured on a world: ES-DFM AUC "
+        ".753 -> .663). Leave them off unless every method delivers each click once."
+    )
+    return [warning]
 
 
 def _stream(scenario: Scenario) -> list[str]:
-    stream, attribution, gap = scenario.stream, scenario.windows.attribution, _gap(scenario)
+    stream, attribution, gap = scenario.stream, scenario.windows.attribution, stream_gap(scenario)
     warnings = []
     if gap < attribution and stream.history:
         warnings.append(
@@ -98,16 +79,17 @@ def _stream(scenario: Scenario) -> list[str]:
     return warnings
 
 
-def _fit(scenario: Scenario, span: Span) -> list[str]:
+def _fit(scenario: Scenario, log: Extent) -> list[str]:
     """Compare the stream with the log it runs on."""
-    stream, start = scenario.stream, _start(scenario, span.start)
-    left = span.observed_until - start
+    try:
+        line = timeline(scenario, log)
+    except ScenarioError:
+        return []  # an error, not a warning
+    stream, left = scenario.stream, log.observed_until - line.stream_start
     final = left - scenario.windows.windows().lifetime
-    if left <= 0 or final <= 0:
-        return []  # an error, not a warning: `timeline` raises it
     if scenario.world is not None:
-        left = final = scenario.world.days * DAY - start  # the world goes on until all windows are closed
-    length = final // stream.segment * stream.segment if stream.length is None else stream.length
+        left = final  # after its last click a world goes on until all windows are closed
+    length = line.stream_end - line.stream_start if stream.length is None else stream.length
     warnings = []
     if length > left:
         warnings.append(
@@ -125,23 +107,19 @@ def _fit(scenario: Scenario, span: Span) -> list[str]:
             f"the stream has {segments} whole segments of {_d(stream.segment)}: too few for confidence "
             f"intervals, whose blocks they are ({FEW_SEGMENTS} or more are better)."
         )
-    return warnings
-
-
-def _scale(scenario: Scenario) -> list[str]:
-    """The relative improvement needs both ends of its scale among the methods."""
-    names = {block.method for block in scenario.method}
-    gmv = {name for name in names if name.endswith("-single")}
-    warnings = []
-    for task, ends, family in (
-        ("cvr", ("pre-trained", "oracle"), names - gmv),
-        ("gmv", ("pre-single", "oracle-single"), gmv),
-    ):
-        absent = [name for name in ends if name not in names]
-        if absent and family - set(ends):
+    if (ticks := min(length, left) // scenario.engine.tick) > MANY_TICKS:
+        warnings.append(
+            f"engine.tick ({_d(scenario.engine.tick)}) cuts the stream into {ticks:,} ticks: slow, and results do not "
+            "depend on it."
+        )
+    delays = {
+        block.label: block.transport_delay or scenario.engine.transport_delay for block in scenario.method
+    }
+    for name, delay in delays.items():
+        if delay is not None and delay >= length:
             warnings.append(
-                f"there is no method {' and no '.join(absent)}: the relative improvement (RI) for {task} "
-                f"will be missing, since {ends[0]} is its 0 and {ends[1]} its 100."
+                f"method {name!r}: transport_delay ({_d(delay)}) is as long as the stream ({_d(length)}) or longer: "
+                "no label ever arrives, and nothing is learned."
             )
     return warnings
 
@@ -149,7 +127,7 @@ def _scale(scenario: Scenario) -> list[str]:
 def _promotions(scenario: Scenario) -> list[str]:
     """Name the promotions that the stream never meets."""
     length = scenario.stream.length
-    start = _start(scenario)
+    start = stream_start(scenario, 0)
     return [
         f"promotion {promotion.name!r} ({_d(promotion.start)} to {_d(promotion.end)}) is outside the stream."
         for promotion in scenario.calendar().promotions

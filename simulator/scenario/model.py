@@ -8,7 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from simulator.calendar import Calendar, Promotion
 from simulator.scenario.base import Block
-from simulator.units import Duration
+from simulator.units import Duration, Period, PositiveDuration, format_duration
 from simulator.windows import Windows
 from simulator.worlds.settings import WorldSettings
 
@@ -57,16 +57,17 @@ class DataBlock(Block):
 class WindowsBlock(Block):
     """``[windows]``: attribution (after the click), refund (after the first pay), observation (the waiting window)."""
 
-    attribution: Duration = "3d"  # type: ignore[assignment]
+    attribution: PositiveDuration = "3d"  # type: ignore[assignment]
     refund: Duration = "3d"  # type: ignore[assignment]
     observation: Duration = "14.4m"  # type: ignore[assignment]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not self.attribution > 0:
-            raise ValueError("attribution must be longer than 0s")
         if self.observation > self.attribution:
-            raise ValueError("observation must not be longer than attribution")
+            raise ValueError(
+                f"observation ({format_duration(self.observation)}) must not be longer than attribution "
+                f"({format_duration(self.attribution)})"
+            )
         return self
 
     def windows(self) -> Windows:
@@ -86,14 +87,11 @@ class StreamBlock(Block):
     history: Duration = "10d"  # type: ignore[assignment]
     gap: Duration | None = None
     start: Duration | None = None
-    length: Duration | None = None
-    segment: Duration = "2.4h"  # type: ignore[assignment]
-
-    @model_validator(mode="after")
-    def _positive(self) -> Self:
-        if self.segment <= 0:
-            raise ValueError("segment must be longer than 0s")
-        return self
+    length: Period | None = None
+    segment: Period = "2.4h"  # type: ignore[assignment]
+    time_features: bool = Field(
+        default=False, description="add hour and weekday of the click as features (also of a world's clicks)"
+    )
 
 
 class PipelineBlock(Block):
@@ -103,34 +101,28 @@ class PipelineBlock(Block):
     capacity: PositiveFloat | None = Field(
         default=None, description="samples a trainer can learn per simulated second"
     )
-    publish_every: Duration | None = None
+    publish_every: Period | None = None
 
 
 class EngineBlock(PipelineBlock):
     """``[engine]``: settings that must not change results (tick, reader_batch) and those of the pipeline."""
 
-    tick: Duration = "1h"  # type: ignore[assignment]
+    tick: Period = "1h"  # type: ignore[assignment]
     reader_batch: PositiveInt = 122_880
     threads: PositiveInt = Field(
-        default=1, description="torch threads of one operation; recorded, since results depend on it"
+        default=1, le=256, description="torch threads of one operation; recorded, since results depend on it"
     )
     workers: PositiveInt = Field(
         default=2, description="methods trained at a time; results do not depend on it"
     )
-    checkpoint_every: Duration | None = None
-
-    @model_validator(mode="after")
-    def _positive(self) -> Self:
-        if self.tick <= 0:
-            raise ValueError("tick must be longer than 0s")
-        return self
+    checkpoint_every: Period | None = None
 
 
 class LearnerBlock(Block):
     """``[learner]``: hyper-parameters common to all methods; ``[method.learner]`` overrides any of them."""
 
     embedding_dim: PositiveInt = 16
-    hidden: tuple[PositiveInt, ...] = (256, 256, 128)
+    hidden: tuple[PositiveInt, ...] = Field(default=(256, 256, 128), min_length=1)
     batch_size: PositiveInt = 512
     learning_rate: PositiveFloat = 1e-3
     embedding_learning_rate: PositiveFloat = 0.05
@@ -164,7 +156,7 @@ class PromotionBlock(Block):
 
     name: str
     start: Duration
-    length: Duration = "1d"  # type: ignore[assignment]
+    length: PositiveDuration = "1d"  # type: ignore[assignment]
     anticipation: Duration = "3d"  # type: ignore[assignment]
 
 
@@ -181,9 +173,9 @@ class EvaluationBlock(Block):
 class OutputBlock(Block):
     """``[output]``: what a run leaves behind."""
 
-    dir: str = "runs"
+    dir: str = Field(default="runs", min_length=1)
     cache: str = Field(
-        default="data/cache", description="generated worlds, mapped logs and pre-trained models"
+        default="data/cache", min_length=1, description="generated worlds, mapped logs and pre-trained models"
     )
     samples: bool = False
     predictions: bool = True
@@ -215,6 +207,11 @@ class Scenario(Block):
         if self.world is not None and self.promotion:
             raise ValueError("a world's promotions are written as [[world.promotion]], not [[promotion]]")
         return self
+
+    @property
+    def time_features(self) -> bool:
+        """Whether learners see hour and weekday of the click."""
+        return self.stream.time_features or (self.data is not None and self.data.time_features)
 
     def calendar(self) -> Calendar:
         """Return the promotion calendar, of the world or of the real log."""

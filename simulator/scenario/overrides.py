@@ -12,7 +12,6 @@ from simulator.scenario.layers import Layers
 from simulator.scenario.model import Scenario
 
 _PART = re.compile(r"\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<bare>[^.\"']+)")
-_KINDED = ("policy", "objective", "network", "auxiliary")
 
 
 def apply_overrides(layers: Layers, overrides: list[str]) -> list[str]:
@@ -105,7 +104,7 @@ def _make_table(layers: Layers, key: Key, data: Any, text: str) -> None:
         raise ScenarioError(f"--set {text}: nothing can be set below {name}: {what}")
     if data is None:
         layers.replace(key, {}, "--set")
-    elif isinstance(data, str) and key[-1] in _KINDED:
+    elif isinstance(data, str) and holds_table(kind):  # a part by its name: now by its table
         origin = layers.origins.get(key, "--set")
         layers.replace(key, {"kind": data}, origin)
     elif not isinstance(data, dict | list):

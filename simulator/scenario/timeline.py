@@ -6,7 +6,18 @@ from dataclasses import dataclass
 
 from simulator.errors import ScenarioError
 from simulator.scenario.model import Scenario
-from simulator.units import DAY, format_duration
+from simulator.units import DAY, SECOND, format_duration, format_instant
+
+MOST_SEGMENTS = 100_000
+"""Every segment is a step of the protocol: a model published, a row of metrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where a log starts and ends: first click and last observed instant, microseconds from its origin."""
+
+    start: int
+    observed_until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,27 +30,45 @@ class Timeline:
     stream_end: int
     segment: int
 
-    @property
-    def segments(self) -> int:
-        """Number of segments, a last short one included."""
-        return -(-(self.stream_end - self.stream_start) // self.segment)
+
+def extent_of_world(scenario: Scenario) -> Extent | None:
+    """Return the extent that the log of a scenario's world will have; None where it has no world."""
+    if scenario.world is None:
+        return None
+    return Extent(0, scenario.world.days * DAY + scenario.windows.windows().lifetime)
 
 
-def timeline(scenario: Scenario, log_start: int, observed_until: int) -> Timeline:
-    """Lay a scenario's ``[stream]`` on a log that starts at ``log_start`` and was observed until ``observed_until``.
+def stream_gap(scenario: Scenario) -> int:
+    """Return the time between history and stream: by default the labels of the history become final in it."""
+    gap = scenario.stream.gap
+    return scenario.windows.attribution if gap is None else gap
+
+
+def stream_start(scenario: Scenario, log_start: int) -> int:
+    """Return when the stream starts on a log whose first click is at ``log_start``."""
+    stream = scenario.stream
+    return (
+        log_start // DAY * DAY + stream.history + stream_gap(scenario)
+        if stream.start is None
+        else stream.start
+    )
+
+
+def timeline(scenario: Scenario, log: Extent) -> Timeline:
+    """Lay a scenario's ``[stream]`` on a log.
 
     Raises
     ------
-    ScenarioError : the stream would start after the log ends, or no segment of it could ever be judged.
+    ScenarioError : the stream would start after the log ends, no segment of it could ever be judged, or there are too
+        many.
     """
     stream, lifetime = scenario.stream, scenario.windows.windows().lifetime
-    gap = scenario.windows.attribution if stream.gap is None else stream.gap
-    first = log_start // DAY * DAY
-    start = first + stream.history + gap if stream.start is None else stream.start
+    gap, observed_until = stream_gap(scenario), log.observed_until
+    first, start = log.start // DAY * DAY, stream_start(scenario, log.start)
     if start >= observed_until:
         raise ScenarioError(
-            f"stream.start: the stream would start at {format_duration(start)}, but the log ends at "
-            f"{format_duration(observed_until)} after its origin; allowed: a shorter history or gap, or an earlier start"
+            f"stream.start: the stream would start at {format_instant(start)}, but the log ends at "
+            f"{format_instant(observed_until // SECOND * SECOND)}; allowed: a shorter history or gap, or an earlier start"
         )
     if stream.length is None:
         end = start + (observed_until - lifetime - start) // stream.segment * stream.segment
@@ -47,9 +76,14 @@ def timeline(scenario: Scenario, log_start: int, observed_until: int) -> Timelin
         end = min(start + stream.length, observed_until)
     if end <= start or start + lifetime > observed_until:
         raise ScenarioError(
-            f"stream: no label would be final before the log ends: the stream starts at {format_duration(start)}, the log "
-            f"ends at {format_duration(observed_until)}, and labels take {format_duration(lifetime)} "
+            f"stream: no label would be final before the log ends: the stream starts at {format_instant(start)}, the log "
+            f"ends at {format_instant(observed_until // SECOND * SECOND)}, and labels take {format_duration(lifetime)} "
             "(windows.attribution + windows.refund); allowed: a shorter history, gap or window"
+        )
+    if (end - start) / stream.segment > MOST_SEGMENTS:
+        raise ScenarioError(
+            f"stream.segment = {format_duration(stream.segment)}: the stream of {format_duration(end - start)} would "
+            f"have {(end - start) // stream.segment:,} segments; allowed: at most {MOST_SEGMENTS:,}"
         )
     return Timeline(
         max(first, start - gap - stream.history), max(first, start - gap), start, end, stream.segment

@@ -46,6 +46,25 @@ class Visit:
     """Log of the expected size of a pay, its base left out."""
     loyalty: Int64
     """Class of the repurchase level."""
+    own: Float64
+    """The user's own level of paying, in standard deviations."""
+    hidden: Int64 | None = None
+    """Point of the hidden intent (`confounder.Hidden`), which none of the above contains; None without one."""
+
+    def take(self, index: Int64 | slice) -> Visit:
+        """Return some of the clicks."""
+        return Visit(
+            self.user[index],
+            self.slot[index],
+            self.features[:, index],
+            self.eta[index],
+            self.response[index],
+            self.refund[index],
+            self.spending[index],
+            self.loyalty[index],
+            self.own[index],
+            None if self.hidden is None else self.hidden[index],
+        )
 
 
 class DayMarket:
@@ -90,6 +109,7 @@ class DayMarket:
             users.refund[user] + items.refund[slot] + self.drift.refund[category],
             users.spending[user] + settings.amount.price * items.price[slot],
             loyalty,
+            users.own[user],
         )
 
     def _context(self, draws: Draws, item_level: Float64, features: Int32) -> Float64:

@@ -28,9 +28,10 @@ class Arrivals:
         self._seed, self._day = seed, day
         weekday = np.asarray(settings.weekday or WEEKDAY_CLICKS)
         level = weekday[(FIRST_WEEKDAY + day) % 7] / weekday.mean()
-        share = CLICK_SHARE / CLICK_SHARE.sum()
+        share = click_share(settings)
         hourly = settings.clicks_per_day * level * share
         multiplier = schedule.traffic[24 * day : 24 * day + 24]
+        self.rate: Float64 = hourly * multiplier
         times = [
             self._process(ORDINARY, hourly),
             self._process(EXTRA, hourly * np.maximum(multiplier - 1, 0.0)),
@@ -87,11 +88,10 @@ class Arrivals:
 class Sampled:
     """Draws for ``count`` clicks of a day that are not in the log (used to solve for the world's levels)."""
 
-    def __init__(self, seed: int, day: int, count: int) -> None:
+    def __init__(self, settings: WorldSettings, seed: int, day: int, count: int) -> None:
         self._seed, self._day, self._count = seed, day, count
-        hour = generator(seed, "world", "calibration", "hour", day).choice(
-            24, count, p=CLICK_SHARE / CLICK_SHARE.sum()
-        )
+        hours = generator(seed, "world", "calibration", "hour", day)
+        hour = hours.choice(24, count, p=click_share(settings))
         offset = generator(seed, "world", "calibration", "offset", day).integers(HOUR, size=count)
         self.time: Int64 = np.sort(day * DAY + hour * HOUR + offset)
 
@@ -105,6 +105,13 @@ class Sampled:
     def normal(self, part: str) -> Float64:
         """Draw one standard normal a click."""
         return generator(self._seed, "world", "calibration", part, self._day).standard_normal(self._count)
+
+
+def click_share(settings: WorldSettings) -> Float64:
+    """Return the share of an ordinary day's clicks that comes in each hour."""
+    share = CLICK_SHARE if settings.clicks_by_hour is None else np.array(settings.clicks_by_hour)
+    normed: Float64 = share / share.sum()
+    return normed
 
 
 def zipf_rank(uniform: Float64, count: int, exponent: float) -> Int64:

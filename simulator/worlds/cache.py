@@ -7,13 +7,24 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import cache as remembered
 from pathlib import Path
 
 from simulator.errors import LogError
-from simulator.log.meta import read_meta
+from simulator.log.meta import check_files, read_meta
 from simulator.windows import Windows
 from simulator.worlds.generate import GENERATOR_VERSION, generate
 from simulator.worlds.settings import WorldSettings
+
+
+@remembered
+def _sources() -> str:
+    """Return the SHA-256 of the generator's own code: a world of another version must not be taken for this one's."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def world_key(settings: WorldSettings, windows: Windows, observation: int, seed: int) -> str:
@@ -22,6 +33,7 @@ def world_key(settings: WorldSettings, windows: Windows, observation: int, seed:
     """
     identity = {
         "generator": GENERATOR_VERSION,
+        "sources": _sources(),
         "settings": settings.model_dump(mode="json"),
         "attribution": windows.attribution,
         "refund": windows.refund,
@@ -42,17 +54,21 @@ def cached_world(
     """Return the directory of a world's log, generating it if ``cache`` does not hold it.
 
     It is written aside and renamed. Of two processes that generate the same world, one comes first; the other
-    finds its own copy superfluous, and both return the same directory.
+    finds its own copy superfluous, and both return the same directory. A damaged world is made again.
 
     Raises
     ------
     LogError
-        If ``cache`` cannot be written, or holds something broken in the world's place.
+        If ``cache`` cannot be written, or holds something that is no world in the world's place.
     """
     place = cache / world_key(settings, windows, observation, seed)
     if place.exists():
-        read_meta(place)
-        return place
+        try:
+            check_files(place, read_meta(place))
+        except LogError:  # damaged: it can be made again
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            return place
     try:
         cache.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".world-", dir=cache))

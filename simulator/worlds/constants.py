@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -39,35 +40,19 @@ FAST_SHARE_OF_PAYS = 0.4
 """Share of the CASCADE pay mixture whose scale is under two hours (.2523 + .1492)."""
 
 
-def buying_rhythm(strength: float) -> Float64:
+def buying_rhythm(strength: float, by_hour: Sequence[float] | None = None) -> Float64:
     """Pay hazard by hour of day, mean 1, raised to ``strength`` (0: flat).
 
-    Buys of an hour come from this hour's clicks (fast pays) and from a stock that hardly knows the hour (slow
-    ones); the hazard is the buys over that mix.
+    Without ``by_hour`` it is that of Taobao 2014: buys of an hour come from this hour's clicks (fast pays) and
+    from a stock that hardly knows the hour (slow ones); the hazard is the buys over that mix.
     """
     clicks, buys = CLICK_SHARE / CLICK_SHARE.sum(), BUY_SHARE / BUY_SHARE.sum()
     hazard = buys / (FAST_SHARE_OF_PAYS * clicks + (1 - FAST_SHARE_OF_PAYS) / 24)
-    shaped = hazard**strength
+    shaped = (hazard if by_hour is None else np.asarray(by_hour)) ** strength
     normed: Float64 = shaped / shaped.mean()
     return normed
 
 
-PAY_SCALES = (0.1151, 1.260, 43.98)
-"""CASCADE click to pay within 72 h, mixture of three exponentials, rms error of the CDF .005."""
-PAY_FAST_PROFILE = (0.34, 0.20, 0.46)
-PAY_SLOW_PROFILE = (0.085, 0.09, 0.825)
-"""Two profiles whose propensity-weighted mix keeps 26-28 % of pays within 14.4 minutes (CASCADE: 27.7 %)."""
-
-CART_WEIGHTS = (0.6, 0.4)
-CART_SCALES = (0.127, 52.0)
-"""First click to first cart, Taobao UserBehavior raw users (71 pairs): quartiles .068, .234, 24.5 h."""
-
-REFUND_WEIGHTS = (0.1978, 0.1296, 0.0964, 0.5762)
-REFUND_SCALES = (0.0138, 0.1876, 3.634, 300.0)
-"""CASCADE pay to refund, mixture of four exponentials, rms error of the CDF .006."""
-REFUND_BY_CVR = (-2.757, 1.896)
-"""logit RFR = const - 2.757 c + 1.896 c^2 in an item's 15-day CVR c (NetCVR, figure 3): falls, then turns up.
-"""
 REFUND_LEVEL_PER_LOGIT = 0.8
 """d ln(hazard level) / d logit(RFR) = r / L at r = .35."""
 LONG_OVER_SHORT_CVR = 1.34
@@ -75,13 +60,8 @@ LONG_OVER_SHORT_CVR = 1.34
 PARTIAL_REFUND_POWER = 2.4
 """Share returned by a partial refund is 1 - U^(1/2.4): quantiles of UCI Online Retail's cancelled lines."""
 
-REPURCHASE_WEIGHTS = (0.585, 0.035, 0.380)
-REPURCHASE_SCALES = (0.3, 6.0, 47.7)
-"""Gap between the pays of one click in TRACE (READER, WWW 2026)."""
-AMOUNT_LATER = (0.118, 1.6)
-"""TRACE: ln amount grows by .118 (ln(1 + h) - 1.6) with the hours h since the click."""
-AMOUNT_JOURNEY_SHARE = 0.8
-"""TRACE: share of the amount's residual variance that the pays of one journey have in common."""
+AMOUNT_CENTRE = 1.6
+"""ln(1 + hours since the click) at which a pay is of ordinary size (TRACE)."""
 
 SHARED_DEAL_LEVEL = 0.8
 """Part of the sale's pay multiplier that all feel alike; what exceeds it acts in proportion to the deal

@@ -12,17 +12,18 @@ from simulator.log.schema import Feature, Float64, Int32, Int64, Meta
 from simulator.log.writer import LogWriter
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
-from simulator.worlds.affinity import DayMarket
+from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Arrivals
 from simulator.worlds.constants import ORIGIN
+from simulator.worlds.impressions import ImpressionFiles, Impressions, Shown
 from simulator.worlds.journeys import Events, Journeys
-from simulator.worlds.levels import Levels, Reach, refund_by_item, solve_levels
+from simulator.worlds.levels import Levels, Reach, cart_level, refund_by_item, solve_levels
 from simulator.worlds.mechanism import Mechanism
 from simulator.worlds.population import Market, Users
 from simulator.worlds.settings import WorldSettings
-from simulator.worlds.truth import COLUMNS, Truth
+from simulator.worlds.truth import Truth, truth_columns
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raised whenever the same settings and seed give another world."""
 
 
@@ -40,6 +41,8 @@ class WorldDay:
     eta: Float64
     """Log-hazard of paying; never written."""
     events: Events
+    shown: Iterator[Shown] | None = None
+    """What was shown, hour by hour, where the world is asked for it; to be taken before the next day is."""
 
 
 class World:
@@ -57,37 +60,56 @@ class World:
         self._users = Users(settings, self._market, seed)
         ordinary = Mechanism(settings, windows, observation, ordinary=True)
         self.levels: Levels = solve_levels(settings, self._fresh(), _reach(ordinary), seed)
+        self._impressions: Impressions | None = None
+        if settings.impressions:
+            self._impressions = Impressions(settings, self.mechanism, self.levels, self._fresh(), seed)
 
     def _fresh(self) -> DayMarket:
         return DayMarket(self.settings, self._market, self._users, self.seed)
 
-    def days(self) -> Iterator[WorldDay]:
-        """Yield the days in order; memory holds one of them."""
-        market = self._fresh()
+    def days(self, *, truth: bool = True) -> Iterator[WorldDay]:
+        """Yield the days in order; memory holds one of them. Without ``truth`` its columns are left out."""
+        for day, arrivals, visit, market in self.visits():
+            yield self._live(market, day, arrivals, visit, truth=truth)
+
+    def visits(self) -> Iterator[tuple[int, Arrivals, Visit, DayMarket]]:
+        """Yield the clicks of each day and the market as it is on that day; nothing has followed them yet."""
+        market, mechanism = self._fresh(), self.mechanism
         for day in range(self.settings.days):
-            yield self._live(market, day)
+            arrivals = Arrivals(self.settings, mechanism.schedule, self.seed, day)
+            visit = market.visit(arrivals, mechanism.schedule.taste[arrivals.time // HOUR])
+            if mechanism.hidden.active:
+                visit.hidden = mechanism.hidden.of_clicks(arrivals.uniform("hidden"))
+            yield day, arrivals, visit, market
             market.advance()
 
-    def _live(self, market: DayMarket, day: int) -> WorldDay:
+    def _live(
+        self, market: DayMarket, day: int, arrivals: Arrivals, visit: Visit, *, truth: bool
+    ) -> WorldDay:
         mechanism, settings = self.mechanism, self.settings
-        arrivals = Arrivals(settings, mechanism.schedule, self.seed, day)
-        visit = market.visit(arrivals, mechanism.schedule.taste[arrivals.time // HOUR])
-        state = mechanism.considering(arrivals.time / HOUR, visit, self.levels)
-        by_item = refund_by_item(market.items.level[visit.slot], self.levels.pay)
-        refund_level = np.exp(self.levels.refund + visit.refund + by_item)
-        cart_level = np.exp(self.levels.cart + settings.cart.slope * visit.eta)
-        truth = self.truth.columns(day, state, visit, refund_level)
-        events = Journeys(mechanism, arrivals, visit).events(state, cart_level, refund_level)
-        item_id = market.items.id[visit.slot]
+        time = arrivals.time / HOUR
+        state = mechanism.considering(time, visit, self.levels)
+        by_item = refund_by_item(settings, market.items.level[visit.slot], self.levels.pay)
+        refund = np.exp(self.levels.refund + visit.refund + by_item)
+        cart = np.exp(self.levels.cart) * cart_level(settings, mechanism.hidden, visit)
+        columns: dict[str, Float64] = {}
+        if truth:
+            columns = self.truth.columns(day, state, visit, refund, cart)
+            columns |= self.truth.hidden_columns(time, visit, self.levels)
+        events = Journeys(mechanism, arrivals, visit).events(state, cart, refund)
+        shown = None
+        if truth and self._impressions is not None:
+            shown = self._impressions.hours(market, arrivals.rate, arrivals.time, visit, columns["p_pay"])
         return WorldDay(
             day,
             arrivals.time,
             visit.user,
-            item_id,
+            market.items.id[visit.slot],
             visit.features,
-            truth,
+            columns,
             self.levels.pay + visit.eta,
             events,
+            shown,
         )
 
 
@@ -158,9 +180,15 @@ def generate(
     }
     world = World(settings, windows, observation, seed)
     with LogWriter(
-        out, name="world", origin=ORIGIN, features=features, truth=COLUMNS, provenance=provenance
+        out,
+        name="world",
+        origin=ORIGIN,
+        features=features,
+        truth=truth_columns(settings),
+        provenance=provenance,
     ) as writer:
         pending, last_click = _Pending(), 0
+        impressions = ImpressionFiles(writer.path) if settings.impressions else None
         for day in world.days():
             first = writer.clicks(
                 time=day.time,
@@ -169,6 +197,8 @@ def generate(
                 features=day.features.T,
                 truth=day.truth,
             )
+            if impressions is not None and day.shown is not None:
+                impressions.write(day.shown, first)
             pending.add(day.events, first)
             last_click = int(day.time[-1]) if len(day.time) else last_click
             _write(writer, pending.take(day.day))
@@ -176,6 +206,8 @@ def generate(
                 progress((day.day + 1) / settings.days)
         for number in range(settings.days, pending.last_day() + 1):
             _write(writer, pending.take(number))
+        if impressions is not None:
+            impressions.close()
         return writer.close(last_click + windows.lifetime)
 
 

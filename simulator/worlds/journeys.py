@@ -9,11 +9,11 @@ from typing import Self
 
 import numpy as np
 
-from simulator.log.schema import Bool, Float64, Int64, Kind, UInt8
+from simulator.log.schema import Columns, Float64, Int64, Kind, UInt8
 from simulator.units import HOUR
 from simulator.worlds.affinity import Visit
 from simulator.worlds.arrivals import Arrivals
-from simulator.worlds.constants import AMOUNT_JOURNEY_SHARE, PARTIAL_REFUND_POWER
+from simulator.worlds.constants import PARTIAL_REFUND_POWER
 from simulator.worlds.hazards import Considering, invert
 from simulator.worlds.mechanism import Mechanism
 from simulator.worlds.spending import later
@@ -22,19 +22,13 @@ CENT = 0.01
 
 
 @dataclass(slots=True)
-class Events:
+class Events(Columns):
     """Events as columns; ``row`` counts from the first click of the day."""
 
     row: Int64
     time: Int64
     kind: UInt8
     amount: Float64
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def __getitem__(self, index: slice | Int64 | Bool) -> Self:
-        return type(self)(self.row[index], self.time[index], self.kind[index], self.amount[index])
 
     @classmethod
     def of(cls, kind: Kind, row: Int64, time: Int64, amount: Float64 | None = None) -> Self:
@@ -46,8 +40,7 @@ class Events:
     @classmethod
     def join(cls, parts: list[Self]) -> Self:
         """Put events together, in order of (time, kind, row)."""
-        fields = ("row", "time", "kind", "amount")
-        both = cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+        both = cls.concatenate(parts)
         return both[np.lexsort((both.row, both.kind, both.time))]
 
 
@@ -64,13 +57,12 @@ class Journeys:
 
     def __init__(self, mechanism: Mechanism, draws: Arrivals, visit: Visit) -> None:
         self._mechanism, self._draws, self._visit = mechanism, draws, visit
-        self._residual = mechanism.settings.amount.residual
         self._journey = draws.normal("journey amount")
 
     def events(self, state: Considering, cart_level: Float64, refund_level: Float64) -> Events:
         """Draw all events of the day's journeys, up to the end of their windows, in order."""
         left, waits_at, pays = self._leave(state)
-        amount = self._amount(pays.click, pays.time, self._draws.normal("first amount")[pays.click])
+        amount = self._amount(pays.click, pays.time, self._draws.normal("first amount")[pays.click], 0.0)
         parts = [
             self._carts(state.time, cart_level, left),
             Events.of(Kind.CART, waits_at.click, waits_at.time),
@@ -124,14 +116,16 @@ class Journeys:
         at = self._draws.time[who] + self._whole(elapsed, mechanism.windows.attribution)
         return Events.of(Kind.CART, who, at)
 
-    def _amount(self, click: Int64, time: Int64, own: Float64) -> Float64:
+    def _amount(self, click: Int64, time: Int64, own: Float64, shift: float) -> Float64:
         """Draw amounts of pays, to the cent (rounding shifts the mean by less than one in a million)."""
         mechanism = self._mechanism
         hours = (time - self._draws.time[click]) / HOUR
         price = mechanism.schedule.price[time // HOUR]
-        noise = np.sqrt(AMOUNT_JOURNEY_SHARE) * self._journey[click] + np.sqrt(1 - AMOUNT_JOURNEY_SHARE) * own
-        log = mechanism.settings.amount.level + self._visit.spending[click] + self._residual * noise
-        amount: Float64 = np.maximum(np.rint(np.exp(log) * later(hours) * price / CENT), 1) * CENT
+        settings = mechanism.settings.amount
+        noise = np.sqrt(settings.shared) * self._journey[click] + np.sqrt(1 - settings.shared) * own
+        log = settings.level + shift + self._visit.spending[click] + settings.residual * noise
+        whole = np.rint(np.exp(log) * later(settings.growth, hours) * price / CENT)
+        amount: Float64 = np.maximum(whole, 1) * CENT
         return amount
 
     def _refunds(self, pays: _Pays, amount: Float64, level: Float64) -> Events:
@@ -159,11 +153,16 @@ class Journeys:
             target = self._draws.exponential(f"repurchase {len(events)}")[click]
             own = self._draws.normal(f"repurchase amount {len(events)}")
             since, rest = last / HOUR, (self._draws.time[click] + window - last) / HOUR
-            again = np.flatnonzero(target < level * mechanism.repurchase.mass(since, rest))
-            elapsed = mechanism.repurchase.times(since[again], level[again], target[again], rest[again])
+            elapsed, coupon = np.full(len(click), np.inf), mechanism.coupon(since)
+            for number, hazard in enumerate(mechanism.repurchases):
+                mine = np.flatnonzero(coupon == number)
+                mine = mine[target[mine] < level[mine] * hazard.mass(since[mine], rest[mine])]
+                elapsed[mine] = hazard.times(since[mine], level[mine], target[mine], rest[mine])
+            again = np.flatnonzero(np.isfinite(elapsed))
             limit = self._draws.time[click[again]] + window - last[again]
-            click, last = click[again], last[again] + np.minimum(self._whole(elapsed, window), limit)
-            events.append(Events.of(Kind.PAY, click, last, self._amount(click, last, own[click])))
+            click, last = click[again], last[again] + np.minimum(self._whole(elapsed[again], window), limit)
+            amount = self._amount(click, last, own[click], mechanism.settings.amount.again)
+            events.append(Events.of(Kind.PAY, click, last, amount))
             level = np.full(len(click), mechanism.settings.repurchase.further)
         return events
 

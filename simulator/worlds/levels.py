@@ -10,13 +10,9 @@ import numpy as np
 from simulator.log.schema import Float64, Int64
 from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Sampled
-from simulator.worlds.constants import (
-    LONG_OVER_SHORT_CVR,
-    PAY_FAST_PROFILE,
-    PAY_SLOW_PROFILE,
-    REFUND_BY_CVR,
-    REFUND_LEVEL_PER_LOGIT,
-)
+from simulator.worlds.confounder import Hidden
+from simulator.worlds.constants import LONG_OVER_SHORT_CVR, REFUND_LEVEL_PER_LOGIT
+from simulator.worlds.journey_settings import Delay
 from simulator.worlds.settings import WorldSettings
 
 SAMPLE = 100_000
@@ -43,23 +39,40 @@ class Reach:
     refund: float
 
 
-def profile(settings: WorldSettings, eta: Float64) -> Float64:
-    """Return each click's weights of the pay components (3, n): the fast profile's share grows with
-    propensity.
+def profile(delay: Delay, eta: Float64, own: Float64, shift: Float64 | None = None) -> Float64:
+    """Return each click's weights of the pay components (components, n).
+
+    The fast profile's share grows with the log-hazard ``eta`` and the user's ``own`` level; ``shift`` is what
+    a promotion adds to its log-odds.
     """
-    fast = 1.0 / (1.0 + np.exp(-settings.delay.fast - settings.delay.fast_slope * eta))
-    quick, slow = np.array(PAY_FAST_PROFILE), np.array(PAY_SLOW_PROFILE)
+    odds = -delay.fast - delay.fast_slope * eta
+    if delay.user_slope:
+        odds -= delay.user_slope * own
+    if shift is not None:
+        odds -= shift
+    fast = 1.0 / (1.0 + np.exp(odds))
+    quick, slow = np.array(delay.fast_profile), np.array(delay.slow_profile)
     result: Float64 = slow[:, None] + (quick - slow)[:, None] * fast
     return result
 
 
-def refund_by_item(item_level: Float64, pay_level: float) -> Float64:
-    """Return the shift of the refund log-level with the item's own CVR: falls with it, and turns up at the
-    top.
+def refund_by_item(settings: WorldSettings, item_level: Float64, pay_level: float) -> Float64:
+    """Return the shift of the refund log-level with the item's own CVR (falls with it, and turns up at the
+    top, unless set otherwise).
     """
+    first, second = settings.refund.by_cvr
     rate = LONG_OVER_SHORT_CVR * -np.expm1(-np.exp(pay_level + item_level))
-    shift: Float64 = REFUND_LEVEL_PER_LOGIT * rate * (REFUND_BY_CVR[0] + REFUND_BY_CVR[1] * rate)
+    shift: Float64 = REFUND_LEVEL_PER_LOGIT * rate * (first + second * rate)
     return shift
+
+
+def cart_level(settings: WorldSettings, hidden: Hidden, visit: Visit) -> Float64:
+    """Return each click's level of the cart hazard, its base left out."""
+    log = settings.cart.slope * visit.eta
+    if visit.hidden is not None:
+        log += hidden.cart[visit.hidden]
+    level: Float64 = np.exp(log)
+    return level
 
 
 def solve_levels(settings: WorldSettings, day: DayMarket, reach: Reach, seed: int) -> Levels:
@@ -68,20 +81,25 @@ def solve_levels(settings: WorldSettings, day: DayMarket, reach: Reach, seed: in
     Promotions are left out on purpose: adding one does not change what the world is without it.
     """
     per_day = max(SAMPLE // settings.days, 500)
+    hidden = Hidden(settings.confounder)
     visits: list[Visit] = []
     paying, carts, items = [], [], []
     for number in range(settings.days):
-        draws = Sampled(seed, number, per_day)
+        draws = Sampled(settings, seed, number, per_day)
         visit = day.visit(draws, np.zeros(per_day))
-        paying.append(np.exp(visit.eta) * reach.pay(draws.time, profile(settings, visit.eta)))
-        carts.append(np.exp(settings.cart.slope * visit.eta) * reach.cart(draws.time))
+        eta = visit.eta
+        if hidden.active:
+            visit.hidden = hidden.of_clicks(draws.uniform("hidden"))
+            eta = eta + hidden.pay[visit.hidden]
+        paying.append(np.exp(eta) * reach.pay(draws.time, profile(settings.delay, eta, visit.own)))
+        carts.append(cart_level(settings, hidden, visit) * reach.cart(draws.time))
         items.append(day.items.level[visit.slot])
         visits.append(visit)
         day.advance()
     hazard, item_level = np.concatenate(paying), np.concatenate(items)
     pay = solve(hazard, np.ones_like(hazard), settings.cvr)
     paid = -np.expm1(-np.exp(pay) * hazard)
-    shape = refund_by_item(item_level, pay) + np.concatenate([v.refund for v in visits])
+    shape = refund_by_item(settings, item_level, pay) + np.concatenate([v.refund for v in visits])
     refund = solve(np.exp(shape) * reach.refund, paid, settings.refund.rate)
     cart = solve(np.concatenate(carts), np.ones_like(hazard), settings.cart.rate)
     return Levels(pay, cart, refund)
@@ -91,6 +109,9 @@ def solve(hazard: Float64, weight: Float64, target: float) -> float:
     """Find b with weighted mean of 1 - exp(-e^b hazard) equal to ``target``, by secant steps on ln(-ln(1 -
     mean)).
     """
+
+    if not np.any(hazard * weight):
+        return 0.0  # it can never happen (a refund window of 0s), whatever its level
 
     def miss(level: float) -> float:
         mean = np.average(-np.expm1(-np.exp(level) * hazard), weights=weight)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from simulator.log.schema import Float64
+from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 from simulator.windows import Windows
 from simulator.worlds.affinity import Visit
-from simulator.worlds.constants import (
-    CART_SCALES,
-    CART_WEIGHTS,
-    LOYALTY_LEVELS,
-    PAY_SCALES,
-    REFUND_SCALES,
-    REFUND_WEIGHTS,
-    REPLENISHABLE_SHARE,
-    REPURCHASE_SCALES,
-    REPURCHASE_WEIGHTS,
-)
+from simulator.worlds.arrivals import click_share
+from simulator.worlds.confounder import Hidden
+from simulator.worlds.constants import LOYALTY_LEVELS, REPLENISHABLE_SHARE, buying_rhythm
 from simulator.worlds.hazards import CalendarHazard, Considering, MixtureHazard, PayHazards
 from simulator.worlds.levels import Levels, profile
 from simulator.worlds.promotion import Schedule
@@ -38,30 +32,64 @@ class Mechanism:
         self.attribution, self.refund_window = windows.attribution / HOUR, windows.refund / HOUR
         self.observation = observation / HOUR
         self.cells = 24 * settings.days + int(np.ceil(windows.lifetime / HOUR)) + 24
-        schedule = Schedule.of(() if ordinary else settings.promotion, self.cells, settings.delay.rhythm)
+        delay, again = settings.delay, settings.repurchase
+        schedule = Schedule.of(
+            () if ordinary else settings.promotion, self.cells, buying_rhythm(delay.rhythm, delay.by_hour)
+        )
         self.schedule = schedule
+        self.hidden = Hidden(settings.confounder)
+        pay = hours(delay.scales)
         self.pay = PayHazards(
-            CalendarHazard(schedule.pay_common, PAY_SCALES),
-            CalendarHazard(schedule.pay_deal, PAY_SCALES),
+            CalendarHazard(schedule.pay_common, pay),
+            CalendarHazard(schedule.pay_deal, pay),
             schedule.deal_cells(),
         )
-        self.cart = MixtureHazard(schedule.cart, CART_WEIGHTS, CART_SCALES)
-        self.refund = MixtureHazard(schedule.refund, REFUND_WEIGHTS, REFUND_SCALES)
-        self.repurchase = MixtureHazard(schedule.repurchase, REPURCHASE_WEIGHTS, REPURCHASE_SCALES)
+        cart = schedule.cart * self._daily(buying_rhythm(settings.cart.rhythm, tuple(click_share(settings))))
+        self.cart = MixtureHazard(cart, settings.cart.weights, hours(settings.cart.scales))
+        self.refund = MixtureHazard(schedule.refund, settings.refund.weights, hours(settings.refund.scales))
+        self.daily_repurchase = again.rhythm > 0
+        daily = self._daily(buying_rhythm(again.rhythm, delay.by_hour))
+        waves = [np.ones(self.cells), *(coupon.multiplier for coupon in schedule.coupons)]
+        self.repurchases = tuple(
+            MixtureHazard(schedule.repurchase * daily * wave, again.weights, hours(again.scales))
+            for wave in waves
+        )
         self.first_repurchase = _repurchase_levels(settings)
+        self._coupon = np.zeros(self.cells, np.int64)
+        for number, coupon in enumerate(schedule.coupons, start=1):
+            self._coupon[coupon.earns] = number
 
-    def considering(self, time: Float64, visit: Visit, levels: Levels) -> Considering:
-        """Return the state of clicks that may still pay."""
-        level = np.exp(levels.pay + visit.eta)
-        weights = profile(self.settings, visit.eta)
+    def _daily(self, shape: Float64) -> Float64:
+        repeated: Float64 = np.tile(shape, -(-self.cells // 24))[: self.cells]
+        return repeated
+
+    def coupon(self, time: Float64) -> Int64:
+        """Return which of ``repurchases`` follows a pay at each time: 0, or that of the sale it falls into."""
+        held: Int64 = self._coupon[np.minimum(time.astype(np.int64), self.cells - 1)]
+        return held
+
+    def considering(
+        self, time: Float64, visit: Visit, levels: Levels, hidden: Int64 | None = None
+    ) -> Considering:
+        """Return the state of clicks that may still pay; ``hidden`` takes the place of their own intent."""
+        eta, response = visit.eta, visit.response
+        point = visit.hidden if hidden is None else hidden
+        if point is not None:
+            eta, response = eta + self.hidden.pay[point], response * self.hidden.deal[point]
+        shift = self.schedule.fast[time.astype(np.int64)] if self.schedule.fast.any() else None
         return Considering(
             self.pay,
             time,
-            level=level,
-            profile=weights,
-            response=visit.response,
+            level=np.exp(levels.pay + eta),
+            profile=profile(self.settings.delay, eta, visit.own, shift),
+            response=response,
             longest=self.attribution,
         )
+
+
+def hours(scales: Sequence[int]) -> list[float]:
+    """Return durations in hours."""
+    return [scale / HOUR for scale in scales]
 
 
 def _repurchase_levels(settings: WorldSettings) -> Float64:

@@ -89,6 +89,7 @@ class Users:
         self.taste = rng.standard_normal((n, TASTE_RANK), dtype=np.float32) * np.float32(
             settings.effects.user_taste
         )
+        self.own: Float64 = own
         self.level: Float64 = market.segment[self.segment] + settings.effects.user * own
         deal = bucket((np.log(self.sensitivity) + 0.27) / 0.8, sizes["deal_sensitivity"])
         pair = sizes["interest_segment"], sizes["deal_sensitivity"]

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from simulator.log.schema import Float64, Int64
+from simulator.log.schema import Bool, Float64, Int64
 from simulator.units import DAY, HOUR
-from simulator.worlds.constants import BUY_SHARE, SHARED_DEAL_LEVEL, WAITING_CELL, buying_rhythm
+from simulator.worlds.constants import BUY_SHARE, SHARED_DEAL_LEVEL, WAITING_CELL
 from simulator.worlds.promotion_settings import TrafficEffect, WorldPromotion
 
 NEGLIGIBLE = 1e-3
@@ -75,6 +76,16 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Coupon:
+    """What a coupon does: whoever pays in an hour that ``earns`` one has a repurchase hazard of its own
+    calendar; both of shape (cells,).
+    """
+
+    earns: Bool
+    multiplier: Float64
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """Multipliers per calendar hour, from the log's origin to the last instant a journey can reach."""
 
@@ -89,15 +100,20 @@ class Schedule:
     traffic: Float64
     taste: Float64
     """How far clicks of this hour follow the sale's own tastes."""
+    fast: Float64
+    """What is added to the log-odds of paying fast, for clicks of this hour."""
     waiting: Waiting
+    coupons: tuple[Coupon, ...]
 
     @classmethod
-    def of(cls, promotions: Sequence[WorldPromotion], cells: int, rhythm: float) -> Schedule:
-        """Build the calendar of ``cells`` hours. Multipliers of several promotions multiply."""
+    def of(cls, promotions: Sequence[WorldPromotion], cells: int, daily: Float64) -> Schedule:
+        """Build the calendar of ``cells`` hours over the pay hazard's ``daily`` rhythm (24,). Multipliers of
+        several promotions multiply.
+        """
         sales = sorted(promotions, key=lambda p: p.start)
         one = np.ones(cells)
         common, cart, refund, repurchase, price, traffic = (one.copy() for _ in range(6))
-        taste = np.zeros(cells)
+        taste, fast = np.zeros(cells), np.zeros(cells)
         for sale in sales:
             hours = _hours_since(sale, cells)
             during = (hours > 0) & (hours < sale.length / HOUR)
@@ -111,8 +127,9 @@ class Schedule:
             )
             repurchase[during] *= sale.repurchase.during
             price[during] *= 1 - sale.price.discount
-            traffic *= _traffic(sale.traffic, hours, sale.length / HOUR)
+            traffic *= _traffic(sale.traffic, sale.conversion.days, hours, sale.length / HOUR)
             taste[during] = sale.taste.shift
+            fast += _faster(sale, hours, during)
         deal = np.zeros(cells)
         for sale in sales:
             hours = _hours_since(sale, cells)
@@ -120,10 +137,14 @@ class Schedule:
             level = _pay_during(sale, hours[during])
             deal[during] = common[during] * np.maximum(level - SHARED_DEAL_LEVEL, 0.0)
             common[during] *= np.minimum(level, SHARED_DEAL_LEVEL)
-        daily = np.tile(buying_rhythm(rhythm), -(-cells // 24))[:cells]
+        for sale in sales:
+            second = _coupon_days(sale, _hours_since(sale, cells))
+            deal[second] += common[second] * sale.coupon.conversion
+            traffic[second] *= 1 + sale.coupon.traffic
+        hourly = np.tile(daily, -(-cells // 24))[:cells]
         return cls(
-            common * daily,
-            deal * daily,
+            common * hourly,
+            deal * hourly,
             common + deal,
             cart,
             refund,
@@ -131,16 +152,20 @@ class Schedule:
             price,
             traffic,
             taste,
+            fast,
             _waiting(sales),
+            tuple(_coupon(sale, cells) for sale in sales if sale.coupon.repurchase),
         )
 
     def ordinary(self, first: int, last: int) -> bool:
-        """Whether cells [first, last) know of no promotion in paying, refunds, repurchases, prices or
-        waiting.
+        """Whether cells [first, last) know of no promotion in paying, refunds, repurchases, prices, coupons
+        or waiting.
         """
         part = slice(max(first, 0), last)
         multipliers = (self.pay_promotion, self.refund, self.repurchase, self.price)
-        return all(np.all(m[part] == 1.0) for m in multipliers) and not self.waiting.between(first, last)
+        plain = all(np.all(m[part] == 1.0) for m in multipliers)
+        coupon = any(np.any(c.multiplier[part] != 1.0) for c in self.coupons)
+        return plain and not coupon and not self.waiting.between(first, last)
 
     def deal_cells(self) -> tuple[int, int]:
         """Return the first cell of a deal and the first one after all deals (0, 0 where there is none)."""
@@ -164,23 +189,51 @@ def _pay_around(sale: WorldPromotion, hours: Float64) -> Float64:
 
 
 def _pay_during(sale: WorldPromotion, hours: Float64) -> Float64:
-    effect = sale.conversion
+    effect, strength, left = sale.conversion, np.ones_like(hours), sale.length / HOUR - hours
+    if effect.days:
+        day = (hours // 24).astype(np.int64)
+        strength = np.array(effect.days)[day]
+        hours, left = hours % 24, np.minimum(left, 24 - hours % 24)
     opening = effect.opening * np.exp(-hours * HOUR / effect.opening_scale)
-    closing = effect.closing * np.exp(-(sale.length - hours * HOUR) / effect.closing_scale)
-    result: Float64 = effect.base + opening + closing
+    closing = effect.closing * np.exp(-left * HOUR / effect.closing_scale)
+    result: Float64 = effect.base + strength * (opening + closing)
     return result
 
 
-def _traffic(effect: TrafficEffect, hours: Float64, length: float) -> Float64:
+def _faster(sale: WorldPromotion, hours: Float64, during: Bool) -> Float64:
+    effect = sale.delay
+    longer = effect.lengthen * np.exp(np.minimum(hours, 0.0) * HOUR / effect.lengthen_scale)
+    before = (hours < 0) & (longer >= NEGLIGIBLE)
+    result: Float64 = np.where(before, -longer, np.where(during, effect.shorten, 0.0))
+    return result
+
+
+def _coupon_days(sale: WorldPromotion, hours: Float64) -> Bool:
+    start = (sale.length + sale.coupon.start) / HOUR
+    inside: Bool = (hours > start) & (hours < start + sale.coupon.length / HOUR)
+    return inside
+
+
+def _coupon(sale: WorldPromotion, cells: int) -> Coupon:
+    hours = _hours_since(sale, cells)
+    wave = np.where(_coupon_days(sale, hours), 1 + sale.coupon.repurchase, 1.0)
+    return Coupon((hours > 0) & (hours < sale.length / HOUR), wave)
+
+
+def _traffic(effect: TrafficEffect, days: Sequence[float], hours: Float64, length: float) -> Float64:
     result = np.ones_like(hours)
     during = (hours > 0) & (hours < length)
-    result[during] = effect.during + effect.opening * np.exp(-hours[during] * HOUR / effect.opening_scale)
+    since, strength = hours[during], np.ones(int(during.sum()))
+    if days:
+        strength = np.array(days)[(since // 24).astype(np.int64)]
+        since = since % 24
+    result[during] = effect.during + strength * effect.opening * np.exp(-since * HOUR / effect.opening_scale)
     day = np.floor(hours / 24).astype(np.int64)
     for back, factor in enumerate(reversed(effect.before), start=1):
         result[day == -back] = factor
-    since = np.floor((hours - length) / 24).astype(np.int64)
+    passed = np.floor((hours - length) / 24).astype(np.int64)
     for after, factor in enumerate(effect.after):
-        result[since == after] = factor
+        result[passed == after] = factor
     return result
 
 
@@ -197,7 +250,7 @@ def _waiting(sales: Sequence[WorldPromotion]) -> Waiting:
         starts = (
             sorted({first, *range(opening - WAITING_CELL, first, -WAITING_CELL)}) if first < opening else []
         )
-        for start, end in zip(starts, [*starts[1:], opening], strict=True):
+        for start, end in pairwise([*starts, opening]):
             days = (opening - 0.5 * (start + end)) * HOUR / DAY
             edges.append(start)
             chance.append(waiting.floor + waiting.rise * float(np.exp(-days * DAY / waiting.scale)))

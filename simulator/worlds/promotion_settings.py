@@ -6,20 +6,17 @@ before it, h the hours after it.
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, model_validator
 
 from simulator.scenario.base import Block
-from simulator.units import HOUR, Duration
+from simulator.units import DAY, HOUR, Duration, PositiveDuration, format_duration
+from simulator.worlds.presets import merged
+from simulator.worlds.promotion_kinds import KINDS
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-def _positive(block: Block, *names: str) -> None:
-    for name in names:
-        if getattr(block, name) <= 0:
-            raise ValueError(f"{name} must be longer than 0s")
 
 
 class TrafficEffect(Block):
@@ -33,40 +30,33 @@ class TrafficEffect(Block):
     opening: NonNegativeFloat = Field(
         default=1.7, description="added at the first instant, fading over opening_scale"
     )
-    opening_scale: Duration = "5h"  # type: ignore[assignment]
+    opening_scale: PositiveDuration = "5h"  # type: ignore[assignment]
     after: tuple[NonNegativeFloat, ...] = Field(
         default=(1.119, 1.106, 1.094, 1.085), description="the days after the sale"
     )
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        _positive(self, "opening_scale")
-        return self
 
 
 class ConversionEffect(Block):
     """Multiplier of the pay hazard.
 
     Before: 1 + interest + rush exp(-r / rush_scale) from ``waiting.onset`` on. During: base + opening
-    exp(-h / opening_scale) + closing exp(-(hours left) / closing_scale). After: 1 - dip exp(-(time since the
-    end) / dip_scale).
+    exp(-h / opening_scale) + closing exp(-(hours left) / closing_scale); with ``days``, opening and closing
+    come anew each day, times that day's strength. After: 1 - dip exp(-(time since the end) / dip_scale).
     """
 
     interest: NonNegativeFloat = 0.10
     rush: NonNegativeFloat = 0.40
-    rush_scale: Duration = "9.6h"  # type: ignore[assignment]
+    rush_scale: PositiveDuration = "9.6h"  # type: ignore[assignment]
     base: NonNegativeFloat = 0.30
     opening: NonNegativeFloat = Field(default=7.12, description="the midnight peak")
-    opening_scale: Duration = "6.6h"  # type: ignore[assignment]
+    opening_scale: PositiveDuration = "6.6h"  # type: ignore[assignment]
     closing: NonNegativeFloat = Field(default=2.83, description="the last hours")
-    closing_scale: Duration = "3.64h"  # type: ignore[assignment]
+    closing_scale: PositiveDuration = "3.64h"  # type: ignore[assignment]
+    days: tuple[NonNegativeFloat, ...] = Field(
+        default=(), description="strength of each day's burst; empty: one burst over the whole sale"
+    )
     dip: Share = Field(default=0.39, description="aftermath")
-    dip_scale: Duration = "1.41d"  # type: ignore[assignment]
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        _positive(self, "rush_scale", "opening_scale", "closing_scale", "dip_scale")
-        return self
+    dip_scale: PositiveDuration = "1.41d"  # type: ignore[assignment]
 
 
 class WaitingEffect(Block):
@@ -80,15 +70,14 @@ class WaitingEffect(Block):
     onset: Duration = "11d"  # type: ignore[assignment]
     floor: Share = 0.103
     rise: Share = 0.407
-    scale: Duration = "1.29d"  # type: ignore[assignment]
+    scale: PositiveDuration = "1.29d"  # type: ignore[assignment]
     returns: Share = 0.54
     early: Share = 0.02
-    early_scale: Duration = "35.4m"  # type: ignore[assignment]
-    return_scale: Duration = "6.6h"  # type: ignore[assignment]
+    early_scale: PositiveDuration = "35.4m"  # type: ignore[assignment]
+    return_scale: PositiveDuration = "6.6h"  # type: ignore[assignment]
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        _positive(self, "scale", "early_scale", "return_scale")
         if self.floor + self.rise > 1:
             raise ValueError(
                 f"floor + rise is a probability and must not exceed 1; it is {self.floor + self.rise:g}"
@@ -112,12 +101,7 @@ class RefundEffect(Block):
     """
 
     wave: NonNegativeFloat = 0.25
-    wave_scale: Duration = "3d"  # type: ignore[assignment]
-
-    @model_validator(mode="after")
-    def _possible(self) -> Self:
-        _positive(self, "wave_scale")
-        return self
+    wave_scale: PositiveDuration = "3d"  # type: ignore[assignment]
 
 
 class RepurchaseEffect(Block):
@@ -126,6 +110,36 @@ class RepurchaseEffect(Block):
     """
 
     during: NonNegativeFloat = 1.25
+
+
+class DelayEffect(Block):
+    """Clicks whose shoppers take longer, or less long, beyond any waiting: a shift of the log-odds of the fast
+    profile (`Delay`), downwards by lengthen * exp(-r / lengthen_scale) before, upwards by shorten during.
+    """
+
+    lengthen: NonNegativeFloat = 0.0
+    lengthen_scale: PositiveDuration = "1.5d"  # type: ignore[assignment]
+    shorten: NonNegativeFloat = 0.0
+
+
+class CouponEffect(Block):
+    """A second, smaller wave. From ``start`` after the sale's end, for ``length``: who paid in the sale has the
+    repurchase hazard times 1 + repurchase; paying gains ``conversion`` (felt through the deal response), and
+    clicks ``traffic``, both in units of ordinary ones.
+    """
+
+    start: Duration = "1d"  # type: ignore[assignment]
+    length: PositiveDuration = "2d"  # type: ignore[assignment]
+    repurchase: NonNegativeFloat = 0.0
+    conversion: NonNegativeFloat = 0.0
+    traffic: NonNegativeFloat = 0.0
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        for name in ("start", "length"):
+            if getattr(self, name) % HOUR:
+                raise ValueError(f"{name} must be whole hours, the cells of the world's calendar")
+        return self
 
 
 class PriceEffect(Block):
@@ -143,13 +157,14 @@ class TasteEffect(Block):
 
 
 class WorldPromotion(Block):
-    """``[[world.promotion]]``: one sale. ``anticipation`` is the reported phase; ``waiting.onset`` the
-    mechanism's own.
+    """``[[world.promotion]]``: one sale. ``kind`` says what it sets in the place of the defaults (`KINDS`);
+    ``anticipation`` is the reported phase, ``waiting.onset`` the mechanism's own.
     """
 
     name: str
     start: Duration
-    length: Duration = "1d"  # type: ignore[assignment]
+    kind: Literal["one-day", "presale", "multi-day", "flash", "coupon-return"] = "one-day"
+    length: PositiveDuration = "1d"  # type: ignore[assignment]
     anticipation: Duration = "3d"  # type: ignore[assignment]
     traffic: TrafficEffect = TrafficEffect()
     conversion: ConversionEffect = ConversionEffect()
@@ -157,6 +172,8 @@ class WorldPromotion(Block):
     cart: CartEffect = CartEffect()
     refund: RefundEffect = RefundEffect()
     repurchase: RepurchaseEffect = RepurchaseEffect()
+    delay: DelayEffect = DelayEffect()
+    coupon: CouponEffect = CouponEffect()
     price: PriceEffect = PriceEffect()
     taste: TasteEffect = TasteEffect()
 
@@ -165,10 +182,23 @@ class WorldPromotion(Block):
         """First instant after the sale."""
         return self.start + self.length
 
+    @model_validator(mode="before")
+    @classmethod
+    def _kind(cls, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            kind = data.get("kind", "one-day")
+            return merged(KINDS[kind], data) if isinstance(kind, str) and kind in KINDS else data
+        return data
+
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        _positive(self, "length")
         for name in ("start", "length"):
             if getattr(self, name) % HOUR:
                 raise ValueError(f"{name} must be whole hours, the cells of the world's calendar")
+        days, needed = self.conversion.days, -(-self.length // DAY)
+        if days and len(days) != needed:
+            raise ValueError(
+                f"conversion.days must have a number for each day of a sale of {format_duration(self.length)}, "
+                f"so {needed}; it has {len(days)}"
+            )
         return self

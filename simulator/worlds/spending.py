@@ -2,10 +2,11 @@
 window.
 
 Amounts are in units of the click's own expected amount; a pay h hours after the click is worth
-phi(h) = (1 + h)^.118 e^(-.118 * 1.6) times the price multiplier of its hour. Repurchases are a renewal
-process in two stages: after the first pay a hazard of its class, after each further pay a common one. Their
-worth follows from one backward recursion on a grid of elapsed time, in which the probability of landing in
-each grid cell is exact and the worth there is taken at its middle.
+phi(h) = (1 + h)^g e^(-1.6 g) (g: ``amount.growth``) times the price multiplier of its hour. Repurchases are a
+renewal process in two stages: after the first pay a hazard of its class, after each further pay a common one
+(its calendar is another one where the pay before earned a coupon). Their worth follows from one backward
+recursion on a grid of elapsed time, in which the probability of landing in each grid cell is exact and the
+worth there is taken at its middle.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.log.schema import Float64
-from simulator.worlds.constants import AMOUNT_LATER, PAY_FAST_PROFILE, PAY_SCALES, PAY_SLOW_PROFILE
+from simulator.worlds.constants import AMOUNT_CENTRE
 from simulator.worlds.hazards import MixtureHazard
-from simulator.worlds.mechanism import Mechanism
+from simulator.worlds.journey_settings import Delay
+from simulator.worlds.mechanism import Mechanism, hours
 
 INTERVALS, PARTS = 16, 6
 STRETCH = 3.0
 """Interval i of elapsed time ends at window * (i / 16)^3: dense where pays are."""
 
 
-def later(hours: Float64) -> Float64:
+def later(growth: float, elapsed: Float64) -> Float64:
     """Return phi: how much larger a pay is that comes this many hours after the click."""
-    slope, centre = AMOUNT_LATER
-    result: Float64 = np.exp(slope * (np.log1p(hours) - centre))
+    result: Float64 = np.exp(growth * (np.log1p(elapsed) - AMOUNT_CENTRE))
     return result
 
 
@@ -34,14 +35,14 @@ class Grid:
     1 per interval.
     """
 
-    def __init__(self, window: float) -> None:
+    def __init__(self, window: float, delay: Delay) -> None:
         self.ends: Float64 = window * (np.arange(INTERVALS + 1) / INTERVALS) ** STRETCH
         share = np.arange(PARTS) / PARTS
         lower = self.ends[:-1, None] + np.diff(self.ends)[:, None] * share
         self.bounds: Float64 = np.append(lower.ravel(), window)
         self.middle: Float64 = 0.5 * (self.bounds[1:] + self.bounds[:-1])
-        mean = 0.3 * np.array(PAY_FAST_PROFILE) + 0.7 * np.array(PAY_SLOW_PROFILE)
-        survival = np.exp(-self.bounds / np.array(PAY_SCALES)[:, None]).T @ mean
+        mean = 0.3 * np.array(delay.fast_profile) + 0.7 * np.array(delay.slow_profile)
+        survival = np.exp(-self.bounds / np.array(hours(delay.scales))[:, None]).T @ mean
         self.density: Float64 = survival[:-1] - survival[1:]
 
     def average(self, values: Float64, weights: Float64) -> Float64:
@@ -56,22 +57,29 @@ def worth(mechanism: Mechanism, grid: Grid, start: Float64) -> tuple[Float64, Fl
     """Return what a pay is worth by itself, and what the repurchases after a first pay are worth.
 
     For clicks at the hours ``start`` (T,) and first pays in the middle of each part: shapes (T, parts) and
-    (classes, T, parts).
+    (coupons, classes, T, parts), where the first coupon is none and the others are those of
+    `Mechanism.repurchases`: which of them a first pay has is for the caller to choose.
     """
     time = start[:, None] + grid.middle
     price = mechanism.schedule.price[np.minimum(time.astype(np.int64), mechanism.cells - 1)]
-    own = later(grid.middle) * price
-    reach = _reach(mechanism.repurchase, grid, start)
+    amount = mechanism.settings.amount
+    own = later(amount.growth, grid.middle) * price
+    reaches = [_reach(hazard, grid, start) for hazard in mechanism.repurchases]
+    held = mechanism.coupon(time)[:, :, None]
+    reach = np.choose(held, reaches) if len(reaches) > 1 else reaches[0]
     further = _landing(reach, mechanism.settings.repurchase.further)
-    parts = len(grid.middle)
+    again = np.exp(amount.again) * own
     follow = np.zeros_like(own)
-    for m in range(parts - 1, -1, -1):
-        ahead = np.einsum("tn,tn->t", further[:, m, m + 1 :], own[:, m + 1 :] + follow[:, m + 1 :])
+    for m in range(len(grid.middle) - 1, -1, -1):
+        ahead = np.einsum("tn,tn->t", further[:, m, m + 1 :], again[:, m + 1 :] + follow[:, m + 1 :])
         here = further[:, m, m]
-        follow[:, m] = (here * own[:, m] + ahead) / (1 - here)
-    total = own + follow
-    first = [np.einsum("tmn,tn->tm", _landing(reach, level), total) for level in mechanism.first_repurchase]
-    return own, np.stack(first)
+        follow[:, m] = (here * again[:, m] + ahead) / (1 - here)
+    total = again + follow
+    first = [
+        [np.einsum("tmn,tn->tm", _landing(r, level), total) for level in mechanism.first_repurchase]
+        for r in reaches
+    ]
+    return own, np.array(first)
 
 
 def _reach(hazard: MixtureHazard, grid: Grid, start: Float64) -> Float64:

@@ -1,7 +1,11 @@
 """What is true of every click: exact probabilities of paying, and the two expectations that need a
 quadrature.
 
-* ``p_pay``, ``p_pay_observed``: closed form, waiting for a sale included.
+* ``p_pay``, ``p_pay_observed``: closed form, waiting for a sale included; given what can be seen and the
+  hidden intent. ``p_pay_marginal``: the intent summed out (only where there is one, then ``hidden`` is its
+  value).
+* ``p_delayed_cart``, ``p_delayed_no_cart``: P(pay after the observation window | a cart inside it, none inside
+  it); closed form but for one quadrature (`paying.delayed_pay`).
 * ``p_refund``: closed form where no promotion touches refunds; else the closed form given the pay time,
   summed over sixteen intervals of the pay time whose probabilities are exact.
 * ``expected_gmv``: the same sixteen exact probabilities, times the worth of a first pay in each
@@ -11,7 +15,7 @@ quadrature.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,53 +23,28 @@ from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 from simulator.worlds.affinity import Visit
 from simulator.worlds.hazards import Considering
+from simulator.worlds.levels import Levels
 from simulator.worlds.mechanism import Mechanism
-from simulator.worlds.promotion import ReturnTime, Waiting
+from simulator.worlds.paying import delayed_pay, pay_probabilities
+from simulator.worlds.promotion import ReturnTime
+from simulator.worlds.settings import WorldSettings
 from simulator.worlds.spending import INTERVALS, Grid, later, worth
 
 BLOCK = 8_192
 """Clicks at a time: their columns stay in the processor's cache."""
-COLUMNS = ("p_pay", "p_pay_observed", "p_refund", "expected_gmv")
+COLUMNS = ("p_pay", "p_pay_observed", "p_refund", "expected_gmv", "p_delayed_cart", "p_delayed_no_cart")
+HIDDEN_COLUMNS = ("p_pay_marginal", "hidden")
 
 
-def pay_probabilities(state: Considering, horizon: float, waiting: Waiting) -> tuple[Float64, Float64]:
-    """Return P(pay without waiting) (n,) and P(wait, come back and pay) (promotions, n) inside ``horizon``
-    hours.
-
-    Leaving the state "considering" in a calendar interval where the chance to wait is w has probability
-    S(interval's start) - S(its end); a share w of it comes back after the opening with the chance that falls
-    inside the horizon.
-    """
-    time, n = state.time, len(state.time)
-    survival = np.exp(-(state.whole if horizon == state.longest else state.cumulative(horizon)))
-    back = np.zeros((len(waiting.times), n))
-    if not n or not waiting.between(float(time.min()), float(time.max()) + horizon):
-        return 1.0 - survival, back
-    waited, end, before = np.zeros_like(back), time + horizon, np.ones(n)
-    edges = np.append(waiting.edges, np.iinfo(np.int64).max)
-    entry, clicks = waiting.entry(time), np.arange(n)
-    while True:
-        edge = edges[entry]
-        inside = np.flatnonzero(edge < end)
-        after = survival.copy()
-        part = state if len(inside) == n else state.take(inside)
-        after[inside] = np.exp(-part.cumulative_at(edge[inside]))
-        waited[waiting.sale[entry], clicks] += waiting.chance[entry] * (before - after)
-        if not len(inside):
-            break
-        before = after
-        entry = entry + (edge < end)
-    for sale, (opening, returns, times) in enumerate(
-        zip(waiting.opening, waiting.returns, waiting.times, strict=True)
-    ):
-        back[sale] = waited[sale] * returns * times.cdf(end - opening)
-    return 1.0 - survival - waited.sum(0), back
+def truth_columns(settings: WorldSettings) -> tuple[str, ...]:
+    """Return the names of the truth columns of a world."""
+    return COLUMNS + HIDDEN_COLUMNS if settings.confounder.strength else COLUMNS
 
 
 @dataclass(frozen=True, slots=True)
 class DayTables:
     """What a pay in each interval of elapsed time means, for clicks at the whole hours of a day (one row
-    where all are alike).
+    where all are alike), from ``first_hour`` on.
 
     ``wait`` and ``refund`` (chance to wait, unit refund hazard): (hours, intervals). ``worth``: (classes,
     hours, intervals). ``back_refund`` (promotions, hours) and ``back_worth`` (promotions, classes, hours):
@@ -86,39 +65,64 @@ class Truth:
 
     def __init__(self, mechanism: Mechanism) -> None:
         self.mechanism = mechanism
-        self.grid = Grid(mechanism.attribution)
-        self._ordinary = self._tables(
-            Mechanism(mechanism.settings, mechanism.windows, 0, ordinary=True), 0, np.zeros(1)
-        )
+        self.grid = Grid(mechanism.attribution, mechanism.settings.delay)
+        ordinary = Mechanism(mechanism.settings, mechanism.windows, 0, ordinary=True)
+        hours = np.arange(25.0) if mechanism.daily_repurchase else np.zeros(1)
+        self._ordinary = self._tables(ordinary, 0, hours)
 
     def columns(
-        self, day: int, state: Considering, visit: Visit, refund_level: Float64
+        self, day: int, state: Considering, visit: Visit, refund_level: Float64, cart_level: Float64
     ) -> dict[str, Float64]:
-        """Return the truth columns. ``refund_level`` (n,) is the level of each click's refund hazard."""
+        """Return the truth columns. The levels (n,) are those of each click's refund and cart hazards."""
         tables, n = self._of_day(day), len(refund_level)
         truth = np.empty((len(COLUMNS), n))
         for first in range(0, n, BLOCK):
             part = slice(first, first + BLOCK)
             truth[:, part] = self._block(
-                tables, state.take(part), visit.loyalty[part], visit.spending[part], refund_level[part]
+                tables,
+                state.take(part),
+                loyalty=visit.loyalty[part],
+                spending=visit.spending[part],
+                refund_level=refund_level[part],
+                cart_level=cart_level[part],
             )
         return dict(zip(COLUMNS, truth, strict=True))
 
+    def hidden_columns(self, time: Float64, visit: Visit, levels: Levels) -> dict[str, Float64]:
+        """Return the columns that only a world with a hidden intent has."""
+        mechanism, marginal = self.mechanism, np.zeros(len(time))
+        if visit.hidden is None:
+            return {}
+        for first in range(0, len(time), BLOCK):
+            part = slice(first, first + BLOCK)
+            some = visit.take(part)
+            for point, chance in enumerate(mechanism.hidden.chance):
+                state = mechanism.considering(time[part], some, levels, np.full(len(some.user), point))
+                paying = pay_probabilities(state, mechanism.attribution, mechanism.schedule.waiting)
+                marginal[part] += chance * paying.total
+        return dict(zip(HIDDEN_COLUMNS, (marginal, mechanism.hidden.value[visit.hidden]), strict=True))
+
     def _block(
-        self, tables: DayTables, state: Considering, loyalty: Int64, spending: Float64, refund_level: Float64
-    ) -> tuple[Float64, Float64, Float64, Float64]:
+        self,
+        tables: DayTables,
+        state: Considering,
+        *,
+        loyalty: Int64,
+        spending: Float64,
+        refund_level: Float64,
+        cart_level: Float64,
+    ) -> tuple[Float64, ...]:
         mechanism, waiting = self.mechanism, self.mechanism.schedule.waiting
-        direct, back = pay_probabilities(state, mechanism.attribution, waiting)
-        now, later_on = pay_probabilities(state, mechanism.observation, waiting)
+        whole = pay_probabilities(state, mechanism.attribution, waiting)
+        early = pay_probabilities(state, mechanism.observation, waiting)
         value, refund = self._expect(
-            tables, state, loyalty=loyalty, level=refund_level, direct=direct, back=back
+            tables, state, loyalty=loyalty, level=refund_level, direct=whole.direct, back=whole.back
         )
-        size = np.exp(
-            mechanism.settings.amount.level + spending + 0.5 * mechanism.settings.amount.residual**2
-        )
-        paid = direct + back.sum(0)
+        amount, paid = mechanism.settings.amount, whole.total
+        size = np.exp(amount.level + spending + 0.5 * amount.residual**2)
         refunded = np.divide(refund, paid, out=np.zeros_like(paid), where=paid > 0)
-        return paid, now + later_on.sum(0), refunded, size * value
+        delayed = delayed_pay(mechanism, state, cart_level, whole, early)
+        return paid, early.total, refunded, size * value, *delayed
 
     def _expect(
         self,
@@ -160,21 +164,22 @@ class Truth:
         first = 24 * day
         last = first + 24 + int(np.ceil(self.mechanism.windows.lifetime / HOUR)) + 1
         if self.mechanism.schedule.ordinary(first, last):
-            return self._ordinary
+            return self._ordinary if self._ordinary.alike else replace(self._ordinary, first_hour=first)
         return self._tables(self.mechanism, first, first + np.arange(25.0))
 
     def _tables(self, mechanism: Mechanism, first_hour: int, start: Float64) -> DayTables:
         grid, schedule = self.grid, mechanism.schedule
         time = start[:, None] + grid.middle
         cell = np.minimum(time.astype(np.int64), mechanism.cells - 1)
-        own, further = worth(mechanism, grid, start)
+        own, by_coupon = worth(mechanism, grid, start)
+        further = np.choose(mechanism.coupon(time), by_coupon) if len(by_coupon) > 1 else by_coupon[0]
         waiting = schedule.waiting
         wait = waiting.chance[waiting.entry(time)]
         weights = grid.density * schedule.pay_promotion[cell]
         paying = weights * (1 - wait)
         refund = mechanism.refund.mass(time, np.full_like(time, mechanism.refund_window))
         back = [
-            self._come_back(mechanism, start, further, o, t)
+            self._come_back(mechanism, start, by_coupon, o, t)
             for o, t in zip(waiting.opening, waiting.times, strict=True)
         ]
         classes = len(further)
@@ -200,10 +205,10 @@ class Truth:
         refund = weights @ mechanism.refund.mass(middle, np.full_like(middle, mechanism.refund_window))
         elapsed = np.clip(middle - start[:, None], 0.0, mechanism.attribution)
         price = mechanism.schedule.price[np.minimum(middle.astype(np.int64), mechanism.cells - 1)]
-        own = later(elapsed) * price
+        own = later(mechanism.settings.amount.growth, elapsed) * price
         ahead = [
             [np.interp(e, self.grid.middle, f) for e, f in zip(elapsed, rows, strict=True)]
-            for rows in further
+            for rows in further[mechanism.coupon(np.array([opening]))[0]]
         ]
         value: Float64 = ((own + np.array(ahead)) * weights).sum(-1)
         return refund, value

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from learners.catalog import METHODS, resolve
+from learners.catalog import METHODS
 from simulator.errors import ScenarioError
 from simulator.policies import POLICIES, policy_from
-from simulator.scenario.model import LearnerBlock, MethodBlock, Scenario
-from simulator.units import HOUR, Microseconds
+from simulator.scenario.model import LearnerBlock
+from simulator.units import HOUR
 
 
 def faults(resolved, *methods, **blocks):
@@ -34,12 +34,11 @@ def test_the_table_loads_no_torch():
 def test_every_entry_resolves_and_its_policy_exists(name, resolved):
     (method,) = resolved(name)
     assert method.name == name
-    assert method.task in method.link.tasks
+    assert method.link.tasks
     assert set(method.link.heads) <= set(method.objective.heads)
-    policy = policy_from(method.policy, {"window": Microseconds(HOUR)})
-    assert set(method.objective.targets) <= set(policy.labels)
-    assert policy.kind in POLICIES
-    assert method.describe()["policy"]["kind"] == policy.kind
+    assert set(method.objective.targets) <= set(method.policy.labels)
+    assert policy_from(method.policy.spec()) == method.policy
+    assert method.policy.kind in POLICIES
 
 
 def test_any_part_can_be_replaced(resolved):
@@ -58,15 +57,15 @@ def test_any_part_can_be_replaced(resolved):
     assert method.objective.kind == "es-dfm"
     assert method.network.hidden == (64, 8)
     assert method.learner.learning_rate == 0.01
-    assert method.policy == {"kind": "elapsed-time", "window": "1h"}
+    assert (method.policy.kind, method.policy.window) == ("elapsed-time", HOUR)
     assert method.auxiliary.window == HOUR, "the delay network speaks of the policy's window"
 
 
 def test_a_table_without_kind_changes_parameters(resolved):
     first, second = resolved({"method": "es-dfm", "policy": {"window": "2h"}}, "online-single")
-    assert first.policy == {"kind": "elapsed-time", "window": "2h"}
+    assert (first.policy.kind, first.policy.window) == ("elapsed-time", 2 * HOUR)
     assert first.auxiliary.window == 2 * HOUR
-    assert second.policy == {"kind": "partial-gmv", "final": False}
+    assert second.policy.spec() == {"kind": "partial-gmv", "partial": True, "final": False}
 
 
 def test_the_auxiliary_defaults_to_the_scenarios_window_and_can_be_taken_away(resolved):
@@ -113,6 +112,11 @@ def test_hyper_parameters_method_over_scenario_over_table(resolved):
             {"method": "online-single", "policy": "fake-negative"},
             ["method[0].policy", "delivers converted", "gmv"],
         ),
+        ({"method": "fnw", "policy": "nope"}, ["method[0].policy: unknown policy 'nope'", "elapsed-time"]),
+        (
+            {"method": "fnw", "policy": {"kind": "elapsed-time", "window": 5}},
+            ["method[0].policy.window = 5", "'15m'"],
+        ),
     ],
 )
 def test_faults_name_key_value_and_what_is_allowed(method, parts, resolved):
@@ -125,19 +129,19 @@ def test_all_faults_of_all_methods_at_once(resolved):
     message = faults(
         resolved,
         "fnc",
-        {"method": "fnc", "objective": "bcd", "network": "mpl", "learner": {"batch_size": 0}},
+        {
+            "method": "fnc",
+            "policy": "nope",
+            "objective": "bcd",
+            "network": "mpl",
+            "learner": {"batch_size": 0},
+        },
         {"method": "nope"},
     )
     assert [line.partition(":")[0].partition(" ")[0] for line in message.splitlines()] == [
-        "method[1].name",
         "method[1].objective",
         "method[1].network",
         "method[1].learner.batch_size",
+        "method[1].policy",
         "method[2].method",
     ]
-
-
-def test_resolve_finds_the_position_of_a_block():
-    blocks = [MethodBlock(method="fnc"), MethodBlock(method="fnw", objective="x")]
-    with pytest.raises(ScenarioError, match=r"method\[1\]\.objective"):
-        resolve(blocks[1], Scenario(world={}, method=blocks))

@@ -97,8 +97,8 @@ def import_log(
     window = importer.attribution if attribution is None else attribution
     if window <= 0:
         raise LogError(f"attribution window {format_duration(window)}: must be longer than 0s")
-    if out.exists() and not replace:
-        raise LogError(f"{out} exists already; choose another place, or ask to replace it")
+    if out.exists() and not replace:  # said before the source is read; `ingest` checks the rest
+        raise LogError(f"{out}: exists already; choose another place, or replace it (--replace)")
     with workspace(out) as con:
         try:
             rows = read_source(con, source, importer.layout)
@@ -126,5 +126,6 @@ def import_log(
             on_bad_row=on_bad_row,
             observed_until=journeys.observed_until,
             extra_quarantine="rejected",
+            source=str(source),
             replace=replace,
         )

@@ -88,6 +88,8 @@ def _read(con: duckdb.DuckDBPyConnection, path: Path, layout: Layout, compressio
 def _check(path: Path, layout: Layout) -> str:
     """Look at the first bytes and the first line; return the compression."""
     try:
+        if path.is_dir():
+            raise LogError(f"{path}: is a directory; name the file in it")
         with path.open("rb") as file:
             magic = file.read(4)
         compressed = magic.startswith(_GZIP)
@@ -102,7 +104,7 @@ def _check(path: Path, layout: Layout) -> str:
     except FileNotFoundError:
         raise LogError(f"{path}: no such file") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise LogError(f"{path}: cannot be read ({error})") from None
+        raise LogError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not first.strip():
         raise LogError(f"{path}: is empty")
     fields = first.decode("utf-8-sig", "replace").splitlines()[0].split(",")

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from simulator.commands.data import duration, export_log
+from simulator.commands.describe import extent_of
 from simulator.errors import LogError, ScenarioError
 from simulator.log.memory import final_labels, random_log
 from simulator.log.schema import Feature, Kind
 from simulator.log.writer import LogWriter
 from simulator.randomness import generator
+from simulator.scenario.load import load_scenario
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 
@@ -80,6 +82,27 @@ def test_wrong_exports_leave_nothing(tmp_path):
     with pytest.raises(ScenarioError, match="one or two"):
         export_log(tmp_path / "log", tmp_path / "flat.parquet", "1d,2d,3d", replace=False)
     assert [p.name for p in tmp_path.iterdir()] == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("opens", "imported", "warned"),
+    [("view", "3d", False), ("view", "1d", True), ("view", "9d", False), ("purchase", "9d", True)],
+)
+def test_a_log_of_another_attribution_window_is_warned_of(tmp_path, opens, imported, warned):
+    write_log(tmp_path / "log")
+    meta = tmp_path / "log" / "meta.toml"
+    text = meta.read_text()
+    assert "[provenance]" in text
+    meta.write_text(
+        text.replace("[provenance]", f'[provenance]\nopens = "{opens}"\nattribution = "{imported}"')
+    )
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(
+        f"[data]\npath = '{tmp_path}/log'\n[windows]\nattribution = '3d'\n[[method]]\nmethod = 'fnw'\n"
+    )
+    _, warnings = extent_of(load_scenario(scenario))
+    assert [w for w in warnings if f"--attribution {imported}" in w] == warnings
+    assert bool(warnings) == warned
 
 
 def test_durations_of_options():

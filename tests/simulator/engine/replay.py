@@ -10,16 +10,20 @@ import numpy as np
 from simulator.engine import Engine
 from simulator.log.memory import MemoryLog
 from simulator.log.schema import ROW_GROUP
-from simulator.policies import Policy, policy_from
+from simulator.policies import POLICIES, Policy, policy_from
 from simulator.samples import ROLES, Samples
 from simulator.windows import Windows
 
 
 def built_in(window: int) -> dict[str, Policy]:
-    names = ("never", "oracle", "waiting-window", "complete", "fake-negative", "elapsed-time", "partial-gmv")
-    policies = {name: policy_from(name, {"window": f"{window}us"}) for name in names}
-    policies["oracle/first-pay"] = policy_from({"kind": "oracle", "at": "first-pay"})
-    return policies
+    """Every built-in policy, and again with the parameters that change what it delivers."""
+    windows = {"window": f"{window}us", "refund_window": f"{window}us"}
+    specs: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in POLICIES}
+    specs["oracle/first-pay"] = {"kind": "oracle", "at": "first-pay"}
+    specs |= {f"{kind}/refunds": {"kind": kind, "refunds": True} for kind in ("complete", "fake-negative")}
+    specs |= {f"elapsed-time/{how}": {"kind": "elapsed-time", "refunds": how} for how in ("replay", "window")}
+    specs |= {f"{k}/replay": {"kind": k, "refunds": "replay"} for k in ("real-negative", "duplicate")}
+    return {name: policy_from(spec, windows) for name, spec in specs.items()}
 
 
 def replay(

@@ -55,9 +55,17 @@ Rule = Callable[[str, Journey, int, int], Any]
 
 
 def simulate(
-    log: MemoryLog, windows: Windows, rule: Rule, timers: tuple[int, ...], until: int
+    log: MemoryLog,
+    windows: Windows,
+    rule: Rule,
+    timers: tuple[int, ...],
+    until: int,
+    pay_timer: int | None = None,
 ) -> list[tuple[Any, ...]]:
-    """Run all journeys and return samples as rows in total order, revisions numbered per click."""
+    """Run all journeys and return samples as rows in total order, revisions numbered per click.
+
+    ``timers`` are set at every click, ``pay_timer`` at its first pay.
+    """
     env = simpy.Environment()
     delivered: list[Sample] = []
     by_row: dict[int, list[tuple[int, int, int, float]]] = {}
@@ -68,7 +76,16 @@ def simulate(
         by_row.setdefault(int(row), []).append((int(time), int(kind), int(id_), float(amount)))
     for row, (id_, time) in enumerate(zip(log.click_id, log.click_time, strict=True)):
         env.process(
-            _live(env, Journey(int(id_), int(time)), by_row.get(row, []), windows, rule, timers, delivered)
+            _live(
+                env,
+                Journey(int(id_), int(time)),
+                by_row.get(row, []),
+                windows,
+                rule,
+                timers,
+                pay_timer,
+                delivered,
+            )
         )
     if until > 0:
         env.run(until=until)
@@ -92,12 +109,20 @@ def _live(
     windows: Windows,
     rule: Rule,
     timers: tuple[int, ...],
+    pay_timer: int | None,
     delivered: list[Sample],
 ) -> Generator[Any, Any, None]:
     """Live through everything that happens to one click, in order."""
     items = [(journey.click_time, int(Kind.CLICK), journey.click_id, 0.0), *events]
     items += [(journey.click_time + after, int(Kind.TIMER), journey.click_id, 0.0) for after in timers]
     items.append((journey.click_time + windows.attribution, CLOSE, journey.click_id, 0.0))
+    inside = [
+        time
+        for time, kind, _, _ in events
+        if kind == Kind.PAY and time - journey.click_time <= windows.attribution
+    ]
+    if pay_timer is not None and inside:
+        items.append((min(inside) + pay_timer, int(Kind.TIMER), journey.click_id, 1.0))
     items.sort()
     _foresee(journey, items, windows)
     for time, kind, id_, amount in items:
@@ -106,6 +131,8 @@ def _live(
         if not _happen(journey, time, kind, amount, windows):
             continue
         name = {0: "click", 1: "cart", 2: "pay", 3: "refund", 4: "timer", 5: "close"}[kind]
+        if kind == Kind.TIMER and amount:
+            name = "pay_timer"
         for role, converted, refunded, gmv in rule(name, journey, time, time - journey.click_time):
             delivered.append(
                 Sample(
@@ -150,8 +177,11 @@ def _foresee(journey: Journey, items: list[tuple[int, int, int, float]], windows
     journey.future = (bool(twin.pays), bool(twin.refunds), twin.gmv)
 
 
-def rules(window: int) -> dict[str, tuple[Rule, tuple[int, ...]]]:
-    """The built-in policies, each as a rule for one item of one journey, with the timers it needs."""
+def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...], int | None]]:
+    """The policies as rules for one item of one journey, with the timers that they set at the click and at the pay."""
+
+    def first(j: Journey) -> bool:
+        return len(j.pays) == 1
 
     def never(name: str, j: Journey, time: int, elapsed: int) -> Any:
         return []
@@ -159,36 +189,60 @@ def rules(window: int) -> dict[str, tuple[Rule, tuple[int, ...]]]:
     def oracle(name: str, j: Journey, time: int, elapsed: int) -> Any:
         converted, refunded, gmv = j.future
         if name == "click":
-            return [
-                (
-                    "oracle",
-                    float(converted),
-                    float(refunded) if converted else NULL,
-                    gmv if converted else NULL,
-                )
-            ]
+            refund, amount = (float(refunded), gmv) if converted else (NULL, NULL)
+            return [("oracle", float(converted), refund, amount)]
         return []
 
     def oracle_first_pay(name: str, j: Journey, time: int, elapsed: int) -> Any:
         _, refunded, gmv = j.future
-        return [("oracle", 1.0, float(refunded), gmv)] if name == "pay" and len(j.pays) == 1 else []
+        return [("oracle", 1.0, float(refunded), gmv)] if name == "pay" and first(j) else []
 
     def waiting_window(name: str, j: Journey, time: int, elapsed: int) -> Any:
         return [("observed", float(bool(j.pays)), NULL, NULL)] if name == "timer" else []
 
     def complete(name: str, j: Journey, time: int, elapsed: int) -> Any:
-        return [("final", float(bool(j.pays)), NULL, j.gmv if j.pays else NULL)] if name == "close" else []
+        if name == "close":
+            return [("final", float(bool(j.pays)), NULL, j.gmv if j.pays else NULL)]
+        return [("final_refund", NULL, float(bool(j.refunds)), NULL)] if name == "pay_timer" else []
 
-    def fake_negative(name: str, j: Journey, time: int, elapsed: int) -> Any:
-        if name == "click":
+    def fake_negative(refunds: bool) -> Rule:
+        def rule(name: str, j: Journey, time: int, elapsed: int) -> Any:
+            if name == "click":
+                return [("negative", 0.0, NULL, NULL)]
+            if name == "pay" and first(j):
+                return [("positive", 1.0, 0.0 if refunds else NULL, NULL)]
+            return (
+                [("refund", NULL, 1.0, NULL)] if refunds and name == "refund" and len(j.refunds) == 1 else []
+            )
+
+        return rule
+
+    def elapsed_time(refunds: str, confirm: bool = False, copy: bool = False) -> Rule:
+        kept = 0.0 if refunds == "replay" else NULL
+
+        def rule(name: str, j: Journey, time: int, elapsed: int) -> Any:
+            if name == "timer":
+                return [("immediate_positive", 1.0, kept, NULL) if j.pays else ("negative", 0.0, NULL, NULL)]
+            if name == "pay" and first(j) and elapsed > window:
+                return [("delayed_positive", 1.0, kept, NULL)]
+            if name == "pay" and first(j) and copy:
+                return [("copy", 1.0, kept, NULL)]
+            if name == "close" and confirm and not j.pays:
+                return [("real_negative", 0.0, NULL, NULL)]
+            if name == "pay_timer" and not j.refunds:
+                return [("no_refund", NULL, 0.0, NULL)]
+            if name == "refund" and refunds != "none" and len(j.refunds) == 1:
+                late = time - j.pays[0][0] > window
+                return [("delayed_refund" if late else "refund", NULL, 1.0, NULL)]
+            return []
+
+        return rule
+
+    def in_window(name: str, j: Journey, time: int, elapsed: int) -> Any:
+        if name == "timer" and not j.pays:
             return [("negative", 0.0, NULL, NULL)]
-        return [("positive", 1.0, NULL, NULL)] if name == "pay" and len(j.pays) == 1 else []
-
-    def elapsed_time(name: str, j: Journey, time: int, elapsed: int) -> Any:
-        if name == "timer":
-            return [("immediate_positive", 1.0, NULL, NULL) if j.pays else ("negative", 0.0, NULL, NULL)]
-        if name == "pay" and len(j.pays) == 1 and elapsed > window:
-            return [("delayed_positive", 1.0, NULL, NULL)]
+        if name == "pay_timer" and j.pays[0][0] - j.click_time <= window:
+            return [("observed", 1.0, float(bool(j.refunds)), NULL)]
         return []
 
     def partial_gmv(name: str, j: Journey, time: int, elapsed: int) -> Any:
@@ -196,13 +250,21 @@ def rules(window: int) -> dict[str, tuple[Rule, tuple[int, ...]]]:
             return [("partial", 1.0, NULL, j.gmv)]
         return [("final", 1.0, NULL, j.gmv)] if name == "close" and j.pays else []
 
+    verdict = min(window, windows.refund)
     return {
-        "never": (never, ()),
-        "oracle": (oracle, ()),
-        "oracle/first-pay": (oracle_first_pay, ()),
-        "waiting-window": (waiting_window, (window,)),
-        "complete": (complete, ()),
-        "fake-negative": (fake_negative, ()),
-        "elapsed-time": (elapsed_time, (window,)),
-        "partial-gmv": (partial_gmv, ()),
+        "never": (never, (), None),
+        "oracle": (oracle, (), None),
+        "oracle/first-pay": (oracle_first_pay, (), None),
+        "waiting-window": (waiting_window, (window,), None),
+        "complete": (complete, (), None),
+        "complete/refunds": (complete, (), windows.refund),
+        "fake-negative": (fake_negative(refunds=False), (), None),
+        "fake-negative/refunds": (fake_negative(refunds=True), (), None),
+        "elapsed-time": (elapsed_time("none"), (window,), None),
+        "elapsed-time/replay": (elapsed_time("replay"), (window,), None),
+        "elapsed-time/window": (elapsed_time("window"), (window,), verdict),
+        "real-negative/replay": (elapsed_time("replay", confirm=True), (window,), None),
+        "duplicate/replay": (elapsed_time("replay", confirm=True, copy=True), (window,), None),
+        "in-window": (in_window, (window,), verdict),
+        "partial-gmv": (partial_gmv, (), None),
     }

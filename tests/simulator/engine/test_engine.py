@@ -38,8 +38,8 @@ def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch
     if until // tick > 3000:
         tick = until // 3000
     found = replay(log, windows, built_in(WINDOW), until, tick, batch_rows=batch_rows)
-    for name, (rule, timers) in rules(WINDOW).items():
-        _approximately(rows(found[name]), simulate(log, windows, rule, timers, until))
+    for name, (rule, timers, pay_timer) in rules(WINDOW, windows).items():
+        _approximately(rows(found[name]), simulate(log, windows, rule, timers, until, pay_timer))
 
 
 def test_ragged_ticks_change_nothing():
@@ -90,13 +90,13 @@ def test_settled_labels_are_the_closed_form_and_leave_in_order():
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6), cut=st.integers(1, 7 * 24))
 def test_truncating_the_future_changes_nothing_before(seed, cut):
-    from simulator.log.memory import MemoryLog, take_events
+    from simulator.log.memory import MemoryLog
 
     windows = Windows(DAY, DAY)
     log = random_log(generator(seed, "log"), 300, windows, days=6)
     at = cut * HOUR
     kept = np.searchsorted(log.click_time, at)
-    past = take_events(log.event, slice(0, int(np.searchsorted(log.event.time, at))))
+    past = log.event[: int(np.searchsorted(log.event.time, at))]
     short = MemoryLog(log.click_id[:kept], log.click_time[:kept], past, None)
     policies = {k: p for k, p in built_in(WINDOW).items() if not p.peeks}
     whole, cut_short = (

@@ -62,6 +62,11 @@ def test_faults_are_named(tmp_path):
         compare([run, run])
     with pytest.raises(RunError, match="no run has the method 'fnw'"):
         compare([run], baseline="fnw")
+    metrics = (run / "metrics.parquet").read_bytes()
+    (run / "metrics.parquet").write_bytes(metrics[:60])
+    with pytest.raises(RunError, match=r"metrics\.parquet: cannot be read"):
+        compare([run])
+    (run / "metrics.parquet").write_bytes(metrics)
     (run / "summary.json").write_text("{")
     with pytest.raises(RunError, match="not valid JSON"):
         compare([run])

@@ -152,11 +152,8 @@ def test_memory_is_bounded(monkeypatch):
     assert meter.summary()["fake_negative_rate"] == pytest.approx(labels.converted.mean())
 
 
-def test_a_note_is_in_the_summary():
-    meter = CostMeter()
-    meter.note("steps", 7)
-    assert meter.summary()["steps"] == 7
-    assert np.isnan(meter.summary()["label_accuracy"])
+def test_nothing_delivered_is_undefined_not_zero():
+    assert np.isnan(CostMeter().summary()["label_accuracy"])
 
 
 def test_histogram_quantiles_are_close_and_point_masses_exact():

@@ -39,6 +39,7 @@ def test_no_meta(path):
         ("schema_version = 1", "", "schema_version None"),
         ("clicks = 200", "", "damaged"),
         ("clicks = 200", "clicks = 'many'", "damaged"),
+        ("[features]\n", "[features]\nnone = 0\n", "feature 'none' has no ids"),
         ("clicks = 200", "clicks = 201", "holds 200 clicks"),
         ("name =", "name", "TOML"),
     ],

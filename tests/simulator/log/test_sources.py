@@ -41,7 +41,7 @@ def test_no_file_or_no_rows(tmp_path):
     refused(tmp_path, f"{RETAILROCKET}\n", "has no row that can be read; expected columns timestamp")
     refused(tmp_path, gzip.compress(b""), "is empty", name="e.csv.gz")
     (tmp_path / "folder").mkdir()
-    refused(tmp_path, None, "cannot be read", name="folder")
+    refused(tmp_path, None, "is a directory", name="folder")
 
 
 def test_names_that_lie(tmp_path):
@@ -75,7 +75,7 @@ def test_only_bad_rows(tmp_path):
 
 
 def test_on_bad_row_fail(tmp_path):
-    text = refused(tmp_path, GOOD + "x,1,view,2,\n", "1 bad rows", on_bad_row="fail")
+    text = refused(tmp_path, GOOD + "x,1,view,2,\n", "1 bad row,", on_bad_row="fail")
     assert "a number cannot be read: 1, such as source" in text
 
 
@@ -102,3 +102,27 @@ def test_bom_and_windows_line_ends(tmp_path):
     (tmp_path / "events.csv").write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
     meta = import_log("retailrocket", tmp_path / "events.csv", tmp_path / "log")
     assert (meta.clicks, meta.quarantined) == (1, 0)
+
+
+def test_only_a_log_is_replaced(tmp_path):
+    (tmp_path / "events.csv").write_text(GOOD)
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "letters.txt").write_text("dear")
+    with pytest.raises(LogError, match=r"home: exists already.*--replace"):
+        import_log("retailrocket", tmp_path / "events.csv", home)
+    with pytest.raises(LogError, match="something else than a log"):
+        import_log("retailrocket", tmp_path / "events.csv", home, replace=True)
+    assert (home / "letters.txt").read_text() == "dear"
+    for _ in range(2):
+        assert import_log("retailrocket", tmp_path / "events.csv", tmp_path / "log", replace=True).clicks == 1
+    (tmp_path / "log" / "meta.toml").unlink()  # a damaged log is still nothing but a log
+    assert import_log("retailrocket", tmp_path / "events.csv", tmp_path / "log", replace=True).clicks == 1
+
+
+def test_bad_sources_are_named_with_what_is_wrong_in_them(tmp_path):
+    told = refused(tmp_path, f"{RETAILROCKET}\nx,1,view,2,\nx,2,view,2,\n", "no click is left")
+    assert str(tmp_path / "events.csv") in told
+    assert "a number cannot be read: 2" in told
+    told = refused(tmp_path, f"{GOOD}x,1,view,2,\n", "on_bad_row is 'fail'", on_bad_row="fail")
+    assert told.startswith(f"{tmp_path / 'events.csv'}: 1 bad row,")

@@ -7,7 +7,7 @@ import pytest
 
 from simulator.engine import Engine
 from simulator.log.memory import final_labels, random_log
-from simulator.pipeline import MethodRun, Pipeline, Span
+from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.mailbox import Mailbox, Parcel, mini_batches
 from simulator.pipeline.pipeline import TruthCursor
 from simulator.policies import policy_from
@@ -83,7 +83,7 @@ def run(methods, *, tick=HOUR, workers=2, truth=None, clicks=3000, **settings):
     pipeline = Pipeline(
         engine,
         methods,
-        Span(START, END, SEGMENT, tick, 6 * DAY),
+        Stream(START, END, SEGMENT, tick, 6 * DAY),
         audience,
         truth=truth,
         workers=workers,

@@ -21,10 +21,10 @@ create or replace view pays as
            sum(amount) over (partition by p.row order by p.time, p.event_id rows unbounded preceding) as gmv
     from events p join clicks c using (row) where p.kind = 2 and p.time - c.time <= $attribution;
 create or replace view journeys as
-    select c.row, c.click_id, c.time, p.first_pay, p.total, r.refunds
+    select c.row, c.click_id, c.time, p.first_pay, p.total, r.refunds, r.first_refund
     from clicks c
     left join (select row, min(time) as first_pay, max(gmv) as total from pays group by row) p using (row)
-    left join (select e.row, count(*) as refunds from events e
+    left join (select e.row, count(*) as refunds, min(e.time) as first_refund from events e
                join (select row, min(time) as first_pay from pays group by row) f using (row)
                where e.kind = 3 and e.time between f.first_pay and f.first_pay + $refund group by e.row) r using (row);
 """
@@ -45,10 +45,48 @@ CLOSED_FORM = {
     "elapsed-time": """
         select click_id, time + $window, coalesce(first_pay <= time + $window, false)::double, null, null from journeys
         union all select click_id, first_pay, 1.0, null, null from journeys where first_pay > time + $window""",
+    "complete/refunds": """
+        select click_id, time + $attribution, (first_pay is not null)::double, null, total from journeys
+        union all select click_id, first_pay + $refund, null, (first_refund is not null)::double, null
+                  from journeys where first_pay is not null""",
+    "fake-negative/refunds": """
+        select click_id, time, 0.0, null, null from journeys
+        union all select click_id, first_pay, 1.0, 0.0, null from journeys where first_pay is not null
+        union all select click_id, first_refund, null, 1.0, null from journeys where first_refund is not null""",
+    "elapsed-time/replay": """
+        select click_id, time + $window, coalesce(first_pay <= time + $window, false)::double,
+               case when first_pay <= time + $window then 0.0 end, null from journeys
+        union all select click_id, first_pay, 1.0, 0.0, null from journeys where first_pay > time + $window
+        union all select click_id, first_refund, null, 1.0, null from journeys where first_refund is not null""",
+    "elapsed-time/window": """
+        select click_id, time + $window, coalesce(first_pay <= time + $window, false)::double, null, null from journeys
+        union all select click_id, first_pay, 1.0, null, null from journeys where first_pay > time + $window
+        union all select click_id, first_pay + least($window, $refund), null, 0.0, null from journeys
+                  where first_pay is not null
+                    and coalesce(first_refund > first_pay + least($window, $refund), true)
+        union all select click_id, first_refund, null, 1.0, null from journeys where first_refund is not null""",
+    "in-window": """
+        select click_id, time + $window, 0.0, null, null from journeys where coalesce(first_pay > time + $window, true)
+        union all select click_id, first_pay + least($window, $refund), 1.0,
+                         coalesce(first_refund <= first_pay + least($window, $refund), false)::double, null
+                  from journeys where first_pay <= time + $window""",
     "partial-gmv": """
         select c.click_id, p.time, 1.0, null, p.gmv from pays p join clicks c using (row)
         union all select click_id, time + $attribution, 1.0, null, total from journeys where first_pay is not null""",
 }
+
+REAL_NEGATIVE = (
+    " union all select click_id, time + $attribution, 0.0, null, null from journeys where first_pay is null"
+)
+COPY = " union all select click_id, first_pay, 1.0, 0.0, null from journeys where first_pay <= time + $window"
+CLOSED_FORM["real-negative"] = CLOSED_FORM["elapsed-time"] + REAL_NEGATIVE
+CLOSED_FORM["real-negative/replay"] = CLOSED_FORM["elapsed-time/replay"] + REAL_NEGATIVE
+CLOSED_FORM["duplicate"] = CLOSED_FORM["elapsed-time"] + REAL_NEGATIVE + COPY.replace("1.0, 0.0", "1.0, null")
+CLOSED_FORM["duplicate/replay"] = CLOSED_FORM["real-negative/replay"] + COPY
+
+
+def test_every_policy_has_a_closed_form():
+    assert set(CLOSED_FORM) == set(built_in(WINDOW))
 
 
 @settings(max_examples=12, deadline=None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.audit import audit
-from simulator.errors import PolicyError, ScenarioError
+from simulator.errors import PluginError, PolicyError, ScenarioError
 from simulator.log.memory import random_log
 from simulator.policies import POLICIES, Policy, policy, policy_from
 from simulator.policies.checks import check_policy
@@ -106,6 +106,14 @@ def test_rules_of_the_outbox():
                     out.timer(at, after=-1)
                 case "late":
                     out.timer(at, after=3 * DAY)
+                case "half":
+                    out.timer(at, after=1.5)
+                case "clock":
+                    at.time[:] = 0
+                case "state":
+                    at.journey.pay_count[:] = 1
+                case "click":
+                    at.click_time[0] = 5
                 case "bug":
                     raise KeyError("x")
 
@@ -116,6 +124,10 @@ def test_rules_of_the_outbox():
         "shape": "of shape",
         "past": "not in the future",
         "late": "lifetime",
+        "half": "no whole number of microseconds",
+        "clock": "failed in on_click.*read-only",
+        "state": "failed in on_click.*read-only",
+        "click": "failed in on_click.*read-only",
         "bug": "failed in on_click",
     }.items():
         with pytest.raises(PolicyError, match=message):
@@ -130,7 +142,7 @@ def test_unknown_hooks_are_refused_with_the_nearest():
                 pass
 
 
-def test_three_doors_and_their_errors():
+def test_three_doors_and_their_errors(tmp_path, monkeypatch):
     assert policy_from({"kind": "elapsed-time", "window": "1h"}).window == HOUR
     assert policy_from("elapsed-time", {"window": "2h", "nothing": 1}).window == 2 * HOUR
     assert isinstance(policy_from("tests.simulator.policies.cheats:EndOfTick"), cheats.EndOfTick)
@@ -142,11 +154,28 @@ def test_three_doors_and_their_errors():
         policy_from({"kind": "elapsed-time", "window": 5})
     with pytest.raises(ScenarioError, match="cannot import"):
         policy_from("no_such_module:X")
+    (tmp_path / "half_written.py").write_text("def on_click(:\n")
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "misspelt.py").write_text(
+        "from simulator.policies import Policy\nclass P(Policy):\n    def on_clik(self, at, out): pass\n"
+    )
+    (tmp_path / "unmakeable.py").write_text(
+        "from simulator.policies import Policy\nclass P(Policy):\n    def __init__(self): raise OSError('no')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for module, said in {
+        "half_written": r"policy 'half_written:P': cannot import 'half_written' \(SyntaxError",
+        "broken": "ZeroDivisionError: division by zero",
+        "misspelt": "Did you mean 'on_click'",
+        "unmakeable": "policy 'unmakeable:P' cannot be made: OSError: no",
+    }.items():
+        with pytest.raises(ScenarioError, match=said):
+            policy_from(f"{module}:P")
     with pytest.raises(ScenarioError, match="Did you mean 'EndOfTick'"):
         policy_from("tests.simulator.policies.cheats:EndOfTik")
     with pytest.raises(ScenarioError, match="not a policy"):
         policy_from("collections:OrderedDict")
-    with pytest.raises(PolicyError, match="taken"):
+    with pytest.raises(PluginError, match="taken"):
 
         @policy("never")
         class Again(Policy):

@@ -5,11 +5,10 @@ import re
 
 import pytest
 
-from simulator.calendar import Calendar
 from simulator.errors import RunError
 from simulator.report.figures import calibration_figure, correctness_figure, delay_figure, metric_figure
 from simulator.report.html import report_from_run, write_report
-from simulator.report.reading import read_summary
+from simulator.report.reading import sentences
 from simulator.units import DAY
 from tests.simulator.report.made import LONG, make_run
 
@@ -55,7 +54,7 @@ def test_the_numbers_are_in_it(page):
             assert f"{values['auc']:.4f}" in own, (method, task)
     assert f"{summary['phases']['promotion']['es-dfm']['cvr']['pcoc']:.2f}" in own
     assert "versions.numpy" in own
-    for sentence in read_summary(summary):
+    for sentence in sentences(summary):
         assert sentence.split("'")[0].split("<")[0][:60] in own
 
 
@@ -70,6 +69,25 @@ def test_figures_hold_each_methods_series(page):
     assert len(traces) == 8
     for name in figures:
         assert f'id="figure-{name}"' in page
+
+
+def test_a_world_is_drawn_over_what_it_is_made_after(tmp_path):
+    results, summary = make_run()
+    curve = {
+        "name": "pay", "title": "Click <to> pay", "x_title": "hours", "y_title": "share", "log_x": True,
+        "x": [0.25, 1, 24], "target": [0.3, 0.4, 0.7], "realised": [0.31, None, 0.72], "source": "a paper",
+    }  # fmt: skip
+    fact = {"name": "CVR", "target": 0.068, "realised": 0.08, "tolerance": 0.002, "unit": ""}
+    likeness = {"preset": "cascade", "sentence": "9 of 10 facts", "outside": [fact], "curves": [curve]}
+    path = tmp_path / "report.html"
+    write_report(path, summary={**summary, "likeness": likeness}, metrics=results.metrics)
+    own = without_plotly(path.read_text(encoding="utf-8"))
+    figures = json.loads(re.search(r"const figures = (\{.*\});", own).group(1))
+    assert figures["likeness-pay"]["data"][1]["y"] == [0.31, None, 0.72]
+    assert 'id="figure-likeness-pay"' in own
+    assert "Click &lt;to&gt; pay" in own
+    assert "9 of 10 facts" in own
+    assert "0.068" in own
 
 
 def test_days_pool_as_the_tables_do():
@@ -91,7 +109,7 @@ def test_without_origin_promotion_or_costs(tmp_path):
     assert correctness_figure(bare) is None
     assert metric_figure(bare, results.metrics, "cvr")["data"][0]["x"][0] == pytest.approx(2.5)
     path = tmp_path / "report.html"
-    write_report(path, title="<Bare>", summary=bare, metrics=results.metrics, calendar=Calendar(), costs={})
+    write_report(path, summary={**bare, "title": "<Bare>"}, metrics=results.metrics)
     assert "<title>&lt;Bare&gt;</title>" in path.read_text(encoding="utf-8")
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     assert DAY > 0

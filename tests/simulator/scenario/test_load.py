@@ -50,7 +50,9 @@ def faults(path, *overrides):
         ("[stream]\nsegmnt = '1h'", 'stream.segmnt = "1h"', ["unknown key", "Did you mean 'segment'?"]),
         ("[stream]\nsegment = 3", "stream.segment", ["3 is not a duration", "'15m'"]),
         ("[stream]\nsegment = '4x'", "stream.segment", ["'4x' is not a duration", "allowed"]),
-        ("[stream]\nsegment = '0s'", "stream", ["longer than 0s"]),
+        ("[stream]\nsegment = '0s'", "stream.segment", ["at least 1s"]),
+        ("[engine]\npublish_every = '0s'", "engine.publish_every", ["at least 1s"]),
+        ("[engine]\ncheckpoint_every = '1ms'", "engine.checkpoint_every", ["at least 1s"]),
         ("[stream]\ngap = true", "stream.gap", ["not a duration"]),
         ("[learner]\nembedding_dim = 'big'", 'learner.embedding_dim = "big"', ["a whole number"]),
         ("[learner]\nembedding_dim = 0", "learner.embedding_dim = 0", ["greater than 0"]),
@@ -98,7 +100,7 @@ def test_all_faults_at_once_rules_between_keys_included(write):
     found = faults(path, "seed=-1", "nonsense.a=1", "method.fnv.name=a")
     text = "\n".join(found)
     for part in (
-        "observation must not be longer than attribution", "stream.segment", "stream.x", "[data] and [world]",
+        "must not be longer than attribution", "stream.segment", "stream.x", "[data] and [world]",
         "learner.hidden.0", "learner.hidden.1", "seed = -1", "nonsense", "no item 'fnv'",
     ):  # fmt: skip
         assert part in text, part
@@ -167,6 +169,15 @@ def test_a_fault_names_the_file_that_wrote_the_key(write):
         str(path): "stream.history",
         "--set": "learner.batch_size",
     }
+
+
+def test_a_rule_between_keys_names_the_file_that_broke_it(write):
+    base = write(BASE, "base.toml")
+    path = write('extends = "base.toml"\n[windows]\nobservation = "9d"', "top.toml")
+    (found,) = faults(path)
+    assert found.startswith(f"{path}: windows: observation (9d) must not be longer than attribution (")
+    (found,) = faults(base, "windows.observation=9d")
+    assert found.startswith("--set: windows: observation (9d)")
 
 
 def test_extends_in_a_circle_names_the_chain(write):

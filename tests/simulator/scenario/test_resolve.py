@@ -16,7 +16,7 @@ from simulator.units import format_duration
 from tests.simulator.scenario.test_load import BASE
 
 SHIPPED = sorted(Path("scenarios").glob("*.toml"))
-durations = st.integers(1, 10**13).map(format_duration)
+durations = st.integers(10**6, 10**13).map(format_duration)
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12)
 policies = st.dictionaries(
     st.text("abcxyz_", min_size=1, max_size=6),
@@ -33,7 +33,7 @@ def as_toml(value):
     title=words,
     segment=durations,
     history=durations,
-    hidden=st.lists(st.integers(1, 999), max_size=3),
+    hidden=st.lists(st.integers(1, 999), min_size=1, max_size=3),
     rate=st.floats(1e-12, 1e12),
     policy=policies,
 )

@@ -23,7 +23,7 @@ def world(seed: int = 5, **settings: object) -> World:
     return World(WorldSettings.model_validate(settings), WINDOWS, OBSERVATION, seed)
 
 
-@dataclass
+@dataclass(slots=True)
 class Outcome:
     """What was true and what came of every click of a day."""
 
@@ -37,6 +37,10 @@ class Outcome:
     observed: np.ndarray
     refunded: np.ndarray
     gmv: np.ndarray
+    carted: np.ndarray
+    """A cart inside the observation window."""
+    p_delayed_cart: np.ndarray
+    p_delayed_no_cart: np.ndarray
 
 
 def outcome(day: WorldDay, phase: str) -> Outcome:
@@ -50,6 +54,7 @@ def outcome(day: WorldDay, phase: str) -> Outcome:
     back = events.kind == Kind.REFUND
     refund[events.row[back & (events.time <= first[events.row] + WINDOWS.refund)]] = True
     gmv = np.bincount(events.row[inside], events.amount[inside], minlength=n)
+    cart = (events.kind == Kind.CART) & (events.time <= day.time[events.row] + OBSERVATION)
     truth = day.truth
     return Outcome(
         day.day,
@@ -62,7 +67,44 @@ def outcome(day: WorldDay, phase: str) -> Outcome:
         first <= day.time + OBSERVATION,
         refund,
         gmv,
+        np.bincount(events.row[cart], minlength=n) > 0,
+        truth["p_delayed_cart"],
+        truth["p_delayed_no_cart"],
     )
+
+
+LIMIT = 4.0
+"""Of a standard normal: chance alone exceeds it once in sixteen thousand times."""
+
+
+def joined(outcomes: list[Outcome], name: str, phase: str | None = None) -> np.ndarray:
+    """Put a column of several days together, of one phase or of all."""
+    return np.concatenate([getattr(o, name) for o in outcomes if phase in (None, o.phase)])
+
+
+def z_of_rate(happened: np.ndarray, p: np.ndarray) -> float:
+    """Return how many standard errors a count is off the sum of its probabilities."""
+    return float((happened.sum() - p.sum()) / np.sqrt(max((p * (1 - p)).sum(), 1e-12)))
+
+
+def z_of_mean(difference: np.ndarray) -> float:
+    """Return how many standard errors a mean is off zero."""
+    return float(difference.mean() / difference.std() * np.sqrt(len(difference)))
+
+
+def z_values(outcomes: list[Outcome], phase: str | None = None) -> dict[str, float]:
+    """Compare all that is said to be true of the clicks of a phase with what came of them."""
+    get = {name: joined(outcomes, name, phase) for name in Outcome.__slots__ if name not in ("day", "phase")}
+    paid, carted, delayed = get["paid"], get["carted"], get["paid"] & ~get["observed"]
+    return {
+        "pay": z_of_rate(paid, get["p_pay"]),
+        "pay inside the observation window": z_of_rate(get["observed"], get["p_observed"]),
+        "refund": z_of_rate(get["refunded"][paid], get["p_refund"][paid]),
+        # Over the click's own scale: the same unit for all, and a lighter tail.
+        "gmv": z_of_mean(get["gmv"] * get["p_pay"] / get["expected"] - get["p_pay"]),
+        "delayed pay after a cart": z_of_rate(delayed[carted], get["p_delayed_cart"][carted]),
+        "delayed pay without one": z_of_rate(delayed[~carted], get["p_delayed_no_cart"][~carted]),
+    }
 
 
 def phase_of(day: int) -> str:

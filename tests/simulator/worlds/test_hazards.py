@@ -10,14 +10,14 @@ from scipy import integrate, stats
 
 from simulator.units import SECOND
 from simulator.windows import Windows
-from simulator.worlds.constants import PAY_SCALES
 from simulator.worlds.hazards import CalendarHazard, Considering, MixtureHazard, invert
 from simulator.worlds.mechanism import Mechanism
+from simulator.worlds.paying import pay_probabilities
 from simulator.worlds.promotion import ReturnTime, Schedule
 from simulator.worlds.promotion_settings import WorldPromotion
 from simulator.worlds.settings import WorldSettings
-from simulator.worlds.truth import pay_probabilities
 
+PAY_SCALES = (0.1151, 1.260, 43.98)
 WEIGHTS, SCALES = (0.3, 0.2, 0.5), (0.1, 1.3, 40.0)
 SALE = WorldPromotion.model_validate({"name": "sale", "start": "4d"})
 
@@ -117,7 +117,8 @@ def test_pay_probability_with_waiting_against_quadrature():
     time = np.array([3.0, 50.1, 72.5, 94.9, 95.99, 96.0, 110.0])
     state, *_ = considering(mechanism, time, rng)
     for horizon in (0.24, 5.0, 72.0):
-        direct, back = pay_probabilities(state, horizon, waiting)
+        paying = pay_probabilities(state, horizon, waiting)
+        direct, back = paying.direct, paying.back
         for i, t in enumerate(time):
             cuts = waiting.edges - t
             cuts = cuts[(cuts > 0) & (cuts < horizon)]
@@ -158,7 +159,7 @@ def test_return_times_follow_their_distribution():
 
 
 def test_the_calendar_says_what_the_settings_say():
-    schedule = Schedule.of([SALE], 24 * 12, rhythm=0.0)
+    schedule = Schedule.of([SALE], 24 * 12, np.ones(24))
     start = 96
     assert schedule.ordinary(24 * 30, 24 * 31)
     assert not schedule.ordinary(0, 24)  # onset is 11 days before
@@ -180,7 +181,7 @@ def test_the_calendar_says_what_the_settings_say():
 
 def test_waiting_between_two_sales_belongs_to_the_next():
     second = WorldPromotion.model_validate({"name": "second", "start": "7d"})
-    waiting = Schedule.of([second, SALE], 24 * 12, rhythm=0.0).waiting
+    waiting = Schedule.of([second, SALE], 24 * 12, np.ones(24)).waiting
     entry = waiting.entry(np.array([95.5, 96.5, 119.5, 120.5, 167.5, 168.5]))
     assert waiting.sale[entry][[0, 3, 4]].tolist() == [0, 1, 1]
     assert (waiting.chance[entry] > 0).tolist() == [True, False, False, True, True, False]

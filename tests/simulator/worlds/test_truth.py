@@ -11,36 +11,29 @@ from simulator.windows import Windows
 from simulator.worlds import spending, truth
 from simulator.worlds.generate import World
 from simulator.worlds.settings import WorldSettings
-from tests.simulator.worlds.small import OBSERVATION, SALE, SALE_DAY, WINDOWS, outcome, phase_of, world
+from tests.simulator.worlds.small import (
+    LIMIT,
+    OBSERVATION,
+    SALE,
+    SALE_DAY,
+    WINDOWS,
+    joined,
+    outcome,
+    phase_of,
+    world,
+    z_of_mean,
+    z_of_rate,
+    z_values,
+)
 
 PHASES = ("before", "onset", "anticipation", "sale", "after")
-LIMIT = 4.0
-
-
-def joined(outcomes, name, phase=None):
-    return np.concatenate([getattr(o, name) for o in outcomes if phase in (None, o.phase)])
-
-
-def z_of_rate(happened, p):
-    return (happened.sum() - p.sum()) / np.sqrt((p * (1 - p)).sum())
-
-
-def z_of_mean(difference):
-    return difference.mean() / difference.std() * np.sqrt(len(difference))
 
 
 @pytest.mark.parametrize("phase", [None, *PHASES])
 def test_rates_are_what_the_truth_says(outcomes, phase):
-    paid, p = joined(outcomes, "paid", phase), joined(outcomes, "p_pay", phase)
-    assert abs(z_of_rate(paid, p)) < LIMIT
-    observed, early = joined(outcomes, "observed", phase), joined(outcomes, "p_observed", phase)
-    assert abs(z_of_rate(observed, early)) < LIMIT
-    refunded, r = joined(outcomes, "refunded", phase), joined(outcomes, "p_refund", phase)
-    assert abs(z_of_rate(refunded[paid], r[paid])) < LIMIT
-    assert not refunded[~paid].any()
-    expected, gmv = joined(outcomes, "expected", phase), joined(outcomes, "gmv", phase)
-    # Over the click's own scale: the same unit for all, and a lighter tail.
-    assert abs(z_of_mean(gmv * p / expected - p)) < LIMIT
+    for name, z in z_values(outcomes, phase).items():
+        assert abs(z) < LIMIT, name
+    assert not joined(outcomes, "refunded", phase)[~joined(outcomes, "paid", phase)].any()
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -114,7 +107,7 @@ def test_repurchases_are_worth_what_a_simulation_says():
     """V(first pay at s) against a plain simulation of the renewal process, repurchase hazards raised by a sale."""
     settings = WorldSettings.model_validate({"days": 13, "promotion": [SALE]})
     mechanism = World(settings, WINDOWS, OBSERVATION, 1).mechanism
-    grid, rng = spending.Grid(72.0), np.random.default_rng(6)
+    grid, rng = spending.Grid(72.0, settings.delay), np.random.default_rng(6)
     start = SALE_DAY * 24.0 - 10
     own, further = spending.worth(mechanism, grid, np.array([start]))
     for part in (0, 40, 70, 88):
@@ -124,15 +117,17 @@ def test_repurchases_are_worth_what_a_simulation_says():
         while len(alive):
             rest = 72.0 - at[alive]
             target = rng.standard_exponential(len(alive))
-            again = target < level[alive] * mechanism.repurchase.mass(start + at[alive], rest)
+            again = target < level[alive] * mechanism.repurchases[0].mass(start + at[alive], rest)
             who = alive[again]
-            elapsed = mechanism.repurchase.times(start + at[who], level[who], target[again], rest[again])
+            elapsed = mechanism.repurchases[0].times(start + at[who], level[who], target[again], rest[again])
             at[who] += elapsed
-            value[who] += spending.later(at[who]) * mechanism.schedule.price[(start + at[who]).astype(int)]
+            value[who] += (
+                spending.later(0.118, at[who]) * mechanism.schedule.price[(start + at[who]).astype(int)]
+            )
             level[:], alive = settings.repurchase.further, who
         error = value.std() / np.sqrt(n)
-        assert abs(value.mean() - further[3, 0, part]) < 4 * error + 0.004 * further[3, 0, part]
-    assert own[0, 0] == pytest.approx(spending.later(grid.middle[:1])[0])
+        assert abs(value.mean() - further[0, 3, 0, part]) < 4 * error + 0.004 * further[0, 3, 0, part]
+    assert own[0, 0] == pytest.approx(spending.later(0.118, grid.middle[:1])[0])
 
 
 @pytest.mark.parametrize(

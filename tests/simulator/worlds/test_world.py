@@ -14,10 +14,11 @@ from scipy import stats
 from simulator.log.reader import Log
 from simulator.log.schema import Kind
 from simulator.units import DAY, HOUR
+from simulator.windows import Windows
 from simulator.worlds.arrivals import zipf_rank
 from simulator.worlds.cache import cached_world, world_key
 from simulator.worlds.constants import CLICK_SHARE, WEEKDAY_CLICKS
-from simulator.worlds.generate import generate
+from simulator.worlds.generate import World, generate
 from simulator.worlds.settings import CARDINALITIES, WorldSettings
 from tests.simulator.worlds.small import OBSERVATION, SALE_DAY, WINDOWS, world
 
@@ -302,6 +303,18 @@ def test_two_processes_that_race_for_a_world_both_get_it(tmp_path):
     assert [p.stat().st_mtime_ns for p in tmp_path.iterdir()] == before
 
 
+def test_a_damaged_world_is_made_again(tmp_path):
+    place = Path(race(str(tmp_path)))
+    whole = {p.relative_to(place): p.read_bytes() for p in place.rglob("*") if p.is_file()}
+    for name in ("clicks/day=0000.parquet", "meta.toml"):
+        (place / name).write_bytes((place / name).read_bytes()[:50])
+        assert race(str(tmp_path)) == str(place)
+        assert {p.relative_to(place): p.read_bytes() for p in place.rglob("*") if p.is_file()} == whole
+    (place / "truth" / "day=0000.parquet").unlink()
+    race(str(tmp_path))
+    assert (place / "truth" / "day=0000.parquet").is_file()
+
+
 def test_the_key_depends_on_everything_the_world_does():
     settings = WorldSettings()
     keys = {
@@ -345,3 +358,10 @@ def test_the_key_depends_on_everything_the_world_does():
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValidationError, match=message.replace("?", r"\?")):
         WorldSettings.model_validate(settings)
+
+
+def test_without_a_refund_window_nothing_is_refunded():
+    bare = World(WorldSettings(days=2, clicks_per_day=2000), Windows(DAY, 0), OBSERVATION, 0)
+    for day in bare.days():
+        assert np.all(day.truth["p_refund"] == 0)
+        assert np.all((day.truth["p_pay"] > 0) & (day.truth["p_pay"] < 1))

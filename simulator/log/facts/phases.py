@@ -9,14 +9,11 @@ import numpy as np
 from rich.table import Table
 
 from simulator.calendar import PHASES, Calendar
+from simulator.log.facts.histogram import LogHistogram, quantile
 from simulator.log.reader import Log
 from simulator.log.schema import Float64, Int64, Kind
 from simulator.units import DAY, HOUR, SECOND
 from simulator.windows import Windows
-
-BINS_PER_OCTAVE = 64
-_BINS = 45 * BINS_PER_OCTAVE
-"""Delays are counted in bins one per cent wide, from a microsecond to a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class _Totals:
             next(zeros) for _ in range(7)
         )
         self.settled, self.refunded, self.truth, self.known = (next(zeros) for _ in range(4))
-        self.delays = np.zeros((groups, _BINS + 1), np.int64)
+        self.delays = LogHistogram(groups, 0, 45)
 
     def count(self, group: Int64, weight: Float64 | None = None) -> Float64:
         """Sum weights (or count) by group."""
@@ -108,8 +105,7 @@ def _gather(
         paid = known & labels.converted
         totals.paid += totals.count(group[paid])
         delay = (labels.first_pay - batch.time)[paid]
-        bins = np.minimum(np.log2(np.maximum(delay, 1)) * BINS_PER_OCTAVE, _BINS).astype(np.int64)
-        np.add.at(totals.delays, (group[paid], bins), 1)
+        totals.delays.add(group[paid], delay)
         totals.observed += totals.count(group[paid][delay <= (observation or 0)])
         settled = paid & (labels.first_pay + windows.refund <= until)
         totals.settled += totals.count(group[settled])
@@ -162,7 +158,10 @@ def _facts(name: str, totals: _Totals, group: int, length: int, observation: int
         return float(part[group] / whole[group]) if whole[group] else None
 
     clicks = int(totals.clicks[group])
-    p10, p50, p90 = _quantiles(totals.delays[group])
+    p10, p50, p90 = (
+        None if micros is None else micros / HOUR
+        for micros in (quantile(totals.delays, totals.delays.counts[group], q) for q in (0.1, 0.5, 0.9))
+    )
     return PhaseFacts(
         phase=name,
         clicks=clicks,
@@ -179,14 +178,6 @@ def _facts(name: str, totals: _Totals, group: int, length: int, observation: int
         gmv_per_paying_click=share(totals.gmv, totals.paid),
         p_pay=share(totals.truth, totals.known),
     )
-
-
-def _quantiles(counts: Int64) -> Sequence[float | None]:
-    if not counts.any():
-        return (None, None, None)
-    reached = np.cumsum(counts) / counts.sum()
-    bins = np.searchsorted(reached, [0.1, 0.5, 0.9])
-    return tuple(float(2 ** ((b + 0.5) / BINS_PER_OCTAVE) / HOUR) for b in bins)
 
 
 _COLUMNS: tuple[tuple[str, str, str], ...] = (

@@ -1,0 +1,253 @@
+"""The fact sheet of a log: every fact under one name, the same for a real log and a synthetic one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from simulator.calendar import Calendar
+from simulator.log.facts.gather import DELAYS, ITEM, USER, Gathered, gather
+from simulator.log.facts.histogram import LogHistogram, quantile, share_below, tail_index
+from simulator.log.facts.sales import SaleFacts, sale_facts
+from simulator.log.reader import Log
+from simulator.log.schema import Bool, Float64, Int64
+from simulator.units import DAY, HOUR, MINUTE, format_duration
+from simulator.windows import Windows
+
+QUANTILES = (5, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 95, 99)
+AGES = tuple(
+    int(minutes * MINUTE)
+    for minutes in (1, 2, 4.32, 5, 9, 10, 14.4, 30, 60, 72, 120, 180, 360, 720, 1080, 1440, 2160, 2880)
+) + tuple(int(hours * HOUR) for hours in (60, 72, 120, 168, 336, 720, 2160))
+"""Elapsed times at which publications state their delay distributions."""
+REFERENCE = 3 * DAY
+"""Delays are also stated given that they are at most this long, so that logs of other windows can be compared."""
+CVR_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+USER_BINS = (0.0, 0.25, 0.5, 0.75, 1.0)
+TAIL = 0.05
+
+Facts = Iterator[tuple[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class FactSheet:
+    """Facts by name; what cannot be known from the log is absent.
+
+    Rates per click by event time, delays, GMV by elapsed time and the curves by hour are those of ordinary days (see
+    `simulator.log.facts.gather.ordinary_days`); so are CVR, RFR and NetCVR. Amounts, users and items are those of the
+    whole log. Delays are in hours and given the event came inside its window; only clicks whose window closed before
+    the log ends count.
+    """
+
+    windows: Windows
+    clicks: int
+    days: int
+    """Days with clicks."""
+    ordinary_days: int
+    values: dict[str, float]
+    sales: tuple[SaleFacts, ...] = field(default=())
+
+    def value(self, name: str) -> float | None:
+        """Return a fact, ``None`` where the log does not tell. ``sale.`` facts are those of the first promotion."""
+        return self.values.get(name)
+
+
+def fact_sheet(log: Log, windows: Windows, calendar: Calendar | None = None) -> FactSheet:
+    """Describe a log in one pass."""
+    return sheet_of(gather(log, windows, calendar or Calendar()))
+
+
+def sheet_of(found: Gathered) -> FactSheet:
+    """Turn gathered sums into facts."""
+    whole = whole_days(found)
+    ordinary = found.ordinary & whole
+    if ordinary.sum() < 1:
+        ordinary = whole
+    sales = tuple(sale_facts(found, sale, ordinary) for sale in found.calendar.promotions)
+    parts: tuple[Callable[[], Facts], ...] = (
+        lambda: _rates(found, ordinary),
+        lambda: _delays(found),
+        lambda: _hours(found, ordinary),
+        lambda: _spending(found),
+        lambda: _users(found),
+        lambda: _items(found),
+        lambda: ((f"sale.{k}", v) for k, v in (sales[0].values.items() if sales else ())),
+    )
+    values = {name: float(value) for part in parts for name, value in part() if value is not None}
+    return FactSheet(found.windows, found.clicks, int(whole.sum()), int(ordinary.sum()), values, sales)
+
+
+def whole_days(found: Gathered) -> Bool:
+    """Return the days with clicks, less the first ones, whose pays of earlier clicks are missing, if enough are left."""
+    clicks = found.hourly["clicks"].reshape(-1, 24).sum(1)
+    days: Bool = clicks > 0
+    warm = min(-(-found.windows.attribution // DAY), int(days.sum()) // 3)
+    days[:warm] = False
+    return days
+
+
+def _share(part: float, of: float) -> float | None:
+    return part / of if of else None
+
+
+def _rates(found: Gathered, ordinary: Bool) -> Facts:
+    daily = {name: values.reshape(-1, 24).sum(1) for name, values in found.hourly.items()}
+    clicks, carts, pays = (float(daily[name][ordinary].sum()) for name in ("clicks", "carts", "pays"))
+    yield "clicks_per_day", _share(clicks, float(ordinary.sum()))
+    yield "carts_per_click", _share(carts, clicks)
+    yield "pays_per_click", _share(pays, clicks)
+    yield "pays_per_cart", _share(pays, carts)
+    # Labels go by the click, so that the first days count as much as any other.
+    by_click = found.ordinary
+    labelled, carted, paid, repeat, gmv, settled, refunded, final, net = (
+        float(daily[name][by_click].sum())
+        for name in ("labelled", "carted", "paid", "repeat", "gmv", "settled", "refunded", "final", "net")
+    )
+    yield "cart_rate", _share(carted, labelled)
+    yield "cvr", _share(paid, labelled)
+    yield "rfr", _share(refunded, settled)
+    yield "net_cvr", _share(net, final)
+    yield "repurchase_share", _share(repeat, paid)
+    yield "gmv_per_click", _share(gmv, labelled)
+    yield "gmv_per_paying_click", _share(gmv, paid)
+    yield "old_pay_share", _share(daily["old_pays"][ordinary].sum(), daily["matched_pays"][ordinary].sum())
+    yield "refunds_in_full", _share(found.returned[1], found.returned[0])
+
+
+def _delays(found: Gathered) -> Facts:
+    for name in DELAYS:
+        histogram, counts = found.delays[name], found.delays[name].counts[0]
+        if not counts.any():
+            counts = histogram.counts.sum(0)
+        window = found.windows.refund if name == "pay_refund" else found.windows.attribution
+        yield f"{name}.count", float(counts.sum())
+        yield f"{name}.mean", _mean_hours(histogram, counts)
+        for percent in QUANTILES:
+            micros = quantile(histogram, counts, percent / 100)
+            yield f"{name}.p{percent}", None if micros is None else micros / HOUR
+        for age in AGES:
+            if age < window:
+                yield f"{name}.within.{format_duration(age)}", share_below(histogram, counts, age)
+        of = share_below(histogram, counts, REFERENCE) if window >= REFERENCE else None
+        for age in AGES if of else ():
+            if age < REFERENCE and of:
+                share = share_below(histogram, counts, age)
+                yield f"{name}.within_3d.{format_duration(age)}", None if share is None else share / of
+        for percent in QUANTILES if of else ():
+            micros = quantile(histogram, counts, percent / 100 * (of or 0.0))
+            yield f"{name}.within_3d.p{percent}", None if micros is None else micros / HOUR
+
+
+def _mean_hours(histogram: LogHistogram, counts: Int64) -> float | None:
+    edges = histogram.edges()
+    middle = (edges[1:] + edges[:-1]) / 2 / HOUR
+    return _share(float((counts * middle).sum()), float(counts.sum()))
+
+
+def _hours(found: Gathered, ordinary: Bool) -> Facts:
+    hourly = {name: values.reshape(-1, 24) for name, values in found.hourly.items()}
+    for name in ("clicks", "carts", "pays"):
+        by_hour = hourly[name][ordinary].sum(0)
+        for hour in range(24):
+            yield f"hour.{name}.{hour}", _share(by_hour[hour], by_hour.sum())
+    sums = {name: hourly[name][found.ordinary].sum(0) for name in hourly}
+    for hour in range(24):
+        yield (
+            f"hour.pays_per_click.{hour}",
+            _share(hourly["pays"][ordinary, hour].sum(), hourly["clicks"][ordinary, hour].sum()),
+        )
+        yield f"hour.cvr.{hour}", _share(sums["paid"][hour], sums["labelled"][hour])
+        yield f"hour.net_cvr.{hour}", _share(sums["net"][hour], sums["final"][hour])
+        yield f"hour.gmv_per_paying_click.{hour}", _share(sums["gmv"][hour], sums["paid"][hour])
+    for name in ("cvr", "net_cvr", "gmv_per_paying_click"):
+        part, whole = {"cvr": ("paid", "labelled"), "net_cvr": ("net", "final")}.get(name, ("gmv", "paid"))
+        if (sums[whole] > 0).all():
+            curve = sums[part] / sums[whole]
+            yield from (
+                (f"hour.{name}_shape.{hour}", _share(v, curve.mean())) for hour, v in enumerate(curve)
+            )
+    for block in range(0, 24, 3):
+        three = slice(block, block + 3)
+        clicks = hourly["clicks"][ordinary]
+        yield f"hour.clicks.{block}-{block + 2}", _share(clicks[:, three].sum(), clicks.sum())
+        yield f"hour.paying_clicks.{block}-{block + 2}", _share(sums["paid"][three].sum(), sums["paid"].sum())
+        yield (
+            f"hour.repurchase_share.{block}-{block + 2}",
+            _share(sums["repeat"][three].sum(), sums["paid"][three].sum()),
+        )
+
+
+def _spending(found: Gathered) -> Facts:
+    by_hour = found.gmv_by_hour[0] if found.gmv_by_hour[0].any() else found.gmv_by_hour.sum(0)
+    if by_hour.sum() > 0:
+        reached = np.cumsum(by_hour) / by_hour.sum()
+        for hour in range(1, len(reached)):
+            yield f"gmv_within.{hour}h", float(reached[hour - 1])
+        # What comes at the very end of the window belongs to its last hour.
+        yield f"gmv_within.{len(reached) - 1}h", 1.0
+    counts = found.pay_counts[0] if found.pay_counts[0].any() else found.pay_counts.sum(0)
+    number = np.arange(len(counts))
+    yield "pays_per_paying_click", _share(float((counts * number).sum()), float(counts.sum()))
+    yield (
+        "pays_per_repurchasing_click",
+        _share(float((counts * number)[2:].sum()), float(counts[2:].sum())),
+    )
+    for name, moments in (("ln_amount", found.amount), *((f"ln_gmv.{k}", m) for k, m in found.gmv.items())):
+        if (shape := moments.mean_sd_skew()) is not None:
+            yield from zip((f"{name}.mean", f"{name}.sd", f"{name}.skew"), shape, strict=True)
+    amounts = found.amounts.counts[0]
+    for percent in (5, 50, 95):
+        yield f"amount.p{percent}", quantile(found.amounts, amounts, percent / 100)
+    yield "amount.tail_index", tail_index(amounts, TAIL)
+
+
+def _users(found: Gathered) -> Facts:
+    _, sums = found.users.sums()
+    column = dict(zip(USER, sums, strict=True))
+    orders = column["pays"][column["pays"] > 0]
+    yield "users", float(sums.shape[1])
+    yield "clicks_per_user", _share(float(column["clicks"].sum()), float(sums.shape[1]))
+    yield "orders_per_buyer", _share(float(orders.sum()), float(len(orders)))
+    for name, low, high in (("1", 1, 1), ("2", 2, 2), ("3", 3, 3), ("4-9", 4, 9), ("10+", 10, np.inf)):
+        chosen = float(((orders >= low) & (orders <= high)).sum())
+        yield f"orders.{name}", _share(chosen, float(len(orders)))
+    for name, part, whole, first, second in (
+        ("pay_delay_by_user_cvr", "paid", "clicks", "delay", "delay_squared"),
+        ("refund_delay_by_user_rfr", "refunded", "settled", "wait", "wait_squared"),
+    ):
+        count = column[part]
+        for label, inside in _bins(_rate(count, column[whole]), USER_BINS):
+            n = float(count[inside].sum())
+            mean = _share(float(column[first][inside].sum()), n)
+            yield f"{name}.{label}", mean
+            if mean is not None:
+                variance = float(column[second][inside].sum()) / n - mean**2
+                yield f"{name}.{label}.sd", max(variance, 0.0) ** 0.5
+
+
+def _items(found: Gathered) -> Facts:
+    _, sums = found.items.sums()
+    column = dict(zip(ITEM, sums, strict=True))
+    yield "items", float(sums.shape[1])
+    for label, inside in _bins(_rate(column["paid"], column["clicks"]), CVR_BINS):
+        paid, clicks, settled, refunded = (
+            float(column[name][inside].sum()) for name in ("paid", "clicks", "settled", "refunded")
+        )
+        rfr = _share(refunded, settled)
+        yield f"rfr_by_item_cvr.{label}", rfr
+        if rfr is not None and clicks:
+            yield f"net_cvr_by_item_cvr.{label}", paid / clicks * (1 - rfr)
+
+
+def _rate(part: Float64, whole: Float64) -> Float64:
+    rate: Float64 = np.divide(part, whole, out=np.full(len(part), -1.0), where=whole > 0)
+    return rate
+
+
+def _bins(rate: Float64, edges: tuple[float, ...]) -> Iterator[tuple[str, Bool]]:
+    for low, high in pairwise(edges):
+        last = high == edges[-1]
+        yield f"{low:g}-{high:g}", (rate >= low) & ((rate <= high) if last else (rate < high))

@@ -1,0 +1,43 @@
+"""What can be replayed, wherever it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Feature, Labels
+from simulator.windows import Windows
+
+
+class Source(Protocol):
+    """A log as the engine reads it: `simulator.log.reader.Log`, or `simulator.log.memory.MemoryLog`."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Feature columns of the clicks."""
+
+    def clicks(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+    ) -> Iterator[ClickBatch]:
+        """Clicks in replay order."""
+
+    def events(
+        self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
+    ) -> Iterator[EventBatch]:
+        """Events in replay order."""
+
+    def labelled(
+        self,
+        windows: Windows,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+    ) -> Iterator[tuple[ClickBatch, Labels]]:
+        """Clicks with their final labels, in replay order."""

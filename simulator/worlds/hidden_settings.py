@@ -1,0 +1,34 @@
+"""What no learner sees: the hidden confounder, and the impressions behind the clicks. Tables of ``[world]``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, NonNegativeFloat
+
+from simulator.scenario.base import Block
+
+
+class Confounder(Block):
+    """Hidden intent u of a visit, which moves click, cart and pay together (0: none).
+
+    Over the impressions that nobody clicks u is standard normal (on seven points); clicks are tilted by
+    exp(strength * click * u). Log-hazards move by strength * cart * u and strength * pay * u; the answer to
+    deals by exp(strength * deal * u): below 0, those of little intent are the price-sensitive ones.
+    """
+
+    strength: Annotated[float, Field(ge=0, le=2)] = 0.0
+    click: Annotated[float, Field(ge=-2, le=2)] = 0.5
+    cart: Annotated[float, Field(ge=-2, le=2)] = 0.7
+    pay: Annotated[float, Field(ge=-2, le=2)] = 1.0
+    deal: Annotated[float, Field(ge=-2, le=2)] = -0.3
+
+
+class Exposure(Block):
+    """Who clicks what is shown: logit of clicking = base (solved for) + slope * (log-hazard of paying, cut at
+    +-2) - position * (depth of the position, 0 to 1) + the confounder's part.
+    """
+
+    rate: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.05, description="clicks per impression")
+    slope: Annotated[float, Field(ge=-1, le=1)] = 0.25
+    position: NonNegativeFloat = Field(default=1.0, le=4)

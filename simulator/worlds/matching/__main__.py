@@ -1,0 +1,31 @@
+"""``python -m simulator.worlds.matching PRESET [--seed N] [--step TEXT]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from simulator.errors import ScenarioError
+from simulator.worlds.matching import cascade, taobao_mobile, trace
+from simulator.worlds.matching.engine import fit, report
+
+_STEPS = {"cascade": cascade.steps, "trace": trace.steps, "taobao-mobile": taobao_mobile.steps}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Fit every step of a preset; print moments before and after, and the constants for the preset's file."""
+    parser = argparse.ArgumentParser(prog="python -m simulator.worlds.matching", description=__doc__)
+    parser.add_argument("preset", choices=sorted(_STEPS))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--step", default="", help="only the steps whose name has this in it")
+    chosen = parser.parse_args(arguments)
+    try:
+        for step in _STEPS[chosen.preset](chosen.seed):
+            if chosen.step in step.name:
+                print(report(fit(step)), flush=True)
+    except ScenarioError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

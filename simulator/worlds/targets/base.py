@@ -1,0 +1,112 @@
+"""A published fact that a world should reproduce, and the verdict on how it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from simulator.log.facts import FactSheet
+from simulator.units import DAY, format_duration
+
+Verdict = Literal["within", "outside", "not comparable", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One published fact.
+
+    Attributes
+    ----------
+    name : what it says, for people.
+    fact : what the fact sheet calls it.
+    value, tolerance : in ``unit``; a world is within where it differs by at most the tolerance.
+    unit : of the value; "" for shares and ratios.
+    source : publication or data set, and where in it.
+    attribution, refund : the windows (microseconds) under which it was measured; None: it does not depend on them.
+    """
+
+    name: str
+    fact: str
+    value: float
+    tolerance: float
+    unit: str
+    source: str
+    attribution: int | None = None
+    refund: int | None = None
+
+    def verdict(self, sheet: FactSheet) -> tuple[float | None, Verdict, str]:
+        """Return the realised value, the verdict, and why there is none where there is none."""
+        for name, wanted, have in (
+            ("attribution", self.attribution, sheet.windows.attribution),
+            ("refund", self.refund, sheet.windows.refund),
+        ):
+            if wanted is not None and wanted != have:
+                why = f"windows.{name} is {format_duration(have)}, measured with {format_duration(wanted)}"
+                return sheet.value(self.fact), "not comparable", why
+        found = sheet.value(self.fact)
+        if found is None:
+            return None, "unknown", "the log does not tell"
+        return found, "within" if abs(found - self.value) <= self.tolerance else "outside", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A published curve to lay a world's own over: ``facts`` name the points at ``x`` on the fact sheet."""
+
+    name: str
+    title: str
+    x_title: str
+    y_title: str
+    x: Sequence[float]
+    y: Sequence[float]
+    facts: Sequence[str]
+    source: str
+    log_x: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """All published facts of a preset, and the curves that say most of them at a glance."""
+
+    preset: str
+    source: str
+    rows: tuple[Target, ...]
+    curves: tuple[Curve, ...] = field(default=())
+
+
+def rows_of(
+    table: Mapping[float | str, float],
+    name: str,
+    fact: str,
+    tolerance: float,
+    source: str,
+    *,
+    unit: str = "",
+    relative: bool = False,
+    attribution: int | None = None,
+    refund: int | None = None,
+) -> Iterable[Target]:
+    """Make one target per entry of a table; ``{}`` in name and fact stands for its key."""
+    for key, value in table.items():
+        shown = f"{key:g}" if isinstance(key, float) else str(key)
+        yield Target(
+            name.replace("{}", shown),
+            fact.replace("{}", shown),
+            value,
+            tolerance * abs(value) if relative else tolerance,
+            unit,
+            source,
+            attribution,
+            refund,
+        )
+
+
+def curve_of(targets: Sequence[Target], prefix: str, x: Sequence[float]) -> tuple[list[float], list[str]]:
+    """Return values and fact names of the targets whose fact begins with ``prefix``, one per ``x``."""
+    chosen = [target for target in targets if target.fact.startswith(prefix)]
+    assert len(chosen) == len(x), f"{prefix}: {len(chosen)} targets, {len(x)} places"
+    return [target.value for target in chosen], [target.fact for target in chosen]
+
+
+THREE_DAYS, SEVEN_DAYS = 3 * DAY, 7 * DAY

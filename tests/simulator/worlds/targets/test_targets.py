@@ -1,0 +1,116 @@
+"""Published facts: each one can be measured, and is judged by its own tolerance."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from simulator.calendar import Calendar, Promotion
+from simulator.log.facts import FactSheet, fact_sheet
+from simulator.log.reader import Log
+from simulator.report.likeness import likeness_figures
+from simulator.units import DAY, MINUTE
+from simulator.windows import Windows
+from simulator.worlds.generate import generate
+from simulator.worlds.presets import PRESETS
+from simulator.worlds.settings import WorldSettings
+from simulator.worlds.targets import TARGETS
+from simulator.worlds.targets.base import Target
+from simulator.worlds.targets.compare import fit_summary, fit_table, verdict_line, verdicts
+
+ROW = Target("CVR", "cvr", 0.1, 0.01, "", "somewhere", 3 * DAY)
+
+
+def sheet(windows=None, **values):
+    return FactSheet(windows or Windows(), 1, 1, 1, values)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """A world in which everything happens, under both pairs of windows."""
+    settings = WorldSettings.model_validate(
+        {"days": 20, "clicks_per_day": 4_000, "cvr": 0.3, "users": 300, "items": 200,
+         "promotion": [{"name": "s", "start": "14d"}]}
+    )  # fmt: skip
+    calendar = Calendar.of([Promotion("s", 14 * DAY, 15 * DAY)])
+    found = {}
+    for days in (3, 7):
+        windows = Windows(days * DAY, 3 * DAY)
+        path = tmp_path_factory.mktemp("targets") / "log"
+        generate(settings, windows, 15 * MINUTE, 3, path)
+        found[days] = fact_sheet(Log.open(path), windows, calendar)
+    return found
+
+
+def test_every_preset_has_targets():
+    assert set(TARGETS) == set(PRESETS)
+    for name, targets in TARGETS.items():
+        assert targets.preset == name
+        facts = [row.fact for row in targets.rows]
+        assert len(set(facts)) == len(facts)
+        for row in targets.rows:
+            assert row.tolerance > 0, row
+            assert row.source, row
+
+
+@pytest.mark.parametrize("name", list(TARGETS))
+def test_every_fact_is_on_the_sheet(lived, name):
+    days = 7 if name == "trace" else 3
+    # Bins of users and items that convert almost always may be empty in a small world.
+    missing = [
+        r.fact for r in TARGETS[name].rows if r.fact not in lived[days].values and "_by_" not in r.fact
+    ]
+    assert missing == []
+    assert all(r.verdict(lived[days])[1] in {"within", "outside", "unknown"} for r in TARGETS[name].rows)
+    for curve in TARGETS[name].curves:
+        assert len(curve.x) == len(curve.y) == len(curve.facts), curve.name
+
+
+def test_the_verdict_is_by_the_tolerance():
+    assert ROW.verdict(sheet(cvr=0.1099)) == (0.1099, "within", "")
+    assert ROW.verdict(sheet(cvr=0.0899))[1] == "outside"
+    assert ROW.verdict(sheet())[:2] == (None, "unknown")
+    value, verdict, why = ROW.verdict(sheet(Windows(7 * DAY, 3 * DAY), cvr=0.1))
+    assert (value, verdict) == (0.1, "not comparable")
+    assert "7d" in why
+    assert "3d" in why
+
+
+def test_the_table_and_the_sentence_say_it_all(lived):
+    targets = TARGETS["cascade"]
+    table = fit_table(targets, lived[3])
+    assert table.row_count == len(targets.rows)
+    Console(width=200, quiet=True).print(table)
+    counts = verdicts(targets, lived[3])
+    assert sum(counts.values()) == len(targets.rows)
+    assert verdict_line(targets, lived[3]).startswith(
+        f"{counts['within']} of {counts['within'] + counts['outside']}"
+    )
+
+
+def test_the_summary_is_plain_and_can_be_drawn(lived):
+    found = json.loads(json.dumps(fit_summary(TARGETS["trace"], lived[7]), allow_nan=False))
+    assert sum(found["verdicts"].values()) == len(TARGETS["trace"].rows)
+    assert len(found["outside"]) == found["verdicts"]["outside"]
+    figures = likeness_figures({"likeness": found})
+    assert set(figures) == {f"likeness-{curve.name}" for curve in TARGETS["trace"].curves}
+    gmv = next(c for c in TARGETS["trace"].curves if c.name == "gmv")
+    published, own = figures["likeness-gmv"]["data"]
+    assert published["y"] == list(gmv.y)
+    assert own["y"] == [lived[7].values[fact] for fact in gmv.facts]
+    assert likeness_figures({}) == {}
+
+
+def test_the_targets_are_those_printed_in_the_sources():
+    """A few numbers, typed again."""
+    by_fact = {row.fact: row for targets in TARGETS.values() for row in targets.rows}
+    assert by_fact["click_pay.within_3d.14.4m"].value == 0.277
+    assert by_fact["pay_refund.within_3d.p50"].value == 0.140
+    assert by_fact["gmv_within.24h"].value == 0.622
+    assert by_fact["sale.pays_per_click.day0"].value == 2.365
+    assert by_fact["sale.hour.pays.0"].value == pytest.approx(0.128, abs=1e-3)
+    assert by_fact["ln_gmv.repeat.mean"].value == 5.415
+    assert replace(ROW, value=0.2).verdict(sheet(cvr=0.1))[1] == "outside"

@@ -1,0 +1,260 @@
+"""What no file of the project may do: read the clock, draw from a global generator, trust a pickle, grow too long."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.commands import ROOT
+
+SOURCES = [
+    ROOT / "sim.py",
+    *sorted((ROOT / "simulator").rglob("*.py")),
+    *sorted((ROOT / "learners").rglob("*.py")),
+]
+LONGEST = 400
+
+CLOCKS = {
+    "time.time", "time.time_ns", "time.monotonic", "time.monotonic_ns", "time.perf_counter", "time.perf_counter_ns",
+    "time.process_time", "time.localtime", "time.gmtime", "datetime.datetime.now", "datetime.datetime.utcnow",
+    "datetime.datetime.today", "datetime.date.today",
+}  # fmt: skip
+MAY_READ_THE_CLOCK = {
+    "learners/conclusion.py": "seconds by stage, for the summary",
+    "simulator/report/progress.py": "events per second and time left, for the eye",
+    "simulator/rundir.py": "when a run began and ended, for the manifest",
+}
+NUMPY_RANDOM = {"numpy.random.Generator", "numpy.random.SeedSequence", "numpy.random.PCG64DXSM"}
+"""A bit generator made of a seed sequence, and its types; the rest of the module is global or seeded by accident."""
+TORCH_DRAWS = {
+    "rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "poisson", "rand_like", "randn_like",
+    "randint_like", "normal_", "uniform_", "bernoulli_", "exponential_", "random_", "geometric_", "cauchy_", "log_normal_",
+}  # fmt: skip
+TORCH_GLOBAL = {
+    "torch.manual_seed", "torch.seed", "torch.set_rng_state", "torch.get_rng_state", "torch.default_generator",
+    "torch.nn.functional.dropout", "torch.nn.Dropout",
+}  # fmt: skip
+UNPICKLING = {
+    "pickle.load",
+    "pickle.loads",
+    "pickle.Unpickler",
+    "dill.load",
+    "joblib.load",
+    "marshal.load",
+    "shelve.open",
+}
+ORDER_FREE = {"sorted", "len", "min", "max", "sum", "any", "all", "set", "frozenset", "bool"}
+"""Calls whose result does not depend on the order of what they are given (sums of integers; floats have numpy's)."""
+
+Finding = tuple[int, str]
+
+
+class Names(ast.NodeVisitor):
+    """What each name of a module was imported as."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.known: dict[str, str] = {}
+        self.visit(tree)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self.known[alias.asname or alias.name.partition(".")[0]] = (
+                alias.name if alias.asname else alias.name.partition(".")[0]
+            )
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        for alias in node.names:
+            self.known[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+
+    def full(self, node: ast.AST) -> str:
+        """Return ``numpy.random.rand`` for ``np.random.rand``; an empty text for what is no imported name."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id not in self.known:
+            return ""
+        return ".".join([self.known[node.id], *reversed(parts)])
+
+
+def wall_clock(tree: ast.Module, names: Names) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name) and names.full(node) in CLOCKS:
+            yield node.lineno, names.full(node)
+
+
+def global_randomness(tree: ast.Module, names: Names) -> Iterator[Finding]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name):
+            full = names.full(node)
+            numpys = full.startswith("numpy.random.") and full not in NUMPY_RANDOM
+            if full == "random" or full.startswith(("random.", "secrets.")) or full in TORCH_GLOBAL or numpys:
+                yield node.lineno, full
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in TORCH_DRAWS
+        ):
+            in_place, full = node.func.attr.endswith("_"), names.full(node.func)
+            if (in_place or full.startswith("torch.")) and "generator" not in {k.arg for k in node.keywords}:
+                yield node.lineno, f"{node.func.attr} without a generator"
+    imported = {name for name in names.known.values() if name.split(".")[0] in {"random", "secrets"}}
+    yield from ((1, f"import of {name}") for name in sorted(imported))
+
+
+def trusting(tree: ast.Module, names: Names) -> Iterator[Finding]:
+    """What runs code or believes a file: eval, exec, unpickling, loads that would unpickle; and salted hashes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute | ast.Name) and names.full(node) in UNPICKLING:
+            yield node.lineno, names.full(node)
+        if not isinstance(node, ast.Call):
+            continue
+        given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+        if isinstance(node.func, ast.Name) and node.func.id in {"eval", "exec", "hash", "__import__"}:
+            yield node.lineno, node.func.id
+        if names.full(node.func) == "torch.load" and given.get("weights_only") != "True":
+            yield node.lineno, "torch.load without weights_only=True"
+        if names.full(node.func) == "numpy.load" and given.get("allow_pickle") != "False":
+            yield node.lineno, "numpy.load without allow_pickle=False"
+
+
+def order_of_sets(tree: ast.Module, _: Names) -> Iterator[Finding]:
+    """Iterations over sets, whose order changes with the hash seed, unless the result cannot depend on it."""
+    for scope in ast.walk(tree):
+        if isinstance(scope, ast.FunctionDef | ast.Module):
+            nodes = list(_own(scope))
+            sets = {
+                target.id
+                for node in nodes
+                if isinstance(node, ast.Assign) and _is_set(node.value, set())
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+            free = {
+                id(a)
+                for n in nodes
+                if isinstance(n, ast.Call) and ast.unparse(n.func) in ORDER_FREE
+                for a in n.args
+            }
+            for node in nodes:
+                for iterated in _iterated(node, free):
+                    if _is_set(iterated, sets):
+                        yield node.lineno, f"iterates over the set {ast.unparse(iterated)}"
+
+
+def _own(scope: ast.AST) -> Iterator[ast.expr | ast.stmt]:
+    """Walk a function without the functions in it."""
+    for child in ast.iter_child_nodes(scope):
+        if isinstance(child, ast.expr | ast.stmt):
+            yield child
+        if not isinstance(child, ast.FunctionDef):
+            yield from _own(child)
+
+
+def _iterated(node: ast.AST, free: set[int]) -> Iterator[ast.expr]:
+    if isinstance(node, ast.For):
+        yield node.iter
+    if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.DictComp) and id(node) not in free:
+        yield from (g.iter for g in node.generators)
+    if isinstance(node, ast.List | ast.Tuple) and id(node) not in free:
+        yield from (e.value for e in node.elts if isinstance(e, ast.Starred))
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+        "list",
+        "tuple",
+        "enumerate",
+        "iter",
+        "dict.fromkeys",
+    }:
+        yield from node.args
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"join", "extend"}
+    ):
+        yield from node.args
+
+
+def _is_set(node: ast.expr, sets: set[str]) -> bool:
+    match node:
+        case ast.Set() | ast.SetComp():
+            return True
+        case ast.Call(func=ast.Name(id="set" | "frozenset")):
+            return True
+        case ast.Name(id=name):
+            return name in sets
+        case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr() | ast.Sub() | ast.BitXor(), right=right):
+            return _is_set(left, sets) or _is_set(right, sets)
+    return False
+
+
+def findings(rule: Callable[[ast.Module, Names], Iterator[Finding]]) -> list[str]:
+    found = []
+    for path in SOURCES:
+        tree, place = ast.parse(path.read_text(encoding="utf-8")), path.relative_to(ROOT).as_posix()
+        found += [f"{place}:{line}: {what}" for line, what in rule(tree, Names(tree))]
+    return found
+
+
+def test_wall_time_decides_nothing():
+    found = findings(wall_clock)
+    assert {line.partition(":")[0] for line in found} == set(MAY_READ_THE_CLOCK), found
+
+
+@pytest.mark.parametrize("rule", [global_randomness, trusting, order_of_sets])
+def test_nothing_global_nothing_trusted_nothing_unordered(rule):
+    assert findings(rule) == []
+
+
+def test_files_stay_short():
+    files = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {path: n for path, n in lengths.items() if n > LONGEST} == {}
+
+
+BAD = """
+import random, time, pickle, torch
+import numpy as np
+from datetime import datetime as d
+from time import perf_counter
+
+def f(x, names):
+    a, b = time.time(), perf_counter()
+    d.now()
+    np.random.seed(1)
+    np.random.default_rng()
+    torch.manual_seed(0)
+    torch.randn(3)
+    x.normal_(0, 1)
+    random.random()
+    eval("1")
+    pickle.load(x)
+    torch.load(x)
+    np.load(x)
+    chosen = {n for n in names}
+    for n in chosen:
+        print(n)
+    return [n for n in set(names)], ", ".join({1, 2}), hash("a")
+"""
+GOOD = """
+import torch
+import numpy as np
+
+def f(x, names, rng: np.random.Generator, generator):
+    x.normal_(0, 1, generator=generator)
+    torch.load(x, weights_only=True)
+    rng.normal()
+    chosen = {n for n in names}
+    return sorted(n for n in chosen), max(len(n) for n in chosen), [n for n in names if n in chosen]
+"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"), [(wall_clock, 3), (global_randomness, 8), (trusting, 5), (order_of_sets, 3)]
+)
+def test_the_rules_see_what_they_forbid(rule, count):
+    for text, expected in ((BAD, count), (GOOD, 0)):
+        tree = ast.parse(text)
+        found = list(rule(tree, Names(tree)))
+        assert len(found) == expected, found
