@@ -109,7 +109,6 @@ def solve(hazard: Float64, weight: Float64, target: float) -> float:
     """Find b with weighted mean of 1 - exp(-e^b hazard) equal to ``target``, by secant steps on ln(-ln(1 -
     mean)).
     """
-
     if not np.any(hazard * weight):
         return 0.0  # it can never happen (a refund window of 0s), whatever its level
 

@@ -130,8 +130,8 @@ def _traffic(seed: int) -> Step:
 
     dials = (
         Dial("during", 1.6, 1.0, 2.0),
-        Dial("opening", 8.29, 0.1, 4.0),
-        Dial("scale", 26.15, 0.5, 12.0, log=True),
+        Dial("opening", 1.6, 0.1, 4.0),
+        Dial("scale", 5.0, 0.5, 12.0, log=True),
     )
     return Step(
         "clicks by hour of the day",

@@ -175,7 +175,7 @@ def test_delayed_pays_against_a_fine_quadrature(window, close, start):
         {"days": 5, "promotion": [SALE], "cart": {"rate": 0.35}, "cvr": 0.2}
     )
     one = World(settings, Windows(3 * DAY, 3 * DAY), window, 2)
-    _, arrivals, visit, _ = next(one.visits())
+    _, _arrivals, visit, _ = next(one.visits())
     keep = np.arange(0, len(visit.user), 400)
     time = np.full(len(keep), start * 24)
     mechanism, cart_level = one.mechanism, np.linspace(0.05, 1.2, len(keep))

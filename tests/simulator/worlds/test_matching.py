@@ -51,7 +51,9 @@ def test_means_by_rate_against_a_plain_loop():
     parts = [[], [], []]
     for one in range(40):
         rate = happened[who == one].mean()
-        parts[next(i for i in range(3) if edges[i] <= rate < edges[i + 1])] += list(value[(who == one) & happened])
+        parts[next(i for i in range(3) if edges[i] <= rate < edges[i + 1])] += list(
+            value[(who == one) & happened]
+        )
     assert found == pytest.approx([np.mean(part) for part in parts])
     assert within(np.array([1.0, np.inf, 3.0]), [0.5, 1.0, 9.0]).tolist() == [0, 0.5, 1]
 
@@ -76,7 +78,9 @@ def test_what_was_lived_is_what_the_events_say():
 
 def test_expected_counts_are_those_of_the_events():
     tables = {"days": 9, "clicks_per_day": 20_000, "cvr": 0.15, "cart": {"rate": 0.2, "rhythm": 0.5}}
-    one = world("blend", 4, tables | {"repurchase": {"first": 0.0}, "promotion": [{"name": "s", "start": "5d"}]})
+    one = world(
+        "blend", 4, tables | {"repurchase": {"first": 0.0}, "promotion": [{"name": "s", "start": "5d"}]}
+    )
     counts, days = expected(one), list(one.days(truth=False))
     for name, kind in (("pays", Kind.PAY), ("carts", Kind.CART)):
         time = np.concatenate([d.events.time[d.events.kind == kind] for d in days])
@@ -126,7 +130,9 @@ def test_the_published_facts_of_a_preset_at_two_million_clicks(preset, tmp_path)
     from simulator.worlds.generate import generate
     from simulator.worlds.targets import TARGETS
 
-    sale = {} if preset == "cascade" else {"promotion": [{"name": "s", "start": "17d", "anticipation": "11d"}]}
+    sale = (
+        {} if preset == "cascade" else {"promotion": [{"name": "s", "start": "17d", "anticipation": "11d"}]}
+    )
     crowd = {"users": 100_000, "items": 60_000} if preset == "cascade" else {}
     settings = WorldSettings.model_validate({"preset": preset, **SIZE, **sale, **crowd})
     windows = windows_of(preset)
@@ -157,8 +163,9 @@ def test_double_12_against_the_same_days_without_it():
     counts = []
     for one in (sold, world("taobao-mobile", 9, tables)):
         days = list(one.days(truth=False))
-        time, click = (np.concatenate(part) for part in zip(*(
-            (d.events.time[k], d.time[d.events.row[k]]) for d in days for k in [d.events.kind == Kind.PAY]), strict=True))  # fmt: skip
+        paid = [d.events.kind == Kind.PAY for d in days]
+        time = np.concatenate([d.events.time[k] for d, k in zip(days, paid, strict=True)])
+        click = np.concatenate([d.time[d.events.row[k]] for d, k in zip(days, paid, strict=True)])
         carts = np.concatenate([d.events.time[d.events.kind == Kind.CART] for d in days])
         clicks = np.array([len(d.time) for d in days])
         rates = [np.bincount(t // DAY, minlength=25)[:25] / clicks for t in (time, carts)]
