@@ -82,8 +82,8 @@ class Refund(Block):
         description="logit of the refund rate on the item's own CVR c: const + first c + second c^2",
     )
     full_share: Share = Field(default=0.38, description="refunds of the whole amount; the rest return a part")
-    scales: Scales = ("49.68s", "11.256m", "3.634h", "300h")  # type: ignore[assignment]
-    weights: Weights = (0.1978, 0.1296, 0.0964, 0.5762)
+    scales: Scales = ("53.8s", "697.3s", "12290.2s", "240.2h")  # type: ignore[assignment]
+    weights: Weights = (0.1817, 0.1288, 0.1004, 0.5891)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

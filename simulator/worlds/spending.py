@@ -75,8 +75,11 @@ def worth(mechanism: Mechanism, grid: Grid, start: Float64) -> tuple[Float64, Fl
         here = further[:, m, m]
         follow[:, m] = (here * again[:, m] + ahead) / (1 - here)
     total = again + follow
+    # Sum over n of (S_n - S_n+1) total_n, by parts: one product with the survival S = e^-(level * reach).
+    steps = np.diff(total, axis=1, prepend=0.0, append=0.0)
+    steps[:, -1] = -total[:, -1]
     first = [
-        [np.einsum("tmn,tn->tm", _landing(r, level), total) for level in mechanism.first_repurchase]
+        [np.einsum("tmn,tn->tm", np.exp(-level * r), steps) for level in mechanism.first_repurchase]
         for r in reaches
     ]
     return own, np.array(first)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import pytest
 
 from simulator.log.schema import Kind
 from simulator.units import DAY, HOUR
-from simulator.worlds import levels
 from simulator.worlds.generate import WorldDay
 from simulator.worlds.impressions import Shown
 from simulator.worlds.presets import merged
@@ -66,14 +64,6 @@ def seen(sold: bool, tables: dict) -> Seen:
     key = repr(tables)
     _TABLES[key] = merged({"promotion": [merged(SALE, tables)]}, {}) if sold and tables else tables
     return _seen(sold, key)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _fewer_clicks_to_solve_on() -> Iterator[None]:
-    patch = pytest.MonkeyPatch()
-    patch.setattr(levels, "SAMPLE", 5_000)
-    yield
-    patch.undo()
 
 
 # Statistics -------------------------------------------------------------------------------------------------------

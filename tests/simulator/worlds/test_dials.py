@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from simulator.log.schema import Kind
 from simulator.units import DAY, HOUR
+from simulator.worlds import levels, spending
 from simulator.worlds.impressions import POSITION
 from simulator.worlds.presets import merged
 from simulator.worlds.promotion_settings import WorldPromotion
@@ -64,6 +65,16 @@ from tests.simulator.worlds.seen import (
 )
 from tests.simulator.worlds.small import world
 
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_worlds_made_quickly() -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(levels, "SAMPLE", 5_000)
+    patch.setattr(spending, "PARTS", 2)
+    yield
+    patch.undo()
+
+
 # Dials: key, value to move to, statistic, whether it goes up or down ------------------------------------------------
 
 BEFORE, AFTER = SALE_DAY - 1, SALE_DAY + 1
@@ -114,7 +125,7 @@ WORLD_DIALS = [
     *((f"refund.{name}", 1.5, spread(refund_logit), +1) for name in ("shop", "tier", "item", "user")),
     ("refund.by_cvr", [6.0, 0.0], refund_slope, +1),
     ("refund.full_share", 0.9, full_refunds, +1),
-    ("refund.scales", ["1h", "2h", "20h", "600h"], wait(Kind.REFUND), +1),
+    ("refund.scales", ["1h", "4h", "40h", "240h"], wait(Kind.REFUND), +1),
     ("refund.weights", [0.02, 0.02, 0.06, 0.9], wait(Kind.REFUND), +1),
     ("repurchase.first", 2.0, pays_per_payer, +1),
     ("repurchase.further", 1.0, long_journeys, +1),

@@ -5,6 +5,7 @@ import pytest
 
 from simulator.log.schema import Kind
 from simulator.units import DAY, HOUR, parse_duration
+from simulator.worlds import levels
 from simulator.worlds.matching import cascade, taobao_mobile, trace
 from simulator.worlds.matching.__main__ import main
 from simulator.worlds.matching.engine import Dial, Step, duration, fit, report, shares
@@ -102,7 +103,8 @@ def test_steps_write_tables_that_worlds_take(module):
         assert all(dial.low <= dial.start <= dial.high for dial in step.dials)
 
 
-def test_the_command_prints_moments_and_constants(capsys):
+def test_the_command_prints_moments_and_constants(capsys, monkeypatch):
+    monkeypatch.setattr(levels, "SAMPLE", 2_000)
     main(["taobao-mobile", "--step", "clicks by hour"])
     text = capsys.readouterr().out
     assert "opening_scale" in text
