@@ -61,7 +61,4 @@ def _part(plan: Plan, start: int, until: int) -> MemoryLog:
         if seen > CLICKS:
             until = int(batch.time[len(batch) - 1 - (seen - CLICKS)]) + 1
             break
-    log = in_memory(plan.log, start, until, features=features)
-    events = in_memory(plan.log, start, until + plan.windows.lifetime, features=False).event
-    log.event = events
-    return log
+    return in_memory(plan.log, start, until, events_until=until + plan.windows.lifetime, features=features)

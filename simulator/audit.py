@@ -64,11 +64,18 @@ class _Setting:
     segment: int
 
 
-def in_memory(source: Source, start: int, until: int, *, features: bool = True) -> MemoryLog:
-    """Read a part of a log into arrays; events of earlier clicks are left out."""
+def in_memory(
+    source: Source, start: int, until: int, *, events_until: int | None = None, features: bool = True
+) -> MemoryLog:
+    """Read a part of a log into arrays; events of earlier clicks are left out.
+
+    Events are read up to ``events_until``, or as far as the clicks.
+    """
     clicks = list(source.clicks(start, until, features=features))
     first = clicks[0].row if clicks else 0
-    event = EventBatch.concatenate(list(source.events(start, until)))
+    event = EventBatch.concatenate(
+        list(source.events(start, until if events_until is None else events_until))
+    )
     event = event[event.row >= first]
     if not clicks:
         none = np.empty(0, np.int64)

@@ -60,7 +60,6 @@ class Trainer:
         self.samples = 0
         self._published = 0
         self._lag = 0
-        self.late = 0
         env.process(self._train())
         env.process(self._publish(start))
         if method.checkpoint is not None and method.checkpoint_every is not None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulator.policies.base import Windowed
+from simulator.policies.elapsed_time import CLICK, PAY
 from simulator.policies.registry import policy
 from simulator.units import Duration
 
 if TYPE_CHECKING:
     from simulator.engine.batch import At
     from simulator.engine.outbox import Outbox
-
-CLICK, PAY = 0, 1
-"""Tags of the timers: the end of the click's observation window, and of the pay's."""
 
 
 @policy("in-window")
