@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from simulator.log.schema import Float64
-from simulator.samples import Samples
+from simulator.randomness import torch_seed
+from simulator.samples import Samples, role_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Batch:
     ----------
     samples : the samples as delivered.
     estimates : per name an auxiliary's estimate for each sample, shape (B,), without gradient.
+    step : number of the optimisation step, which with ``seed`` names the random draws of the batch.
     """
 
     def __init__(
@@ -55,8 +57,12 @@ class Batch:
         samples: Samples,
         estimates: Mapping[str, Tensor] | None = None,
         dtype: torch.dtype = torch.float32,
+        *,
+        step: int = 0,
+        seed: int = 0,
     ) -> None:
         self.samples = samples
+        self._step, self._seed = step, seed
         self.estimates: Mapping[str, Tensor] = estimates if estimates is not None else {}
         self._dtype = dtype
 
@@ -66,6 +72,17 @@ class Batch:
     def tensor(self, values: Float64) -> Tensor:
         """Return a column as a tensor of the batch's type."""
         return torch.from_numpy(np.ascontiguousarray(values)).to(self._dtype)
+
+    def role(self, *names: str) -> Tensor:
+        """Return 1 for the samples that were delivered in one of these roles, 0 for the others."""
+        codes = [role_code(name) for name in names]
+        return self.tensor(np.isin(self.samples.role, codes).astype(np.float64))
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """Return a random generator of this step's own."""
+        return torch.Generator().manual_seed(
+            torch_seed(self._seed, "learners", "objective", purpose, self._step)
+        )
 
     def target(self, name: str) -> Target:
         """Return ``converted``, ``refunded`` or ``gmv`` with its mask folded into the weight."""

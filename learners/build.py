@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from learners.bench import Bench
 from learners.catalog import ResolvedMethod
 from learners.history import History, LabelledLog
-from learners.learner import Estimator, TorchLearner
+from learners.learner import TorchLearner
 from learners.model import Model
 from learners.pretrain import Pretraining, heads_beyond, pretrained
+from simulator.calendar import Calendar
 from simulator.randomness import torch_seed
 from simulator.scenario.model import LearnerBlock
 from simulator.windows import Windows
@@ -24,6 +26,7 @@ def build_learner(
     learner: LearnerBlock,
     seed: int,
     cache: Path,
+    calendar: Calendar | None = None,
 ) -> TorchLearner:
     """Pre-train what the method starts from (or load it), and return its learner.
 
@@ -38,6 +41,7 @@ def build_learner(
     learner : hyper-parameters, normally ``method.learner``.
     seed : of the run.
     cache : directory whose ``checkpoints/`` holds pre-trained models.
+    calendar : the promotions, past and to come; default: none.
 
     Raises
     ------
@@ -46,16 +50,22 @@ def build_learner(
     source = History(log, windows, *history)
     network = method.network.settled(learner)
     heads = tuple(dict.fromkeys((*method.objective.heads, *method.link.heads)))
-    if method.start is None:
-        model = Model(
-            network, heads, log.features, learner, torch_seed(seed, "learners", "no recipe", "weights")
-        )
-    else:
+
+    def start() -> Model:
+        if method.start is None:
+            weights = torch_seed(seed, "learners", "no recipe", "weights")
+            return Model(network, heads, log.features, learner, weights)
         extra = heads_beyond(method.start, heads)
-        model = pretrained(Pretraining(method.start, network, extra, learner, source, seed), cache)
-    estimator = None
-    if method.auxiliary is not None:
-        auxiliary = method.auxiliary.settled(observation)
-        plan = Pretraining(auxiliary, network, (), learner, source, seed)
-        estimator = Estimator(auxiliary, pretrained(plan, cache))
-    return TorchLearner(model, method.objective, method.link, estimator)
+        return pretrained(Pretraining(method.start, network, extra, learner, source, seed), cache)
+
+    bench = Bench(source, calendar or Calendar(), observation, learner, seed, cache, start)
+    auxiliary = method.auxiliary
+    return TorchLearner(
+        start(),
+        method.objective,
+        method.link,
+        None if auxiliary is None else auxiliary.settled(observation).prepare(bench),
+        None if method.offset is None else method.offset.prepare(bench),
+        decay=learner.learning_rate_decay,
+        seed=seed,
+    )

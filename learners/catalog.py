@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from learners.links import LINKS, Link
 from learners.methods import METHODS, Method, Spec
 from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
+from learners.offsets import OFFSETS, Offset
 from learners.recipes import RECIPES, Recipe
 from simulator.errors import ScenarioError, nearest, unknown
 from simulator.parts import Part, Registry, faults, merged
@@ -22,7 +23,9 @@ from simulator.units import Microseconds
 
 __all__ = ["METHODS", "Method", "ResolvedMethod", "resolve_all"]
 
-P = TypeVar("P", Objective, Network, Auxiliary, Policy)
+P = TypeVar("P", bound=Part)
+NONE = "none"
+"""What takes away a part that a method can do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class ResolvedMethod:
     objective: Objective
     network: Network
     auxiliary: Auxiliary | None
+    offset: Offset | None
     start: Recipe | None
     link: Link
     learner: LearnerBlock
@@ -47,9 +51,15 @@ class ResolvedMethod:
             "objective": self.objective,
             "network": self.network.settled(self.learner),
             "auxiliary": self.auxiliary,
+            "offset": self.offset,
             "start": self.start,
             "serve": self.link,
         }
+
+    @property
+    def peeks(self) -> bool:
+        """Whether its policy reads the future, or its auxiliary the truth."""
+        return self.policy.peeks or (self.auxiliary is not None and self.auxiliary.peeks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,50 +112,78 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
 def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod:
     if block.method not in METHODS:
         raise ScenarioError(f"{key}.method: {unknown('method', block.method, METHODS)}")
-    entry = METHODS[block.method]
+    entry = _of_fidelity(METHODS[block.method], block, key)
     found: list[str] = []
-    objective = _part(OBJECTIVES, block.objective, entry.objective, f"{key}.objective", found)
-    network = _part(NETWORKS, block.network, entry.network, f"{key}.network", found)
-    auxiliary = None
-    wanted = (entry.auxiliary if block.auxiliary is None else block.auxiliary) not in (None, "none")
-    if wanted:
-        auxiliary = _part(AUXILIARIES, block.auxiliary, entry.auxiliary, f"{key}.auxiliary", found)
+    parts = _Parts(block, entry, key, found)
+    objective, network = parts.one(OBJECTIVES, "objective"), parts.one(NETWORKS, "network")
+    auxiliary, offset = parts.one(AUXILIARIES, "auxiliary"), parts.one(OFFSETS, "offset")
+    start, link = parts.one(RECIPES, "start"), parts.one(LINKS, "serve")
     learner = _learner(block, entry, scenario.learner, f"{key}.learner", found)
-    window = {"window": Microseconds(scenario.windows.observation)}
-    policy = _part(POLICIES, block.policy, entry.policy, f"{key}.policy", found, window)
-    start = None if entry.start is None else RECIPES[entry.start]()
-    link = LINKS.parse(entry.serve, f"{key}.serve")
-    if objective is not None:
-        checks = {"objective": _heads_fault(objective, link)}
-        if policy is not None:
-            checks["policy"] = _labels_fault(objective, policy)
-        if auxiliary is not None or not wanted:  # else its own fault is reported already
-            checks["auxiliary"] = _estimates_fault(objective, block, auxiliary)
+    policy = parts.one(POLICIES, "policy", {"window": Microseconds(scenario.windows.observation)})
+    if not found and objective and policy and link:
+        checks = {
+            "objective": _heads_fault(objective, link),
+            "policy": _labels_fault(objective, policy),
+            "auxiliary": _estimates_fault((objective, link, policy), block, auxiliary),
+        }
         found += [f"{key}.{part}: {fault}" for part, fault in checks.items() if fault]
-    if found or policy is None or objective is None or network is None or learner is None:
+    if found or policy is None or objective is None or network is None or learner is None or link is None:
         raise ScenarioError(found)
     if auxiliary is not None:
         auxiliary = auxiliary.settled(getattr(policy, "window", scenario.windows.observation))
     return ResolvedMethod(
-        block.label, entry.name, policy, objective, network, auxiliary, start, link, learner, entry.publish_every,
-    )  # fmt: skip
+        name=block.label,
+        method=entry.name,
+        policy=policy,
+        objective=objective,
+        network=network,
+        auxiliary=auxiliary,
+        offset=offset,
+        start=start,
+        link=link,
+        learner=learner,
+        publish_every=entry.publish_every,
+    )
 
 
-def _part(
-    registry: Registry[P],
-    written: Spec | None,
-    default: Spec | None,
-    key: str,
-    found: list[str],
-    fill: Mapping[str, Any] | None = None,
-) -> P | None:
-    spec = written if written is not None else default
-    assert spec is not None
-    try:
-        return registry.parse(spec, key, None if default is None else merged(default), fill)
-    except ScenarioError as error:
-        found += error.faults
-        return None
+def _of_fidelity(entry: Method, block: MethodBlock, key: str) -> Method:
+    if block.fidelity == "paper":
+        return entry
+    if not entry.reference:
+        able = ", ".join(name for name, other in METHODS.items() if other.reference)
+        raise ScenarioError(
+            f'{key}.fidelity = "reference": {entry.name!r} has no such variant, since the public code does what the '
+            f"paper says; methods that have one: {able}"
+        )
+    changed = {name: _laid(getattr(entry, name), part) for name, part in entry.reference.items()}
+    return replace(entry, **changed)
+
+
+def _laid(own: Any, other: Any) -> Any:
+    """Lay what the public code has over what the table has: parameters of the same kind are kept."""
+    return {**own, **other} if isinstance(own, Mapping) and isinstance(other, Mapping) else other
+
+
+class _Parts:
+    """Reads the parts of one ``[[method]]``, and collects what is wrong with them."""
+
+    def __init__(self, block: MethodBlock, entry: Method, key: str, found: list[str]) -> None:
+        self._block, self._entry, self._key, self._found = block, entry, key, found
+
+    def one(self, registry: Registry[P], name: str, fill: Mapping[str, Any] | None = None) -> P | None:
+        """Return the part as it is written, else as the table has it; None where there is none, or a fault."""
+        written: Spec | None = getattr(self._block, name)
+        usual: Spec | None = getattr(self._entry, name)
+        spec = usual if written is None else written
+        optional = name in ("auxiliary", "offset", "start")
+        if optional and spec in (None, NONE):
+            return None
+        assert spec is not None, "every method of the table has it"
+        try:
+            return registry.parse(spec, f"{self._key}.{name}", None if usual is None else merged(usual), fill)
+        except ScenarioError as error:
+            self._found += error.faults
+            return None
 
 
 def _learner(
@@ -160,21 +198,24 @@ def _learner(
         return None
 
 
-def _estimates_fault(objective: Objective, block: MethodBlock, auxiliary: Auxiliary | None) -> str:
-    given: Sequence[str] = tuple(auxiliary.scales) if auxiliary is not None else ()
-    missing = [name for name in objective.estimates if name not in given]
-    if not missing:
-        return ""
-    able = [kind for kind, cls in AUXILIARIES.items() if set(objective.estimates) <= set(cls.scales)]
-    has = (
-        f"{auxiliary.kind!r} gives {', '.join(given)}"
-        if auxiliary is not None
-        else f"{block.method!r} has none"
-    )
-    return (
-        f"{objective.kind!r} needs estimates of {', '.join(missing)} from an auxiliary, and {has}; "
-        f"allowed auxiliaries: {', '.join(able)}"
-    )
+def _estimates_fault(
+    asking: Sequence[Objective | Link | Policy], block: MethodBlock, auxiliary: Auxiliary | None
+) -> str:
+    given = auxiliary.estimates if auxiliary is not None else ()
+    for part in asking:
+        missing = [name for name in part.estimates if name not in given]
+        if missing:
+            able = [kind for kind, cls in AUXILIARIES.items() if set(part.estimates) <= set(cls.estimates)]
+            has = (
+                f"{auxiliary.kind!r} gives {', '.join(given)}"
+                if auxiliary is not None
+                else f"{block.method!r} has none"
+            )
+            return (
+                f"{part.kind!r} needs estimates of {', '.join(missing)} from an auxiliary, and {has}; "
+                f"allowed auxiliaries: {', '.join(able)}"
+            )
+    return ""
 
 
 def _heads_fault(objective: Objective, link: Link) -> str:

@@ -10,8 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from learners.recipes import Recipe
+from learners.recipes.base import rows_of
 from simulator.errors import RunError
-from simulator.log.schema import ClickBatch, Columns, Feature, Int32, Labels, Meta
+from simulator.log.schema import (
+    ClickBatch,
+    Columns,
+    EventBatch,
+    Feature,
+    Float64,
+    Int32,
+    Int64,
+    Kind,
+    Labels,
+    Meta,
+)
 from simulator.units import format_duration
 from simulator.windows import Windows
 
@@ -37,13 +49,29 @@ class LabelledLog(Protocol):
     ) -> Iterable[tuple[ClickBatch, Labels]]:
         """Yield the clicks of ``[start, end)`` in replay order, with their final labels."""
 
+    def events(self, start: int, end: int) -> Iterable[EventBatch]:
+        """Yield the events of ``[start, end)`` in replay order."""
+
+    def truth(self, start: int, end: int | None = None) -> Iterable[tuple[int, dict[str, Float64]]]:
+        """Yield what is true of the clicks from ``start`` on: the row of the first one, and the columns."""
+
 
 @dataclass(slots=True)
 class Rows(Columns):
-    """Training rows: features (n, F), and targets (n, H), NaN where a head has none."""
+    """Training rows: features (n, F), targets (n, H), NaN where a head has none, and further inputs (n, I)."""
 
     features: Int32
     targets: Float32
+    inputs: Float32
+
+    def copy(self) -> Rows:
+        """Return rows with arrays of their own."""
+        return Rows(self.features.copy(), self.targets.copy(), self.inputs.copy())
+
+    def put(self, places: Int64, rows: Rows) -> None:
+        """Write rows over those at ``places``."""
+        for name in ("features", "targets", "inputs"):
+            getattr(self, name)[places] = getattr(rows, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +85,54 @@ class History:
 
     def rows(self, recipe: Recipe, *, features: bool = True) -> Iterator[Rows]:
         """Yield the rows that have a target, in replay order."""
+        events = self.events() if recipe.uses_events else EventBatch.empty()
         for clicks, labels in self.log.labelled(self.windows, self.start, self.end, features=features):
-            by_head = recipe.targets(clicks, labels)
-            targets = np.stack([by_head[head] for head in recipe.scales], axis=1).astype(np.float32)
-            told = ~np.isnan(targets).all(axis=1)
-            if told.any():
-                yield Rows(clicks.features[told], targets[told])
+            own = slice(*np.searchsorted(events.row, (clicks.row, clicks.row + len(clicks))))
+            examples = recipe.examples(clicks, labels, _inside(events[own], clicks, labels, self.windows))
+            targets, told = rows_of(examples, recipe.heads)
+            click = told if examples.click is None else examples.click[told]
+            inputs = np.empty((len(told), 0)) if examples.inputs is None else examples.inputs[told]
+            if len(told):
+                yield Rows(
+                    clicks.features[click], targets[told].astype(np.float32), inputs.astype(np.float32)
+                )
+
+    def events(self) -> EventBatch:
+        """Read the events of the history's journeys, in order of (row, time, kind, id); they are held in memory."""
+        until = self.end + self.windows.lifetime + 1
+        events = EventBatch.concatenate(list(self.log.events(self.start, until)))
+        return events[np.argsort(events.row, kind="stable")]
 
     def biases(self, recipe: Recipe) -> dict[str, float]:
-        """Return the base rate of each head: the logit of its mean target, or the mean amount.
-
-        Half a positive more keeps the logit finite. Reads labels alone.
+        """Return where each head starts: at the output that says its mean target. Reads no features.
 
         Raises
         ------
         RunError : no click of the history has a target for some head.
         """
-        sums = np.zeros(len(recipe.scales))
-        counts = np.zeros(len(recipe.scales), np.int64)
+        sums = np.zeros(len(recipe.heads))
+        counts = np.zeros(len(recipe.heads), np.int64)
         for rows in self.rows(recipe, features=False):
             sums += np.nansum(rows.targets, axis=0, dtype=np.float64)
             counts += np.count_nonzero(~np.isnan(rows.targets), axis=0)
         biases = {}
-        for (head, scale), total, count in zip(recipe.scales.items(), sums, counts, strict=True):
+        for (name, head), total, count in zip(recipe.heads.items(), sums, counts, strict=True):
             if not count:
                 raise RunError(
                     f"pre-training {recipe.kind!r}: no click from {format_duration(self.start)} to "
-                    f"{format_duration(self.end)} has a target for {head!r}; lengthen [stream] history"
+                    f"{format_duration(self.end)} has a target for {name!r}; lengthen [stream] history"
                 )
-            odds = (total + 0.5) / (count - total + 0.5)
-            biases[head] = float(np.log(odds) if scale == "logit" else total / count)
+            biases[name] = head.bias(float(total), int(count))
         return biases
+
+
+def _inside(events: EventBatch, clicks: ClickBatch, labels: Labels, windows: Windows) -> EventBatch:
+    """Keep the events that count: carts and pays inside the attribution window, refunds inside theirs."""
+    place = events.row - clicks.row
+    since = events.time - np.where(events.kind == Kind.REFUND, labels.first_pay[place], clicks.time[place])
+    window = np.where(events.kind == Kind.REFUND, windows.refund, windows.attribution)
+    known = (events.kind != Kind.REFUND) | labels.converted[place]
+    return events[known & (since >= 0) & (since <= window)]
 
 
 def batches(rows: Iterable[Rows], size: int, rng: np.random.Generator, pool: int = POOL) -> Iterator[Rows]:
@@ -139,10 +184,10 @@ def _mixed(pieces: Iterator[Rows], pool: int, rng: np.random.Generator) -> Itera
             continue
         if full is None:
             full = Rows.concatenate(held)
-            full = Rows(full.features.copy(), full.targets.copy())
+            full = full.copy()
         chosen = rng.choice(len(full), len(piece), replace=False)
         yield full[chosen]
-        full.features[chosen], full.targets[chosen] = piece.features, piece.targets
+        full.put(chosen, piece)
     if full is None and held:
         full = Rows.concatenate(held)
     if full is not None:

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from simulator.engine.batch import JourneyView
 from simulator.errors import RunError
-from simulator.learning import Learner, Predictions
-from simulator.log.schema import Float64, Int32
+from simulator.learning import Clicks, Learner, Predictions
+from simulator.log.schema import Float64, Int32, Int64
 from simulator.samples import Samples
 
 
@@ -60,14 +61,20 @@ class Journal:
         if self._fresh():
             self._learner.publish()
 
-    def predict(self, features: Int32) -> Predictions:
+    def predict(self, clicks: Clicks) -> Predictions:
         """Predict, or repeat what was predicted before the checkpoint."""
         if not self._fresh():
             return self._answers.pop(0)
-        predictions = self._learner.predict(features)
+        predictions = self._learner.predict(clicks)
         if self._directory is not None:
             self._answers.append({task: np.asarray(values) for task, values in predictions.items()})
         return predictions
+
+    def estimate(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        """Estimate: the auxiliary is frozen, so this needs no journal."""
+        return self._learner.estimate(clicks, now, journey, known)
 
     def _fresh(self) -> bool:
         self._calls += 1

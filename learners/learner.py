@@ -9,46 +9,46 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from learners.auxiliary import Auxiliary
+from learners.auxiliary import Estimator
 from learners.batch import Batch
 from learners.links import Link
 from learners.model import Model
 from learners.objectives import Objective
-from simulator.learning import Predictions
-from simulator.log.schema import Int32
+from learners.offsets import KnownOffset
+from simulator.engine.batch import JourneyView
+from simulator.learning import Clicks, Predictions
+from simulator.log.schema import Float64, Int32, Int64
 from simulator.samples import Samples
-
-SMALLEST = 1e-6
-"""Probabilities that an auxiliary estimates stay inside [1e-6, 1 - 1e-6], as in the public code of ES-DFM."""
-
-
-class Estimator:
-    """A frozen auxiliary: the probabilities it estimates for delivered rows."""
-
-    def __init__(self, auxiliary: Auxiliary, model: Model) -> None:
-        self._auxiliary, self._model = auxiliary, model
-
-    def estimates(self, samples: Samples, features: Int32) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return one value a sample per head of the auxiliary, without gradient."""
-        estimates = {}
-        for head, output in self._model.outputs(features).items():
-            values = torch.from_numpy(output).float()
-            logit = self._auxiliary.scales[head] == "logit"
-            estimates[head] = values.sigmoid().clamp(SMALLEST, 1 - SMALLEST) if logit else values
-        return estimates
 
 
 class TorchLearner:
     """Implements `simulator.learning.Learner` for a network, an objective and a link.
 
     One learner belongs to one thread at a time; different learners share nothing that is written.
+
+    Parameters
+    ----------
+    estimator : the auxiliary; None where nobody asks for estimates.
+    offset : what is known of each click and added to the outputs; None for nothing.
+    decay : factor on both learning rates at every publication.
+    seed : names, with the number of the step, what an objective draws at random.
     """
 
     def __init__(
-        self, model: Model, objective: Objective, link: Link, estimator: Estimator | None = None
+        self,
+        model: Model,
+        objective: Objective,
+        link: Link,
+        estimator: Estimator | None = None,
+        offset: KnownOffset | None = None,
+        *,
+        decay: float = 1.0,
+        seed: int = 0,
     ) -> None:
         self.tasks = link.tasks
-        self._model, self._objective, self._link, self._estimator = model, objective, link, estimator
+        self._model, self._objective, self._link = model, objective, link
+        self._estimator, self._offset = estimator, offset
+        self._decay, self._seed = decay, seed
         self._model.publish()
 
     @property
@@ -69,17 +69,47 @@ class TorchLearner:
             samples, features = samples[told], features[told]
         if not len(samples):
             return
-        estimates = self._estimator.estimates(samples, features) if self._estimator is not None else {}
-        batch = Batch(samples, estimates)
-        self._model.step(features, lambda outputs: self._objective.loss(batch, outputs))
+        batch = Batch(samples, self._estimates(samples, features), step=self.steps, seed=self._seed)
+        known = self._known(Clicks(samples.row, samples.event_time - samples.elapsed, features))
+
+        def loss(outputs: dict[str, Tensor]) -> Tensor:
+            for head, offset in known.items():
+                outputs[head] = outputs[head] + torch.from_numpy(offset).float()
+            return self._objective.loss(batch, outputs)
+
+        self._model.step(features, loss)
+
+    def _estimates(self, samples: Samples, features: Int32) -> dict[str, Tensor]:
+        if self._estimator is None or not self._objective.estimates:
+            return {}
+        found = self._estimator.of_samples(samples, features)
+        return {name: torch.from_numpy(found[name]).float() for name in self._objective.estimates}
+
+    def _known(self, clicks: Clicks) -> Mapping[str, Float64]:
+        return {} if self._offset is None else self._offset(clicks)
 
     def publish(self) -> None:
         """Make the current weights the served ones."""
         self._model.publish()
+        if self._decay != 1:
+            self._model.slow(self._decay)
 
-    def predict(self, features: Int32) -> Predictions:
+    def predict(self, clicks: Clicks) -> Predictions:
         """Predict with the weights published last, in chunks counted from the first row of the call."""
-        return self._link.serve(self._model.served_outputs(features))
+        outputs = self._model.served_outputs(clicks.features)
+        for head, offset in self._known(clicks).items():
+            outputs[head] = outputs[head] + offset
+        if self._link.estimates:
+            assert self._estimator is not None, "the catalog gives a link that asks an auxiliary"
+            outputs = {**outputs, **self._estimator.of_clicks(clicks)}
+        return self._link.serve(outputs)
+
+    def estimate(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        """Return the auxiliary's estimates for open journeys (`simulator.learning.Advisor`)."""
+        assert self._estimator is not None, "the catalog gives a policy that asks an auxiliary"
+        return self._estimator.of_journeys(clicks, now, journey, known)
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that the stream changes, as tensors and plain values.

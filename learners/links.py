@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from learners.heads import sigmoid
 from simulator.log.schema import Float64
 from simulator.parts import Part, Registry
 
@@ -22,19 +23,15 @@ class Link(Part):
     """Network heads that it reads."""
     tasks: ClassVar[tuple[str, ...]] = ()
     """Tasks that it serves."""
+    estimates: ClassVar[tuple[str, ...]] = ()
+    """What an auxiliary must estimate for each served click."""
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        """Return the predictions per task from the raw outputs per head."""
+        """Return the predictions per task from the raw outputs per head, the auxiliary's estimates among them."""
         raise NotImplementedError
 
 
 LINKS: Registry[Link] = Registry("link", Link, "learners.links")
-
-
-def sigmoid(logit: Float64) -> Float64:
-    """Return 1 / (1 + exp(-x)) without overflow."""
-    decay = np.exp(-np.abs(logit))
-    return np.where(logit >= 0, 1.0, decay) / (1.0 + decay)
 
 
 @LINKS.register("probability")

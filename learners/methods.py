@@ -18,7 +18,9 @@ class Method:
     Parts are names, or tables of a kind and its parameters. ``start`` is the pre-training recipe (None:
     random weights), ``serve`` the link from outputs to predictions, ``learner`` the hyper-parameters whose
     defaults differ from those of ``[learner]`` (a scenario that changes one there changes it here too),
-    ``publish_every`` a duration where the method publishes at another pace than once a segment.
+    ``publish_every`` a duration where the method publishes at another pace than once a segment. ``reference``
+    holds the parts (and learner settings) in which the public code departs from the paper, by the keys of this
+    table: what ``fidelity = "reference"`` puts in their place.
     """
 
     name: str
@@ -29,7 +31,9 @@ class Method:
     description: str
     source: str
     auxiliary: Spec | None = None
+    offset: Spec | None = None
     network: Spec = "mlp"
+    reference: Mapping[str, Any] = field(default_factory=dict)
     learner: Mapping[str, Any] = field(default_factory=dict)
     publish_every: str | None = None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learners.adam import FlatAdam, flatten
@@ -21,6 +22,8 @@ CHUNK = 2048
 """Rows of one forward pass of a prediction; constant, since last bits may depend on a product's size."""
 
 Outputs = dict[str, Tensor]
+Inputs = Float64 | NDArray[np.float32]
+"""Numbers beside the features, shape (B, I)."""
 
 
 class Model:
@@ -33,6 +36,7 @@ class Model:
     features : the log's feature columns.
     learner : hyper-parameters.
     seed : of the initial weights (63 bits).
+    inputs : how many numbers the network takes beside the features.
     """
 
     def __init__(
@@ -42,11 +46,12 @@ class Model:
         features: Sequence[Feature],
         learner: LearnerBlock,
         seed: int,
+        inputs: int = 0,
     ) -> None:
         self.network, self.heads = network, tuple(heads)
         generator = torch.Generator().manual_seed(seed)
         width = len(features) * learner.embedding_dim
-        self.layers = network.build(width, self.heads, generator)
+        self.layers = network.build(width, self.heads, generator, inputs)
         self.table = EmbeddingTable(
             features,
             learner.embedding_dim,
@@ -65,8 +70,8 @@ class Model:
             for head, bias in biases.items():
                 heads[head].bias.fill_(bias)  # type: ignore[operator]
 
-    def step(self, features: Int32, loss: Callable[[Outputs], Tensor]) -> None:
-        """Take one optimisation step on a batch; features have shape (B, F).
+    def step(self, features: Int32, loss: Callable[[Outputs], Tensor], inputs: Inputs | None = None) -> None:
+        """Take one optimisation step on a batch; features have shape (B, F), inputs (B, I).
 
         A batch of one row is normalised by the running statistics: it has no variance of its own.
 
@@ -77,7 +82,8 @@ class Model:
         self.layers.train(len(features) > 1)
         rows = self.table.rows(features)
         gathered = self.table.gather(rows).requires_grad_()
-        value = loss(self.network.forward(self.layers, self._arranged(gathered, len(features))))
+        embedded = self._arranged(gathered, len(features))
+        value = loss(self.network.forward(self.layers, embedded, _tensor(inputs)))
         if not torch.isfinite(value):
             raise RunError(
                 f"the loss is {value.item()} at step {self.adam.steps + 1}; a lower learning_rate may help"
@@ -87,10 +93,15 @@ class Model:
         assert gathered.grad is not None, "every network reads the embeddings"
         self.table.update(rows, gathered.detach(), gathered.grad)
 
-    def outputs(self, features: Int32) -> dict[str, Float64]:
+    def slow(self, factor: float) -> None:
+        """Multiply both learning rates."""
+        self.adam.rate *= factor
+        self.table.rate *= factor
+
+    def outputs(self, features: Int32, inputs: Inputs | None = None) -> dict[str, Float64]:
         """Return the raw outputs per head of the weights as they are now."""
         self.layers.eval()
-        return self._evaluate(self.layers, self.table.gather, features)
+        return self._evaluate(self.layers, self.table.gather, features, inputs)
 
     def publish(self) -> None:
         """Make the weights as they are now the served ones."""
@@ -111,14 +122,19 @@ class Model:
         return self._evaluate(self._served, self.table.served, features)
 
     def _evaluate(
-        self, layers: nn.ModuleDict, lookup: Callable[[Int64], Tensor], features: Int32
+        self,
+        layers: nn.ModuleDict,
+        lookup: Callable[[Int64], Tensor],
+        features: Int32,
+        inputs: Inputs | None = None,
     ) -> dict[str, Float64]:
         outputs = {head: np.empty(len(features)) for head in self.heads}
         with torch.inference_mode():
             for begin in range(0, len(features), CHUNK):
                 chunk = features[begin : begin + CHUNK]
                 embedded = self._arranged(lookup(self.table.rows(chunk)), len(chunk))
-                for head, values in self.network.forward(layers, embedded).items():
+                known = None if inputs is None else _tensor(inputs[begin : begin + CHUNK])
+                for head, values in self.network.forward(layers, embedded, known).items():
                     outputs[head][begin : begin + CHUNK] = values.numpy()
         return outputs
 
@@ -138,6 +154,7 @@ class Model:
             "adam": self.adam.state_dict(),
             "buffers": _copied(self.layers),
             "table": self.table.state_dict(),
+            "rates": [self.adam.rate, self.table.rate],
             "served": served,
         }
 
@@ -151,11 +168,16 @@ class Model:
         self.adam.load_state_dict(state["adam"])
         _restore(self.layers, state["buffers"])
         self.table.load_state_dict(state["table"])
+        self.adam.rate, self.table.rate = state["rates"]
         self._served = None
         if state["served"] is not None:
             layers = self._serve_copy()
             self._served_weight.copy_(state["served"]["weight"])
             _restore(layers, state["served"]["buffers"])
+
+
+def _tensor(inputs: Inputs | None) -> Tensor | None:
+    return None if inputs is None or not inputs.shape[1] else torch.from_numpy(inputs).float()
 
 
 def _copied(layers: nn.Module) -> dict[str, Tensor]:

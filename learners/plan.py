@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from learners.catalog import ResolvedMethod
-from learners.scale import scale_of
+from learners.references import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import RunError, ScenarioError
 from simulator.log.columns import open_mapped
@@ -48,8 +48,8 @@ class Plan:
 
     @property
     def peeking(self) -> list[str]:
-        """Methods whose policy reads the future."""
-        return [name for name, key in self.policy_of.items() if self.policies[key].peeks]
+        """Methods whose policy reads the future, or whose auxiliary reads the truth."""
+        return [method.name for method in self.methods if method.peeks]
 
     def settings_of(self, method: ResolvedMethod) -> dict[str, Any]:
         """Return transport, capacity and publication of a method: its own, else the engine's, else the defaults."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from learners import checkpoint
 from learners.history import History, Rows, batches
@@ -38,7 +37,7 @@ class Pretraining:
     @property
     def heads(self) -> tuple[str, ...]:
         """All heads of the network, those of the recipe first."""
-        return (*self.recipe.scales, *self.extra_heads)
+        return (*self.recipe.heads, *self.extra_heads)
 
     def parts(self) -> dict[str, Any]:
         """Return what identifies the checkpoint, as plain values."""
@@ -65,7 +64,8 @@ class Pretraining:
     def untrained(self) -> Model:
         """Return the model before its first step."""
         seed = torch_seed(self.seed, "learners", self.recipe.kind, "weights")
-        return Model(self.network, self.heads, self.history.log.features, self.learner, seed)
+        inputs = len(self.recipe.inputs)
+        return Model(self.network, self.heads, self.history.log.features, self.learner, seed, inputs)
 
 
 def pretrained(plan: Pretraining, cache: Path) -> Model:
@@ -96,7 +96,7 @@ def _fit(model: Model, plan: Pretraining) -> None:
     rng = generator(plan.seed, "learners", plan.recipe.kind, "shuffle")
     for _ in range(plan.learner.pretrain_epochs):
         for batch in batches(plan.history.rows(plan.recipe), plan.learner.pretrain_batch_size, rng):
-            model.step(batch.features, history_loss(plan.recipe, batch))
+            model.step(batch.features, history_loss(plan.recipe, batch), batch.inputs)
 
 
 def history_loss(recipe: Recipe, batch: Rows) -> Callable[[Mapping[str, Tensor]], Tensor]:
@@ -107,21 +107,14 @@ def history_loss(recipe: Recipe, batch: Rows) -> Callable[[Mapping[str, Tensor]]
 
     def loss(outputs: Mapping[str, Tensor] | Outputs) -> Tensor:
         total = torch.zeros(())
-        for k, (head, scale) in enumerate(recipe.scales.items()):
-            total = total + _head_loss(outputs[head], values[:, k], masks[:, k], scale)
+        for k, (name, head) in enumerate(recipe.heads.items()):
+            losses, mask = head.losses(outputs[name], values[:, k]), masks[:, k]
+            total = total + (losses * mask).sum() / mask.sum().clamp(min=1)
         return total
 
     return loss
 
 
-def _head_loss(output: Tensor, value: Tensor, mask: Tensor, scale: str) -> Tensor:
-    if scale == "logit":
-        losses = functional.binary_cross_entropy_with_logits(output, value, reduction="none")
-    else:
-        losses = (output - value).abs()
-    return (losses * mask).sum() / mask.sum().clamp(min=1)
-
-
 def heads_beyond(recipe: Recipe, heads: Sequence[str]) -> tuple[str, ...]:
     """Return the heads that a recipe does not fit, each once, in their order."""
-    return tuple(dict.fromkeys(head for head in heads if head not in recipe.scales))
+    return tuple(dict.fromkeys(head for head in heads if head not in recipe.heads))

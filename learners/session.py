@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from learners.plan import Plan, open_data, plan_run
 from simulator.engine import Engine
 from simulator.errors import RunError
 from simulator.evaluation.ledger import Ledger
+from simulator.learning import Advisor
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.recorder import Recorder
 from simulator.report.progress import Progress
@@ -136,6 +137,7 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
             learner=method.learner,
             seed=scenario.seed,
             cache=Path(scenario.output.cache),
+            calendar=plan.calendar,
         )
 
     # Those with most to pre-train go first, one of each start, so that the threads are busy with different models.
@@ -168,7 +170,7 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
         for m in plan.methods
     ]
 
-    def make_engine(predictors: Mapping[str, Callable[[Any], Any]]) -> Engine:
+    def make_engine(advisors: Mapping[str, Advisor]) -> Engine:
         return Engine(
             plan.log,
             plan.windows,
@@ -177,7 +179,7 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             calendar=plan.calendar,
             features=True,
             batch_rows=scenario.engine.reader_batch,
-            predictors=predictors,
+            advisors=advisors,
         )
 
     pipeline = Pipeline(

@@ -14,14 +14,15 @@ import numpy as np
 
 from simulator.calendar import Calendar
 from simulator.engine import Engine
-from simulator.learning import Predictions
+from simulator.engine.batch import JourneyView
+from simulator.learning import Clicks, Predictions
 from simulator.log.memory import MemoryLog
-from simulator.log.schema import EventBatch, Int32, Kind
+from simulator.log.schema import EventBatch, Float64, Int64, Kind
 from simulator.log.source import Source
 from simulator.policies.base import Policy
 from simulator.randomness import generator
 from simulator.samples import ROLES, Samples
-from simulator.units import SECOND, format_duration, format_instant
+from simulator.units import HOUR, SECOND, format_duration, format_instant
 from simulator.windows import Windows
 
 
@@ -145,7 +146,7 @@ def _replay(setting: _Setting, policy: Policy, log: MemoryLog, until: int) -> Sa
         start=setting.start,
         calendar=setting.calendar,
         features=policy.wants_predictions,
-        predictors={"audited": any_model},
+        advisors={"audited": AnyModel()},
     )
     parts = []
     while engine.now < until:
@@ -156,10 +157,36 @@ def _replay(setting: _Setting, policy: Policy, log: MemoryLog, until: int) -> Sa
     return Samples.concatenate(parts)
 
 
-def any_model(features: Int32) -> Predictions:
-    """Predict something that depends on the features alone: the audit is about policies, not about learning."""
-    score = (features.astype(np.float64) @ np.arange(1.0, features.shape[1] + 1)) % 7
-    return {"cvr": 0.02 + 0.01 * score, "gmv": 10 + score}
+class AnyModel:
+    """Predicts and estimates something that depends on what it is asked alone: the audit is about policies, not about
+    learning.
+    """
+
+    def predict(self, clicks: Clicks) -> Predictions:
+        score = self._score(clicks)
+        rate = 0.02 + 0.01 * score
+        return {"cvr": rate, "rfr": rate, "netcvr": rate * (1 - rate), "gmv": 10 + score}
+
+    def estimate(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        age = (now - clicks.time) / HOUR
+        shown = journey.pay_count + 0.5 * journey.carted + np.log1p(journey.gmv)
+        return _AnyName(self._score(clicks) / 7 - 0.1 * age + shown + sum(known.values(), np.zeros(len(age))))
+
+    def _score(self, clicks: Clicks) -> Float64:
+        weights = np.arange(1.0, clicks.features.shape[1] + 1)
+        score: Float64 = (clicks.features.astype(np.float64) @ weights) % 7
+        return score
+
+
+class _AnyName(dict[str, Float64]):
+    def __init__(self, values: Float64) -> None:
+        super().__init__()
+        self._values = values
+
+    def __missing__(self, name: str) -> Float64:
+        return self._values
 
 
 def _without_future(log: MemoryLog, cut: int, keep: EventBatch | None = None) -> MemoryLog:

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from simulator.log.schema import Float64, Int32
+from simulator.log.schema import Columns, Float64, Int32, Int64
 from simulator.samples import Samples
+
+if TYPE_CHECKING:
+    from simulator.engine.batch import JourneyView
 
 Predictions = Mapping[str, Float64]
 """One array of predictions per task that the learner serves (`simulator.evaluation.tasks.TASKS`).
 
 cvr: P(pay | click); rfr: P(refund | pay); netcvr: P(pay and no refund | click); gmv: E[GMV | click, pay].
 """
+
+
+@dataclass(slots=True)
+class Clicks(Columns):
+    """Clicks, any of the log's: their positions in it, their times, and their features, shape (n, F)."""
+
+    row: Int64
+    time: Int64
+    features: Int32
+
+
+class Advisor(Protocol):
+    """One method's published model and frozen auxiliary, as its own delay policy may ask them."""
+
+    def predict(self, clicks: Clicks) -> Predictions:
+        """Predict with the weights published last."""
+
+    def estimate(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        """Return the auxiliary's estimates for open journeys as of ``now``, by name.
+
+        ``journey`` is their state then, ``known`` what the policy knows besides (a served logit, say).
+        """
 
 
 class Learner(Protocol):
@@ -26,8 +54,13 @@ class Learner(Protocol):
     def publish(self) -> None:
         """Make the current weights the served ones."""
 
-    def predict(self, features: Int32) -> Predictions:
+    def predict(self, clicks: Clicks) -> Predictions:
         """Predict with the weights published last."""
+
+    def estimate(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        """Return the auxiliary's estimates for open journeys; see `Advisor`."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on to the same numbers (tensors and plain values)."""

@@ -25,6 +25,8 @@ SCHEMA = pa.schema(
         pa.field("previous_gmv", pa.float64(), False),
         pa.field("previous_time", pa.int64()),
         pa.field("elapsed", pa.int64(), False),
+        pa.field("evidence", pa.float64()),
+        pa.field("previous_evidence", pa.float64()),
     ]
 )
 """Arrow schema of ``samples/<method>.parquet``.
@@ -34,7 +36,9 @@ Times are microseconds from the log's origin. ``event_time`` is the time of the 
 says nothing about that task; targets may be soft. ``weight`` is 1 unless the policy says otherwise, and negative
 for a retraction of what was delivered before. ``pay_count`` is the number of pays known at ``event_time``,
 ``previous_gmv`` the GMV of and ``previous_time`` the latest among the pays before the cause (null: none yet),
-``elapsed`` is ``event_time`` minus the time of the click.
+``elapsed`` is ``event_time`` minus the time of the click. ``evidence`` is, for policies that weigh it, the log likelihood
+ratio of a conversion against none that the journey has shown since its click (inf: paid, -inf: closed unpaid), and
+``previous_evidence`` that of the delivery which this one settles (null: it is the first).
 """
 
 ROLES: list[str] = []
@@ -71,6 +75,8 @@ class Samples(Columns):
     previous_gmv: Float64
     previous_time: Int64
     elapsed: Int64
+    evidence: Float64
+    previous_evidence: Float64
 
     def to_arrow(self, method: str) -> pa.Table:
         """Return the batch in the public schema (roles by name, nulls as nulls)."""
@@ -97,6 +103,8 @@ class Samples(Columns):
             "previous_gmv": self.previous_gmv,
             "previous_time": pa.array(self.previous_time, mask=self.previous_time < 0),
             "elapsed": self.elapsed,
+            "evidence": masked(self.evidence),
+            "previous_evidence": masked(self.previous_evidence),
         }
         return pa.Table.from_arrays(
             [pa.array(c) if isinstance(c, np.ndarray) else c for c in columns.values()], schema=SCHEMA

@@ -1,7 +1,7 @@
-"""Auxiliary estimators: networks fitted on the history and frozen in the stream. One file each."""
+"""Auxiliary estimators: made on the history and frozen in the stream. One file each."""
 
 from __future__ import annotations
 
-from learners.auxiliary.base import AUXILIARIES, Auxiliary
+from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator, FittedAuxiliary
 
-__all__ = ["AUXILIARIES", "Auxiliary"]
+__all__ = ["AUXILIARIES", "Auxiliary", "Estimator", "FittedAuxiliary"]

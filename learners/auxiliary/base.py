@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from learners.recipes import Recipe
-from simulator.parts import Registry
+from simulator.log.schema import Float64, Int32, Int64
+from simulator.parts import Part, Registry
+from simulator.samples import Samples
+
+if TYPE_CHECKING:
+    from learners.bench import Bench
+    from simulator.engine.batch import JourneyView
+    from simulator.learning import Clicks
 
 
-class Auxiliary(Recipe):
-    """A recipe of its own, whose heads estimate what an objective asks for; frozen in the stream."""
+class Estimator:
+    """An auxiliary made ready for a run: it answers, and never changes.
+
+    What it is asked for says who asks: the objective for the samples of a batch, the link for the clicks it serves,
+    the delay policy for open journeys. An estimator answers the questions that it is made for.
+    """
+
+    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
+        """Return each estimate for delivered samples; ``features[i]`` belongs to sample ``i``."""
+        raise NotImplementedError
+
+    def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
+        """Return each estimate for clicks that are served: nothing is known but their features and time."""
+        raise NotImplementedError
+
+    def of_journeys(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        """Return each estimate for open journeys as of ``now`` (`simulator.learning.Advisor.estimate`)."""
+        raise NotImplementedError
+
+
+class Auxiliary(Part):
+    """Estimates what an objective, a link or a delay policy asks for; made on the history, frozen in the stream."""
+
+    estimates: ClassVar[tuple[str, ...]] = ()
+    """Names of what it estimates."""
+    peeks: ClassVar[bool] = False
+    """True for one that reads the truth of a synthetic world. It is marked as such everywhere."""
 
     def settled(self, observation: int) -> Self:  # noqa: ARG002
         """Return a copy in which windows left open are the observation window (of the method's policy)."""
         return self
+
+    def prepare(self, bench: Bench) -> Estimator:
+        """Return the estimator for a run."""
+        raise NotImplementedError
+
+
+class FittedAuxiliary(Auxiliary, Recipe):
+    """A network of its own, fitted by a recipe: its heads are what it estimates."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.estimates = tuple(cls.heads)
+
+    def sample_inputs(self, samples: Samples) -> Float64:
+        """Return `Recipe.inputs` for delivered samples, shape (n, inputs)."""
+        raise NotImplementedError
+
+    def prepare(self, bench: Bench) -> Estimator:
+        return bench.fitted(self)
 
 
 AUXILIARIES: Registry[Auxiliary] = Registry("auxiliary", Auxiliary, "learners.auxiliary")

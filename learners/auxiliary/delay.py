@@ -6,13 +6,14 @@ from typing import Self
 
 import numpy as np
 
-from learners.auxiliary.base import AUXILIARIES, Auxiliary
+from learners.auxiliary.base import AUXILIARIES, FittedAuxiliary
+from learners.heads import PROBABILITY
 from simulator.log.schema import ClickBatch, Float64, Labels
 from simulator.units import Duration
 
 
 @AUXILIARIES.register("delay")
-class Delay(Auxiliary):
+class Delay(FittedAuxiliary):
     """Delayed positives and real negatives (Yang et al., AAAI 2021, section 3.3).
 
     ``p_dp`` is P(pays later than the observation window) over all clicks. ``p_rn`` is P(never pays | no pay
@@ -20,7 +21,7 @@ class Delay(Auxiliary):
     is inside.
     """
 
-    scales = {"p_dp": "logit", "p_rn": "logit"}  # noqa: RUF012
+    heads = {"p_dp": PROBABILITY, "p_rn": PROBABILITY}  # noqa: RUF012
 
     window: Duration | None = None
     """The observation window; that of the method's policy, or of the scenario, unless given."""

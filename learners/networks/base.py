@@ -29,12 +29,17 @@ class Network(Part):
         """Return a copy in which sizes left open are those of ``[learner]``."""
         return self
 
-    def build(self, width: int, heads: Sequence[str], generator: Generator) -> nn.ModuleDict:
-        """Return freshly initialised layers for inputs of ``width`` numbers per embedding."""
+    def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
+        """Return freshly initialised layers for ``width`` numbers per embedding, and ``inputs`` further ones."""
         raise NotImplementedError
 
-    def forward(self, layers: nn.ModuleDict, embedded: Tensor) -> dict[str, Tensor]:
-        """Return per head the raw outputs, shape (B,), of inputs of shape (embeddings, B, width)."""
+    def forward(
+        self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return per head the raw outputs, shape (B,).
+
+        ``embedded`` has shape (embeddings, B, width); ``inputs`` (B, inputs) is None where there are none.
+        """
         raise NotImplementedError
 
 

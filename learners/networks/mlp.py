@@ -31,7 +31,7 @@ class MLP(Network):
     def settled(self, learner: LearnerBlock) -> Self:
         return self if self.hidden is not None else self.model_copy(update={"hidden": learner.hidden})
 
-    def build(self, width: int, heads: Sequence[str], generator: Generator) -> nn.ModuleDict:
+    def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
         from torch import nn  # noqa: PLC0415
 
         from learners.layers import linear, trunk  # noqa: PLC0415
@@ -39,12 +39,17 @@ class MLP(Network):
         assert self.hidden is not None, "settled() comes before build()"
         return nn.ModuleDict(
             {
-                "trunk": trunk(width, self.hidden, generator),
+                "trunk": trunk(width + inputs, self.hidden, generator),
                 "heads": nn.ModuleDict({head: linear(self.hidden[-1], 1, generator) for head in heads}),
             }
         )
 
-    def forward(self, layers: nn.ModuleDict, embedded: Tensor) -> dict[str, Tensor]:
-        hidden = layers["trunk"](embedded[0])
+    def forward(
+        self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        import torch  # noqa: PLC0415
+
+        whole = embedded[0] if inputs is None else torch.cat([embedded[0], inputs], dim=1)
+        hidden = layers["trunk"](whole)
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         return {name: head(hidden).squeeze(1) for name, head in heads.items()}

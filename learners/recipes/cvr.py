@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from learners.heads import PROBABILITY
 from learners.recipes.base import RECIPES, Recipe
 from simulator.log.schema import ClickBatch, Float64, Labels
 
@@ -10,7 +11,7 @@ from simulator.log.schema import ClickBatch, Float64, Labels
 class ConversionRate(Recipe):
     """Cross-entropy of the final conversion label on every click of the history."""
 
-    scales = {"cvr": "logit"}  # noqa: RUF012
+    heads = {"cvr": PROBABILITY}  # noqa: RUF012
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
         return {"cvr": labels.converted.astype(float)}

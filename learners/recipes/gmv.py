@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from learners.heads import MEDIAN
 from learners.recipes.base import RECIPES, Recipe
 from simulator.log.schema import ClickBatch, Float64, Labels
 
@@ -12,7 +13,7 @@ from simulator.log.schema import ClickBatch, Float64, Labels
 class Gmv(Recipe):
     """Log-MAE of the final GMV on the converting clicks of the history."""
 
-    scales = {"gmv": "amount"}  # noqa: RUF012
+    heads = {"gmv": MEDIAN}  # noqa: RUF012
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
         return {"gmv": np.where(labels.converted, np.log1p(labels.gmv), np.nan)}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.engine.journeys import STATE
 from simulator.errors import PolicyError, unknown
+from simulator.learning import Advisor, Clicks
 from simulator.log.schema import Bool, Float64, Int32, Int64, Labels
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class Scene:
     calendar: Calendar
     future: Callable[[Int64], Labels] | None = None
     """Final labels by row of the log; only for policies that declare ``peeks``."""
-    predict: Callable[[Int32], Mapping[str, Float64]] | None = None
-    """The model published last; only at segment ends, for policies that declare ``wants_predictions``."""
+    advisor: Advisor | None = None
+    """The method's model and auxiliary; only at segment ends, for policies that declare ``wants_predictions``."""
 
 
 class Own:
@@ -193,8 +194,24 @@ class At:
 
     def predict(self) -> Mapping[str, Float64]:
         """Predictions of the model published last, by task. Only at segment ends, with ``wants_predictions = True``."""
-        if self.scene.predict is None:
+        return self._advisor.predict(self._clicks)
+
+    def estimate(self, **known: Float64) -> Mapping[str, Float64]:
+        """Estimates of the method's auxiliary for these journeys as of the items' times; see `predict` for when.
+
+        ``known`` is what the policy can tell besides the journeys' state, one value an item.
+        """
+        return self._advisor.estimate(self._clicks, self.time, self.journey, known)
+
+    @property
+    def _advisor(self) -> Advisor:
+        if self.scene.advisor is None:
             raise PolicyError(
-                "at.predict() is for on_segment of a policy that declares wants_predictions = True"
+                "at.predict() and at.estimate() are for on_segment of a policy that declares "
+                "wants_predictions = True"
             )
-        return self.scene.predict(self.features)
+        return self.scene.advisor
+
+    @property
+    def _clicks(self) -> Clicks:
+        return Clicks(self.row, self.click_time, self.features)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +14,12 @@ from simulator.engine.future import Future
 from simulator.engine.journeys import Journeys
 from simulator.engine.runner import PolicyRunner, TickItems
 from simulator.engine.waves import Waves
-from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Float64, Int32, Labels
+from simulator.learning import Advisor
+from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Int32, Labels
 from simulator.log.source import Source
 from simulator.policies.base import Policy
 from simulator.samples import Samples
 from simulator.windows import Windows
-
-Predictor = Callable[[Int32], Mapping[str, Float64]]
 
 
 @dataclass(slots=True)
@@ -47,7 +46,7 @@ class Engine:
     ----------
     policies : by key; each is run once however many methods listen to it.
     features : keep the features of open journeys (policies and learners find them by row).
-    predictors : by policy key, the model published last, for policies that want predictions.
+    advisors : by policy key, the model and auxiliary of its method, for policies that want predictions.
 
     Results do not depend on how the replay is cut into ticks, nor on ``batch_rows``.
     """
@@ -62,7 +61,7 @@ class Engine:
         calendar: Calendar | None = None,
         features: bool = False,
         batch_rows: int = ROW_GROUP,
-        predictors: Mapping[str, Predictor] | None = None,
+        advisors: Mapping[str, Advisor] | None = None,
     ) -> None:
         width = len(source.features) if features else 0
         self.now = start
@@ -72,7 +71,7 @@ class Engine:
         self._clicks = Cursor(source.clicks(start, features=features, batch_rows=batch_rows))
         self._events = Cursor(source.events(start, batch_rows=batch_rows))
         self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
-        self._predictors = predictors or {}
+        self._advisors = {} if advisors is None else advisors
         peeking = any(policy.peeks for policy in policies.values())
         self._future = Future(source, windows, start, batch_rows) if peeking else None
 
@@ -103,8 +102,8 @@ class Engine:
 
     def _scene(self, key: str, policy: Policy, segment_end: bool) -> Scene:
         future = self._future.labels if policy.peeks and self._future is not None else None
-        predict = self._predictors.get(key) if policy.wants_predictions and segment_end else None
-        return Scene(self.journeys, self._windows, self._calendar, future, predict)
+        advisor = self._advisors.get(key) if policy.wants_predictions and segment_end else None
+        return Scene(self.journeys, self._windows, self._calendar, future, advisor)
 
     def features_of(self, samples: Samples) -> Int32:
         """Return the features of the clicks of samples just delivered, shape (n, number of features)."""

@@ -24,6 +24,7 @@ class _Delivery:
 
     at: At
     role: int
+    order: Int64
     values: dict[str, NDArray[Any] | float]
 
 
@@ -43,6 +44,9 @@ class Outbox:
         refunded: Value = None,
         gmv: Value = None,
         weight: NDArray[Any] | float = 1.0,
+        evidence: Value = None,
+        previous_evidence: Value = None,
+        order: Int64 | None = None,
         role: str = "label",
     ) -> None:
         """Deliver one sample for each item of ``at``, visible at the item's own time.
@@ -52,6 +56,8 @@ class Outbox:
         converted, refunded : targets in [0, 1] (soft ones are allowed); None or NaN where nothing is said of the task.
         gmv : amount, not negative; None or NaN where nothing is said.
         weight : weight in the loss; negative for a retraction of an earlier sample.
+        evidence, previous_evidence : log likelihood ratios, infinite ones included (see `simulator.samples.SCHEMA`).
+        order : what samples of one instant and cause are ordered by; default: the ids of events or clicks.
         role : name of what this delivery is ("negative", "delayed_positive", ...), for the learner and the report.
 
         Raises
@@ -65,8 +71,17 @@ class Outbox:
             "refunded": self._checked(at, "refunded", refunded, 1.0),
             "gmv": self._checked(at, "gmv", gmv, np.inf),
             "weight": self._checked(at, "weight", weight, np.inf, low=-np.inf, null=False),
+            "evidence": self._ratio(at, evidence),
+            "previous_evidence": self._ratio(at, previous_evidence),
         }
-        self._deliveries.append(_Delivery(at, role_code(role), values))
+        self._deliveries.append(_Delivery(at, role_code(role), at.ids if order is None else order, values))
+
+    def _ratio(self, at: At, value: Value) -> NDArray[Any] | float:
+        if isinstance(value, np.ndarray) and value.shape != (len(at),):
+            raise PolicyError(
+                f"policy {self._policy!r} delivers evidence of shape {value.shape} for {len(at)} items"
+            )
+        return np.nan if value is None else value
 
     def _checked(
         self, at: At, name: str, value: Value, high: float, *, low: float = 0.0, null: bool = True
@@ -152,7 +167,7 @@ def _places(deliveries: list[_Delivery], sizes: list[int]) -> list[Int64 | slice
     if bool(np.all(time[1:] > time[:-1])):
         return spans
     rank = np.repeat([d.at.rank for d in deliveries], sizes)
-    order = np.lexsort((np.concatenate([d.at.ids for d in deliveries]), rank, time))
+    order = np.lexsort((np.concatenate([d.order for d in deliveries]), rank, time))
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     return [place[span] for span in spans]
@@ -174,3 +189,5 @@ def _write(samples: Samples, place: Int64 | slice, delivery: _Delivery) -> None:
     samples.previous_gmv[place] = journey.previous_gmv if pay else journey.gmv
     samples.previous_time[place] = journey.previous_pay_time if pay else journey.last_pay_time
     samples.elapsed[place] = at.elapsed
+    samples.evidence[place] = delivery.values["evidence"]
+    samples.previous_evidence[place] = delivery.values["previous_evidence"]

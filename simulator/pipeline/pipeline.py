@@ -13,7 +13,7 @@ import simpy
 
 from simulator.engine import Engine, Tick
 from simulator.evaluation.rowqueue import RowQueue
-from simulator.learning import Predictions
+from simulator.learning import Advisor, Clicks, Predictions
 from simulator.log.schema import Float64, Int32, Int64, Labels
 from simulator.pipeline.lanes import Lane
 from simulator.pipeline.mailbox import Parcel
@@ -63,7 +63,12 @@ class _Serving:
     """Clicks served since the last predictions were made."""
 
     row: int = 0
+    time: list[Int64] = field(default_factory=list)
     features: list[Int32] = field(default_factory=list)
+
+    def clicks(self) -> Clicks:
+        time = np.concatenate(self.time)
+        return Clicks(np.arange(self.row, self.row + len(time)), time, np.concatenate(self.features))
 
 
 class Pipeline:
@@ -71,13 +76,13 @@ class Pipeline:
 
     Parameters
     ----------
-    make_engine : builds the engine, given the predictors by policy key (for policies that want predictions).
+    make_engine : builds the engine, given the advisors by policy key (for policies that want predictions).
     truth : blocks of the world's truth in replay order, or None.
     """
 
     def __init__(
         self,
-        make_engine: Callable[[Mapping[str, Callable[[Int32], Predictions]]], Engine],
+        make_engine: Callable[[Mapping[str, Advisor]], Engine],
         methods: Sequence[MethodRun],
         stream: Stream,
         audience: Audience,
@@ -97,11 +102,11 @@ class Pipeline:
     def run(self) -> None:
         """Run to the end of the stream, then on until the last served click is mature."""
         with ThreadPoolExecutor(self._workers, thread_name_prefix="method") as pool:
-            self._engine = self._make_engine(
-                {m.policy: partial(self._predict_now, m.name) for m in self._methods}
-            )
+            advisors: dict[str, Advisor] = {}
+            self._engine = self._make_engine(advisors)
             env = simpy.Environment(initial_time=self._engine.now)
             self._trainers = {m.name: Trainer(env, m, Lane(pool), self._stream.start) for m in self._methods}
+            advisors.update({trainer.method.policy: trainer for trainer in self._trainers.values()})
             try:
                 env.process(self._replay(env))
                 env.run(until=self._stream.end + 1)
@@ -111,9 +116,6 @@ class Pipeline:
                 pool.shutdown(cancel_futures=True)
         self._drain()
         self.notes = {name: trainer.notes() for name, trainer in self._trainers.items()}
-
-    def _predict_now(self, name: str, features: Int32) -> Predictions:
-        return self._trainers[name].predict_now(features)
 
     def _edges(self, now: int) -> Iterator[tuple[int, bool, bool]]:
         """Yield the ends of ticks: (time, a segment ends there, some model is published there)."""
@@ -155,6 +157,7 @@ class Pipeline:
         self.clicks += len(clicks)
         if not self._serving.features:
             self._serving.row = clicks.row
+        self._serving.time.append(clicks.time)
         self._serving.features.append(clicks.features)
         self._audience.serve(clicks.row, clicks.click_id, clicks.time)
 
@@ -162,10 +165,10 @@ class Pipeline:
         """Predict the clicks served since the last time, each method with the model it had published."""
         if not self._serving.features:
             return
-        row, features = self._serving.row, np.concatenate(self._serving.features)
+        row, clicks = self._serving.row, self._serving.clicks()
         self._serving = _Serving()
         for name, trainer in self._trainers.items():
-            trainer.predict(features, partial(self._audience.predict, name, row))
+            trainer.serve(clicks, partial(self._audience.predict, name, row))
 
     def _deliver(self, tick: Tick) -> None:
         self.events += tick.events

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,8 +11,9 @@ import numpy as np
 import simpy
 from simpy.events import EventPriority
 
-from simulator.learning import Learner, Predictions
-from simulator.log.schema import Int32
+from simulator.engine.batch import JourneyView
+from simulator.learning import Clicks, Learner, Predictions
+from simulator.log.schema import Float64, Int64
 from simulator.pipeline.lanes import Lane
 from simulator.pipeline.mailbox import Mailbox, Parcel, mini_batches
 from simulator.units import SECOND
@@ -107,14 +108,21 @@ class Trainer:
         self._env.schedule(event, priority=EventPriority(priority), delay=delay)
         return event
 
-    def predict(self, features: Int32, then: Callable[[Predictions], None]) -> None:
+    def serve(self, clicks: Clicks, then: Callable[[Predictions], None]) -> None:
         """Predict with the model published last, in the method's own order of things."""
-        self.lane.submit(lambda: then(self.method.learner.predict(features)))
+        self.lane.submit(lambda: then(self.method.learner.predict(clicks)))
 
-    def predict_now(self, features: Int32) -> Predictions:
+    def predict(self, clicks: Clicks) -> Predictions:
         """Predict and wait for it (for policies that want predictions)."""
         self.lane.join()
-        return self.method.learner.predict(features)
+        return self.method.learner.predict(clicks)
+
+    def estimate(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        """Ask the auxiliary, and wait for it."""
+        self.lane.join()
+        return self.method.learner.estimate(clicks, now, journey, known)
 
     def notes(self) -> dict[str, float]:
         """Return what training cost: steps, samples, and the mean time from a visible label to a served model."""

@@ -32,7 +32,9 @@ class Policy(Part):
     peeks: ClassVar[bool] = False
     """True for an upper bound that is allowed to read ``at.future``. It is marked as such everywhere."""
     wants_predictions: ClassVar[bool] = False
-    """True to use ``at.predict()`` in ``on_segment``."""
+    """True to use ``at.predict()`` and ``at.estimate()`` in ``on_segment``."""
+    estimates: ClassVar[tuple[str, ...]] = ()
+    """What it asks of its method's auxiliary by ``at.estimate()``."""
     settles: ClassVar[bool] = False
     """True if the last sample of every click carries its final label; see `promises_final`."""
     labels: ClassVar[tuple[str, ...]] = ("converted",)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from simulator.audit import any_model, audit
+from simulator.audit import AnyModel, audit
 from simulator.engine import Engine
 from simulator.errors import PolicyError
 from simulator.log.memory import MemoryLog, final_labels, random_log
@@ -85,9 +85,7 @@ SEGMENT = 10 * HOUR
 
 
 def _replay(policy: Policy, log: MemoryLog, windows: Windows, until: int, tick: int) -> Samples:
-    engine = Engine(
-        log, windows, {"policy": policy}, start=0, features=True, predictors={"policy": any_model}
-    )
+    engine = Engine(log, windows, {"policy": policy}, start=0, features=True, advisors={"policy": AnyModel()})
     ends = {*range(SEGMENT, until, SEGMENT), until}
     edges = sorted({min(edge, until) for edge in range(tick, until + tick, tick)} | ends)
     ticks = (engine.advance(edge, segment_end=edge in ends) for edge in edges)

@@ -126,6 +126,9 @@ class LearnerBlock(Block):
     batch_size: PositiveInt = 512
     learning_rate: PositiveFloat = 1e-3
     embedding_learning_rate: PositiveFloat = 0.05
+    learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0, description="factor on both learning rates at every publication"
+    )
     pretrain_batch_size: PositiveInt = 1024
     pretrain_epochs: PositiveInt = 1
 
@@ -133,8 +136,9 @@ class LearnerBlock(Block):
 class MethodBlock(PipelineBlock):
     """``[[method]]``: a method of the table by name; any part of it may be replaced.
 
-    ``policy``, ``objective``, ``network`` and ``auxiliary`` take a name, or a table with ``kind`` and the parameters of
-    that kind.
+    ``policy``, ``objective``, ``network``, ``auxiliary``, ``offset``, ``start`` (the pre-training recipe) and ``serve``
+    (the link from outputs to predictions) take a name, or a table with ``kind`` and the parameters of that kind;
+    "none" takes an auxiliary, an offset or a start away.
     """
 
     method: str
@@ -143,6 +147,13 @@ class MethodBlock(PipelineBlock):
     objective: str | dict[str, Any] | None = None
     network: str | dict[str, Any] | None = None
     auxiliary: str | dict[str, Any] | None = None
+    offset: str | dict[str, Any] | None = None
+    start: str | dict[str, Any] | None = None
+    serve: str | dict[str, Any] | None = None
+    fidelity: Literal["paper", "reference"] = Field(
+        default="paper",
+        description='"paper": the published formulas, mistakes mended; "reference": what the public code does',
+    )
     learner: dict[str, Any] = Field(default_factory=dict)
 
     @property

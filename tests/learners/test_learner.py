@@ -12,6 +12,7 @@ from learners.build import build_learner
 from learners.catalog import METHODS
 from simulator.errors import LogError, RunError
 from simulator.learning import Learner
+from tests.learners.ask import asked
 
 
 def feed(learner, ground, samples, begin, end, size=128):
@@ -32,7 +33,7 @@ def build(one, small, ground):
 
 
 def served(learner, ground):
-    return learner.predict(ground.log.ids[-3_000:])[learner.tasks[0]]
+    return learner.predict(asked(ground.log.ids[-3_000:]))[learner.tasks[0]]
 
 
 def test_training_does_not_show_before_publication(build, ground, samples):
@@ -115,7 +116,7 @@ def test_batches_of_one_row_and_of_none(build, ground, samples):
     assert learner.steps == steps + 1
     learner.publish()
     assert np.isfinite(served(learner, ground)).all()
-    assert len(learner.predict(ground.log.ids[:0])["cvr"]) == 0
+    assert len(learner.predict(asked(ground.log.ids[:0]))["cvr"]) == 0
 
 
 def test_rows_that_say_nothing_leave_no_trace(build, ground, samples):
@@ -133,8 +134,10 @@ def test_rows_that_say_nothing_leave_no_trace(build, ground, samples):
 
 def test_prediction_depends_on_the_row_alone(build, ground):
     learner = build("fnw")
-    many = learner.predict(ground.log.ids[:5_000])["cvr"]
-    few = np.concatenate([learner.predict(ground.log.ids[k : k + 625])["cvr"] for k in range(0, 5_000, 625)])
+    many = learner.predict(asked(ground.log.ids[:5_000]))["cvr"]
+    few = np.concatenate(
+        [learner.predict(asked(ground.log.ids[k : k + 625]))["cvr"] for k in range(0, 5_000, 625)]
+    )
     np.testing.assert_allclose(few, many, rtol=1e-5)
 
 
@@ -143,6 +146,6 @@ def test_faults_are_told_plainly(build, ground, samples):
     ids = ground.log.ids[:2].copy()
     ids[1, 1] = 777
     with pytest.raises(LogError, match=r"feature 'item' holds id 777; allowed: 0 to 199"):
-        learner.predict(ids)
+        learner.predict(asked(ids))
     with pytest.raises(RunError, match=r"the loss is inf at step"):
         learner.learn(samples(2, converted=1.0, weight=np.inf), ground.log.ids[:2])

@@ -77,8 +77,8 @@ def run(methods, *, tick=HOUR, workers=2, truth=None, clicks=3000, **settings):
     policies = {m.policy: policy_from(m.policy, {"window": "15m"}) for m in methods}
     audience = Audience()
 
-    def engine(predictors):
-        return Engine(log, WINDOWS, policies, start=START - DAY, features=True, predictors=predictors)
+    def engine(advisors):
+        return Engine(log, WINDOWS, policies, start=START - DAY, features=True, advisors=advisors)
 
     pipeline = Pipeline(
         engine,

@@ -1,0 +1,70 @@
+"""What the raw output of a network's head means: how it starts, how it is fitted, what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.log.schema import Float64
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SMALLEST = 1e-6
+"""Probabilities that an auxiliary estimates stay inside [1e-6, 1 - 1e-6], as in the public code of ES-DFM."""
+
+
+def sigmoid(logit: Float64) -> Float64:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    decay = np.exp(-np.abs(logit))
+    return np.where(logit >= 0, 1.0, decay) / (1.0 + decay)
+
+
+class Head:
+    """A scale of outputs. Heads of one scale share one instance."""
+
+    def bias(self, total: float, count: int) -> float:
+        """Return where the head starts: the output that says the mean of ``count`` targets that sum to ``total``."""
+        raise NotImplementedError
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each row, shape (B,), with which pre-training fits the head."""
+        raise NotImplementedError
+
+    def value(self, output: Float64) -> Float64:
+        """Return what an output estimates."""
+        raise NotImplementedError
+
+
+class Probability(Head):
+    """The output is a logit, fitted by cross-entropy."""
+
+    def bias(self, total: float, count: int) -> float:
+        # Half a positive more keeps the logit finite.
+        return float(np.log((total + 0.5) / (count - total + 0.5)))
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        from torch.nn import functional  # noqa: PLC0415
+
+        return functional.binary_cross_entropy_with_logits(output, target, reduction="none")
+
+    def value(self, output: Float64) -> Float64:
+        return np.clip(sigmoid(output), SMALLEST, 1 - SMALLEST)
+
+
+class Median(Head):
+    """The output is in the units of the target, fitted by absolute error: its median."""
+
+    def bias(self, total: float, count: int) -> float:
+        return total / count
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        return (output - target).abs()
+
+    def value(self, output: Float64) -> Float64:
+        return output
+
+
+PROBABILITY = Probability()
+MEDIAN = Median()
