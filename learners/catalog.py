@@ -112,7 +112,7 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
 def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod:
     if block.method not in METHODS:
         raise ScenarioError(f"{key}.method: {unknown('method', block.method, METHODS)}")
-    entry = _of_fidelity(METHODS[block.method], block, key)
+    entry = _variant(METHODS[block.method], block, key)
     found: list[str] = []
     parts = _Parts(block, entry, key, found)
     objective, network = parts.one(OBJECTIVES, "objective"), parts.one(NETWORKS, "network")
@@ -146,17 +146,31 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     )
 
 
-def _of_fidelity(entry: Method, block: MethodBlock, key: str) -> Method:
-    if block.fidelity == "paper":
-        return entry
-    if not entry.reference:
-        able = ", ".join(name for name, other in METHODS.items() if other.reference)
+def _variant(entry: Method, block: MethodBlock, key: str) -> Method:
+    """Return the entry for the task and with the fidelity that are asked for."""
+    cascade = block.task == "netcvr" and bool(entry.netcvr)
+    tasks = LINKS.find(str(merged(entry.serve)["kind"])).tasks
+    if block.task is not None and not cascade and block.task not in tasks:
+        raise ScenarioError(
+            f'{key}.task = "{block.task}": {entry.name!r} serves {", ".join(tasks)} only; methods that can: '
+            f"{_having('netcvr') if block.task == 'netcvr' else 'those without task'}"
+        )
+    own = entry.netcvr_reference if cascade else entry.reference
+    if block.fidelity == "reference" and not own:
         raise ScenarioError(
             f'{key}.fidelity = "reference": {entry.name!r} has no such variant, since the public code does what the '
-            f"paper says; methods that have one: {able}"
+            f"paper says; methods that have one: {_having('netcvr_reference' if cascade else 'reference')}"
         )
-    changed = {name: _laid(getattr(entry, name), part) for name, part in entry.reference.items()}
-    return replace(entry, **changed)
+    entry = _changed(entry, entry.netcvr) if cascade else entry
+    return _changed(entry, own) if block.fidelity == "reference" else entry
+
+
+def _having(variant: str) -> str:
+    return ", ".join(name for name, entry in METHODS.items() if getattr(entry, variant)) or "none"
+
+
+def _changed(entry: Method, parts: Mapping[str, Any]) -> Method:
+    return replace(entry, **{name: _laid(getattr(entry, name), part) for name, part in parts.items()})
 
 
 def _laid(own: Any, other: Any) -> Any:

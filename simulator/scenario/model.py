@@ -150,6 +150,10 @@ class MethodBlock(PipelineBlock):
     offset: str | dict[str, Any] | None = None
     start: str | dict[str, Any] | None = None
     serve: str | dict[str, Any] | None = None
+    task: Literal["cvr", "netcvr"] | None = Field(
+        default=None,
+        description='"netcvr": a method for CVR in the cascade with a refund rate; default: as the table has it',
+    )
     fidelity: Literal["paper", "reference"] = Field(
         default="paper",
         description='"paper": the published formulas, mistakes mended; "reference": what the public code does',

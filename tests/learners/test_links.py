@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learners.links import LINKS, Odds, sigmoid
+from learners.heads import sigmoid
+from learners.links import LINKS
+from learners.links.odds import Odds
 
 
 def test_odds_undo_the_duplicates_and_are_clipped():

@@ -1,0 +1,40 @@
+"""What an entry of the table of methods is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Spec = str | Mapping[str, Any]
+"""A part: its name, or a table of its kind and parameters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """What a paper names: a delay policy, an objective, a network, and how they are prepared and served.
+
+    Parts are names, or tables of a kind and its parameters. ``start`` is the pre-training recipe (None:
+    random weights), ``serve`` the link from outputs to predictions, ``learner`` the hyper-parameters whose
+    defaults differ from those of ``[learner]`` (a scenario that changes one there changes it here too),
+    ``publish_every`` a duration where the method publishes at another pace than once a segment. ``reference``
+    holds the parts (and learner settings) in which the public code departs from the paper, by the keys of this
+    table: what ``fidelity = "reference"`` puts in their place. ``netcvr`` holds what ``task = "netcvr"`` puts in the
+    place of the parts for CVR alone, and ``netcvr_reference`` what the public code has there.
+    """
+
+    name: str
+    policy: Spec
+    objective: Spec
+    start: str | None
+    serve: Spec
+    description: str
+    source: str
+    auxiliary: Spec | None = None
+    offset: Spec | None = None
+    network: Spec = "mlp"
+    reference: Mapping[str, Any] = field(default_factory=dict)
+    netcvr: Mapping[str, Any] = field(default_factory=dict)
+    netcvr_reference: Mapping[str, Any] = field(default_factory=dict)
+    learner: Mapping[str, Any] = field(default_factory=dict)
+    publish_every: str | None = None
