@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from simulator.evaluation.compare import Comparison
 
 
-def compare_runs(runs: Sequence[Path]) -> None:
-    """Print the comparison of finished runs.
+def compare_runs(runs: Sequence[Path], report: Path | None = None) -> None:
+    """Print the comparison of finished runs, and write it as a page where a place is given.
 
     Raises
     ------
@@ -35,7 +35,13 @@ def compare_runs(runs: Sequence[Path]) -> None:
     faults += [f"{run}: was given twice; each run is one replicate" for run in repeated(runs)]
     if faults:
         raise ScenarioError(faults)
-    print_comparison(compare(runs))
+    comparison = compare(runs)
+    print_comparison(comparison)
+    if report is not None:
+        from simulator.report.comparison_html import write_comparison  # noqa: PLC0415 - loads plotly
+
+        write_comparison(report, comparison)
+        stdout().print(f"{report}", soft_wrap=True)
 
 
 def print_run(run: Path) -> None:

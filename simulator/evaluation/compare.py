@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ class Comparison:
     differences: tuple[Difference, ...]
     references: frozenset[tuple[str, str, str]] = frozenset()
     """(group, task, method) of those that do not compete: frozen models and upper bounds."""
+    openings: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    """By group, hour by hour around each promotion: sums over the group's runs."""
 
 
 _Key = tuple[str, str, str, str]
@@ -90,6 +92,7 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
     values: dict[_Key, dict[str, dict[Path, float]]] = defaultdict(lambda: defaultdict(dict))
     groups: dict[str, list[Path]] = defaultdict(list)
     references: set[tuple[str, str, str]] = set()
+    openings: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     if twice := repeated(runs):
         raise RunError(f"compare: {twice[0]} was given twice; each run is one replicate")
     for run in runs:
@@ -97,11 +100,28 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
         groups[group].append(run)
         ranking = summary.get("ranking", {})
         references |= {(group, task, method) for task in ranking for method in ranking[task]["references"]}
+        for opening in summary.get("openings", ()):
+            _pool(openings[group].setdefault(opening["name"], {}), opening)
         for phase, task, metric, method, value in _numbers(run, summary):
             values[group, phase, task, metric][method][run] = value
     methods = {method for found in values.values() for method in found}
     if baseline is not None and baseline not in methods:
         raise RunError(f"compare: no run has the method {baseline!r}; allowed: {', '.join(sorted(methods))}")
+    scores, differences = _combined(values, baseline, confidence)
+    return Comparison(
+        confidence,
+        {g: tuple(p) for g, p in groups.items()},
+        tuple(scores),
+        tuple(differences),
+        frozenset(references),
+        {group: tuple(found.values()) for group, found in openings.items()},
+    )
+
+
+def _combined(
+    values: Mapping[_Key, Mapping[str, Mapping[Path, float]]], baseline: str | None, confidence: float
+) -> tuple[list[Score], list[Difference]]:
+    """Return each method's mean over runs, and the paired differences."""
     scores: list[Score] = []
     differences: list[Difference] = []
     for (group, phase, task, metric), found in values.items():
@@ -113,13 +133,21 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
                 if other != method and shared:
                     paired = [by_run[run] - found[other][run] for run in shared]
                     differences.append(Difference(*where, method, other, combine_seeds(paired, confidence)))
-    return Comparison(
-        confidence,
-        {g: tuple(p) for g, p in groups.items()},
-        tuple(scores),
-        tuple(differences),
-        frozenset(references),
-    )
+    return scores, differences
+
+
+def _pool(into: dict[str, Any], opening: Mapping[str, Any]) -> None:
+    """Add one run's sums by hour; methods or tasks that not all runs have count where they are."""
+    for name in ("name", "start", "end", "hour"):
+        into.setdefault(name, opening[name])
+    for part in ("tasks", "methods"):
+        for outer, sums in opening[part].items():
+            own = into.setdefault(part, {}).setdefault(outer, {})
+            for name, values in sums.items():
+                if values is not None:
+                    own[name] = [
+                        a + b for a, b in zip(own.get(name, [0.0] * len(values)), values, strict=True)
+                    ]
 
 
 def repeated(runs: Sequence[Path]) -> list[Path]:

@@ -13,6 +13,7 @@ import numpy as np
 from simulator.calendar import Calendar
 from simulator.errors import unknown
 from simulator.evaluation.cells import Cell, Grid
+from simulator.evaluation.openings import Openings
 from simulator.evaluation.predictions import PredictionsFile
 from simulator.evaluation.results import Results, Scale
 from simulator.evaluation.rowqueue import RowQueue
@@ -60,6 +61,7 @@ class Ledger:
     ) -> None:
         self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
         self.grid = Grid(stream_start, segment, calendar)
+        self._openings = Openings(calendar)
         self._scale = dict(scale or {})
         self._lifetime = lifetime
         self._open: deque[_OpenCell] = deque()
@@ -140,7 +142,13 @@ class Ledger:
         if self._file is not None:
             self._file.close()
         judged = sum(cell.rows for cell in self._cells)
-        return Results(self.methods, self._cells, scale=self._scale, immature=self._served - judged)
+        return Results(
+            self.methods,
+            self._cells,
+            scale=self._scale,
+            immature=self._served - judged,
+            openings=self._openings.summary(),
+        )
 
     def _ready(self) -> int:
         """First row for which something is still missing."""
@@ -167,6 +175,7 @@ class Ledger:
                 if task not in outcomes:
                     outcomes[task] = outcome(task, labels, truth)
                 statistics[name, task] = measure(task, predicted[name][task], outcomes[task])
+        self._openings.add(clicks["time"], outcomes, predicted)
         last = int(clicks["time"][-1])
         cell = replace(
             self.grid.cell(*key),

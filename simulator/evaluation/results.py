@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -87,12 +88,14 @@ class Results:
     scale : per task the (pre-trained, oracle) methods that are 0 and 100 of RI-AUC and RI-PRAUC. Either
         may be None; the one that ran still ranks apart.
     immature : served clicks whose label was not final when the log ended; they are in no cell.
+    openings : hour by hour around each promotion (`simulator.evaluation.openings`).
     """
 
     methods: Mapping[str, tuple[str, ...]]
     cells: Sequence[Cell]
     scale: Scale = field(default_factory=dict)
     immature: int = 0
+    openings: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         self.series = {

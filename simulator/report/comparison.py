@@ -20,31 +20,45 @@ def comparison_tables(comparison: Comparison, width: int) -> Iterator[Renderable
         tasks = dict.fromkeys(s.task for s in comparison.scores if s.group == group and s.phase == OVERALL)
         for task in tasks:
             title = f"{group}  {TASKS[task].title} ({len(runs)} run{'s' * (len(runs) != 1)})"
-            columns = _columns(comparison, group, task)
+            columns = columns_of(comparison, group, task)
             apart = [i for i, m in enumerate(columns[0].cells) if (group, task, m) in comparison.references]
             yield lay_out(columns, width, title, dim=apart, note=_note(comparison, len(runs)))
 
 
-def _columns(comparison: Comparison, group: str, task: str) -> list[Column]:
-    found: dict[str, dict[str, Combined]] = {}
-    for score in comparison.scores:
-        if (score.group, score.task, score.phase) == (group, task, OVERALL):
-            found.setdefault(score.method, {})[score.metric] = score.combined
+def columns_of(comparison: Comparison, group: str, task: str) -> list[Column]:
+    """Return the overall table of a task: means over seeds, and differences to the best method."""
+    found = scores_of(comparison, group, task)
     first = TASKS[task].primary
     apart = {method for method in found if (group, task, method) in comparison.references}
     order = sorted(found, key=lambda m: (m in apart, _sortable(found[m].get(first)), m))
-    metrics = [TASKS[task].headline, "auc", "pcoc", "ri_auc"]
-    if not any(metrics[0] in found[m] and not math.isnan(found[m][metrics[0]].mean) for m in order):
-        metrics[0] = first
+    metrics = [headline_of(found, task), "auc", "pcoc", "ri_auc"]
     columns = [Column("method", order, left=True)]
     for i, metric in enumerate(metrics):
-        texts = [_mean(metric, found[m].get(metric)) for m in order]
+        texts = [mean_text(metric, found[m].get(metric)) for m in order]
         columns.append(Column(numbers.TITLES[metric], texts, drop=4 if i == 3 else 0))
     for metric, drop in ((first, 1), ("auc", 2)):
         against = _against(comparison, group, task, metric, order)
         texts = [_difference(metric, against.get(m)) for m in order]
         columns.append(Column(f"{numbers.TITLES[metric]} vs {_common(against)}", texts, drop))
     return columns
+
+
+def scores_of(
+    comparison: Comparison, group: str, task: str, phase: str = OVERALL
+) -> dict[str, dict[str, Combined]]:
+    """Return what each method reached on a task in a phase, by metric."""
+    found: dict[str, dict[str, Combined]] = {}
+    for score in comparison.scores:
+        if (score.group, score.task, score.phase) == (group, task, phase):
+            found.setdefault(score.method, {})[score.metric] = score.combined
+    return found
+
+
+def headline_of(found: dict[str, dict[str, Combined]], task: str) -> str:
+    """Return the metric that leads: regret where the truth is known, else the primary one."""
+    headline = TASKS[task].headline
+    known = any(headline in own and not math.isnan(own[headline].mean) for own in found.values())
+    return headline if known else TASKS[task].primary
 
 
 def _against(
@@ -65,7 +79,8 @@ def _common(against: dict[str, Difference]) -> str:
     return next((d.baseline for d in against.values()), "best")
 
 
-def _mean(metric: str, combined: Combined | None) -> str:
+def mean_text(metric: str, combined: Combined | None) -> str:
+    """Write a mean over seeds with its standard deviation."""
     if combined is None or math.isnan(combined.mean):
         return "-"
     spread = "" if math.isnan(combined.sd) else f" sd {numbers.number(metric, combined.sd)}"

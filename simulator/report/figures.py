@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from simulator.evaluation.results import SUMS
 from simulator.log.schema import Float64, Int64
 from simulator.report import numbers
-from simulator.units import DAY
+from simulator.units import DAY, HOUR
 
 Figure = dict[str, Any]
 
@@ -88,6 +88,40 @@ def calibration_figure(summary: Mapping[str, Any], metrics: pa.Table, task: str)
         }
     )
     return figure
+
+
+def opening_figure(summary: Mapping[str, Any], task: str) -> Figure | None:
+    """Predicted over expected by hour around the (last) opening, on a log scale: the averages of a day hide it.
+
+    Expected is the world's truth where it is known, else the final labels.
+    """
+    openings = [o for o in summary.get("openings", ()) if task in o["tasks"]]
+    if not openings:
+        return None
+    opening = openings[-1]
+    sums = opening["tasks"][task]
+    truth = sums.get("expected")
+    expected = np.array(truth or sums["label"], np.float64)
+    hours = np.array(opening["hour"]) + 0.5
+    length = (opening["end"] - opening["start"]) / HOUR
+    data, ranking = [], summary["ranking"][task]
+    for method in [*ranking["methods"], *ranking["references"]]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.array(opening["methods"][method][task], np.float64) / expected
+        trace = _trace(summary, method)
+        data.append({**trace, "x": hours.tolist(), "y": _plain(np.where(expected > 0, ratio, np.nan))})
+    layout = plain_layout(460)
+    ticks = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10]
+    layout["yaxis"].update(type="log", tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
+    layout["yaxis"]["title"] = {"text": "predicted / " + ("true" if truth else "observed")}
+    layout["xaxis"]["title"] = {"text": f"hours since the opening of {opening['name']}"}
+    layout["shapes"] += [
+        {"type": "rect", "xref": "x", "yref": "paper", "x0": 0, "x1": length, "y0": 0, "y1": 1,
+         "fillcolor": _SHADES["promotion"], "opacity": 0.08, "line": {"width": 0}, "layer": "below"},
+        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": 1, "y1": 1,
+         "line": {"color": "#0f172a", "width": 1}},
+    ]  # fmt: skip
+    return {"data": data, "layout": layout}
 
 
 def delay_figure(summary: Mapping[str, Any]) -> Figure | None:

@@ -64,25 +64,35 @@ def write_report(
     summary : what `build_summary` returned.
     metrics : the long table of `Results.metrics`.
     """
-    import jinja2  # noqa: PLC0415  (the report is optional; runs without it need neither package)
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    drawn = {name: figure for name, figure in _figures(summary, metrics).items() if figure is not None}
-    page = environment.get_template("report.html.j2").render(
+    write_page(
+        path,
+        "report.html.j2",
+        _figures(summary, metrics),
         title=summary.get("title") or summary.get("name") or "afterclick",
         description=summary.get("description", ""),
         summary=summary,
         reading=sentences(summary),
         tasks=[_task(summary, task) for task in summary["ranking"]],
         costs=[_cost(method, costs) for method, costs in summary["costs"].items()],
-        figures=drawn,
-        figures_json=_script_safe(json.dumps(drawn, separators=(",", ":"), allow_nan=False)),
-        plotly=get_plotlyjs().replace("</script", "<\\/script"),
         scenario_text=scenario_text,
         manifest=_flat(manifest or {}),
+    )
+
+
+def write_page(path: Path, template: str, drawn: Mapping[str, figures.Figure | None], **values: Any) -> None:
+    """Write a self-contained page from a template of this package, with its figures by name; aside, then renamed."""
+    import jinja2  # noqa: PLC0415  (the report is optional; runs without it need neither package)
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    found = {name: figure for name, figure in drawn.items() if figure is not None}
+    page = environment.get_template(template).render(
+        figures=found,
+        figures_json=_script_safe(json.dumps(found, separators=(",", ":"), allow_nan=False)),
+        plotly=get_plotlyjs().replace("</script", "<\\/script"),
+        **values,
     )
     aside = path.with_name(path.name + ".partial")
     aside.write_text(page, encoding="utf-8")
@@ -94,6 +104,7 @@ def _figures(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, figures
     for task in summary["ranking"]:
         found[f"{task}-metrics"] = figures.metric_figure(summary, metrics, task)
         found[f"{task}-calibration"] = figures.calibration_figure(summary, metrics, task)
+        found[f"{task}-opening"] = figures.opening_figure(summary, task)
     found["delay"] = figures.delay_figure(summary)
     found["correctness"] = figures.correctness_figure(summary)
     return {**found, **likeness_figures(summary)}

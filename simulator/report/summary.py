@@ -62,6 +62,7 @@ def build_summary(
             }
             for cell, table in results.first_after_switch()
         ],
+        "openings": results.openings,
         "intervals": [asdict(interval) for interval in intervals],
         "confidence": confidence,
         "costs": {method: dict(values) for method, values in costs.items()},

@@ -13,6 +13,7 @@ from learners.links import LINKS
 from learners.model import Model
 from learners.networks import NETWORKS
 from learners.objectives import OBJECTIVES
+from simulator.learning import Clicks
 from simulator.log.schema import Feature
 from simulator.samples import Samples
 from simulator.scenario.model import LearnerBlock
@@ -98,10 +99,11 @@ def test_prediction_and_publication(learner):
     rng = np.random.default_rng(1)
     ids = clicks(rng, 40_960, features())
     learner.publish()
-    clean = best(learner.predict, [(ids,)])
+    asked = Clicks(np.arange(len(ids)), np.zeros(len(ids), np.int64), ids)
+    clean = best(learner.predict, [(asked,)])
     for _ in range(6):
         learner.learn(labels(rng, 512), clicks(rng, 512, features()))
-    stale = best(learner.predict, [(ids,)])
+    stale = best(learner.predict, [(asked,)])
     publish = best(learner.publish, [()])
     clean_rate, stale_rate = (len(ids) / milliseconds for milliseconds in (clean, stale))
     print(f"\nprediction {clean_rate:.0f} k rows/s, between publications {stale_rate:.0f} k rows/s")

@@ -70,3 +70,14 @@ def test_faults_are_named(tmp_path):
     (run / "summary.json").write_text("{")
     with pytest.raises(RunError, match="not valid JSON"):
         compare([run])
+
+
+def test_hours_around_an_opening_add_up_over_runs(tmp_path):
+    runs = [write_run(tmp_path, seed) for seed in (11, 12)]
+    [opening] = compare(runs).openings["made/0a1b2c"]
+    single = [make_run(seed)[1]["openings"][0] for seed in (11, 12)]
+    for part in ("tasks", "methods"):
+        for outer, sums in single[0][part].items():
+            for name, values in sums.items():
+                other = single[1][part][outer][name]
+                np.testing.assert_allclose(opening[part][outer][name], np.add(values, other))

@@ -45,6 +45,8 @@ def random_case(n, seed):
         previous_gmv=np.zeros(count),
         previous_time=np.full(count, -1),
         elapsed=elapsed,
+        evidence=np.full(count, np.nan),
+        previous_evidence=np.full(count, np.nan),
     )
     return labels, samples
 
@@ -144,6 +146,8 @@ def test_memory_is_bounded(monkeypatch):
             zeros,
             row * 0 - 1,
             row * 0,
+            void,
+            void,
         )
         meter.delivered(Samples(*columns))
         meter.settle(start, labels)

@@ -61,7 +61,9 @@ def test_the_numbers_are_in_it(page):
 def test_figures_hold_each_methods_series(page):
     figures = json.loads(re.search(r"const figures = (\{.*\});", without_plotly(page)).group(1))
     names = {
-        f"{task}-{what}" for task in ("cvr", "netcvr", "rfr", "gmv") for what in ("metrics", "calibration")
+        f"{task}-{what}"
+        for task in ("cvr", "netcvr", "rfr", "gmv")
+        for what in ("metrics", "calibration", "opening")
     }
     assert set(figures) == names | {"delay", "correctness"}
     traces = figures["cvr-metrics"]["data"]

@@ -1,0 +1,29 @@
+"""The comparison as a page: every method and phase is on it, and it loads nothing."""
+
+import json
+import re
+
+from simulator.evaluation.compare import compare
+from simulator.report.comparison_html import write_comparison
+from tests.simulator.report.made import make_run
+from tests.simulator.report.test_html import without_plotly
+from tests.simulator.report.test_tables import write_run
+
+
+def test_everything_is_on_one_page(tmp_path):
+    path = tmp_path / "pages" / "comparison.html"
+    write_comparison(path, compare([write_run(tmp_path, seed) for seed in (11, 12, 13)]))
+    page = path.read_text()
+    _, summary = make_run(11)
+    for method in summary["methods"]:
+        assert f">{method.replace('<', '&lt;').replace('>', '&gt;')}<" in page
+    for phase in summary["phases"]:
+        assert f">{phase}</th>" in page
+    assert not re.search(r'(src|href)="http', without_plotly(page))
+    figures = json.loads(re.search(r"const figures = (\{.*\});", page).group(1))
+    assert set(figures) == {f"g0-{task}-opening" for task in summary["ranking"]}
+    for name, figure in figures.items():
+        assert f'id="figure-{name}"' in page
+        assert len(figure["data"]) == len(summary["ranking"][name.split("-")[1]]["methods"]) + len(
+            summary["ranking"][name.split("-")[1]]["references"]
+        )
