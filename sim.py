@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -85,7 +85,7 @@ def run(
 def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Check a scenario without running it: every fault at once, then what is probably not meant."""
     from learners.catalog import resolve_all
-    from learners.scale import scale_warnings
+    from learners.references import scale_warnings
     from simulator.commands.describe import validated
 
     loaded = _load(scenario, overrides, seed)
@@ -211,15 +211,24 @@ def ls(kind: Listed | None = None, /) -> int:
     return 0
 
 
-@verb(app, "import retailrocket events.csv.gz --out data/retailrocket", name="import")
+@verb(
+    app,
+    "import retailrocket events.csv.gz --out data/retailrocket",
+    "import cascade CASCADE/ --out data/cascade",
+    "import trace trace_encrypted.txt --mapping feature_mapping.pkl --out data/trace",
+    name="import",
+)
 def import_(
     format: Annotated[str, Parameter(help="A public format (sim.py ls importers).")],  # noqa: A002
-    source: Path,
+    source: Annotated[Path, Parameter(help="The file; for cascade also a directory of *.txt shards.")],
     /,
     *,
     out: Annotated[Path, Parameter(help="Directory of the log to make.")],
     opens: Opens = "view",
     attribution: Attribution = None,
+    mapping: Annotated[
+        Path | None, Parameter(help="Raw feature values to ids (cascade, trace); read as data, never run.")
+    ] = None,
     on_bad_row: BadRows = "quarantine",
     replace: Replace = False,
 ) -> int:
@@ -227,24 +236,56 @@ def import_(
     from simulator.commands.data import import_log
 
     import_log(
-        format, source, out, opens=opens, attribution=attribution, on_bad_row=on_bad_row, replace=replace
+        format,
+        source,
+        out,
+        opens=opens,
+        attribution=attribution,
+        mapping=mapping,
+        on_bad_row=on_bad_row,
+        replace=replace,
     )
     return 0
 
 
-@verb(app, "export data/retailrocket --out clicks.parquet --windows 3d,3d")
+@verb(
+    app,
+    "export data/retailrocket --out clicks.parquet --windows 3d,3d",
+    "export data/shop --format cascade --out cascade.txt",
+    "export data/shop --format trace --out trace.txt --features user,item,category",
+)
 def export(
     log: Path,
     /,
     *,
-    out: Annotated[Path, Parameter(help="A file name, or a directory for clicks.parquet.")],
-    windows: Annotated[str, Parameter(help="Attribution window, and refund window.")] = "3d,3d",
+    out: Annotated[Path, Parameter(help="A file name, or a directory for a file of the usual name.")],
+    format: Annotated[  # noqa: A002
+        Literal["parquet", "cascade", "criteo", "trace"], Parameter(help="Layout of the file.")
+    ] = "parquet",
+    windows: Annotated[
+        str | None,
+        Parameter(help="Attribution and refund window (default: parquet 3d,3d; trace 7d; else none)."),
+    ] = None,
+    features: Annotated[str | None, Parameter(help="Features to write, a,b,c (default: all).")] = None,
+    raw: Annotated[bool, Parameter(negative=(), help="cascade: raw shards, not the processed file.")] = False,
     replace: Replace = False,
 ) -> int:
-    """Write the clicks of a log with their final labels as one flat Parquet file."""
-    from simulator.commands.data import export_log
+    """Write any log, synthetic ones too, in the layout of a published data set.
 
-    print(export_log(log, out, windows, replace=replace))
+    parquet: clicks with their final labels, one flat file.
+    cascade: 25 columns; first pay and first refund, 22 features.
+    criteo: 19 columns; first pay, 17 features, renumbered one to one.
+    trace: clicks that paid, with all pays and amounts, 22 features.
+
+    The last three have whole seconds, no carts, no user and item besides features,
+    no names, no calendar, and no end of observation; only trace has amounts and
+    repurchases, only cascade has refunds. What is left out is counted on stderr.
+    A log with fewer features is filled up with 0; features go to columns with
+    room for their ids, and where there is none the message says what to do.
+    """
+    from simulator.commands.data import export_log, print_export
+
+    print_export(export_log(log, out, windows, form=format, features=features, raw=raw, replace=replace))
     return 0
 
 
@@ -259,12 +300,17 @@ def audit(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> 
     return print_audit(audit_scenario(loaded, open_data))
 
 
-@verb(app, "compare runs/double11/*")
-def compare(*runs: Path) -> int:
-    """Compare finished runs: methods side by side, seeds as replicates."""
+@verb(app, "compare runs/double11/*", "compare runs/double11/* --report double11.html")
+def compare(*runs: Path, report: Path | None = None) -> int:
+    """Compare finished runs: methods side by side, seeds as replicates.
+
+    Parameters
+    ----------
+    report : also write the comparison, phases and hours around openings included, as a self-contained page.
+    """
     from simulator.commands.results import compare_runs
 
-    compare_runs(runs)
+    compare_runs(runs, report)
     return 0
 
 

@@ -26,6 +26,12 @@ class LogError(AfterclickError, ValueError):
     """A log (or the source of an import) cannot be read as what it claims to be."""
 
 
+class UsageError(LogError):
+    """What was named on the command line is not there, is in the way, or is something else than was said."""
+
+    exit_code = 2
+
+
 class PolicyError(AfterclickError, ValueError):
     """A delay policy broke a rule of the engine (a timer in the past, a label outside its range, ...)."""
 

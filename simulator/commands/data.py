@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from simulator.commands.console import stdout, table
-from simulator.errors import LogError, ScenarioError, unknown
+from simulator.commands.console import stderr, stdout, table
+from simulator.errors import ScenarioError, unknown
+from simulator.log.opens import Opens
 from simulator.units import parse_duration
+from simulator.windows import Windows
+
+if TYPE_CHECKING:
+    from simulator.log.exporters import Exported
 
 
 def import_log(
@@ -15,8 +20,9 @@ def import_log(
     source: Path,
     out: Path,
     *,
-    opens: Literal["view", "cart"],
+    opens: Opens,
     attribution: str | None,
+    mapping: Path | None = None,
     on_bad_row: Literal["quarantine", "fail"],
     replace: bool,
 ) -> None:
@@ -24,8 +30,8 @@ def import_log(
 
     Raises
     ------
-    ScenarioError : an option is wrong.
-    LogError : the source is not what it claims to be.
+    ScenarioError, UsageError : an option is wrong, or the source is not what it claims to be.
+    LogError : nothing of the source can be replayed.
     """
     from simulator.log import importers  # noqa: PLC0415 - loads DuckDB
 
@@ -37,6 +43,7 @@ def import_log(
         out,
         opens=opens,
         attribution=None if attribution is None else duration("--attribution", attribution),
+        mapping=mapping,
         on_bad_row=on_bad_row,
         replace=replace,
     )
@@ -48,7 +55,9 @@ def import_log(
     for what, count in rows.items():
         shown.add_row(f"{count:,}", what)
     console = stdout()
-    console.print(f"{out}: from {meta.provenance['source_rows']:,} rows of {source}", soft_wrap=True)
+    shape = meta.provenance.get("read_as")
+    read_as = "" if shape is None else f", read as {shape}"
+    console.print(f"{out}: from {meta.provenance['source_rows']:,} rows of {source}{read_as}", soft_wrap=True)
     console.print(shown)
 
 
@@ -60,75 +69,46 @@ def duration(option: str, text: str) -> int:
         raise ScenarioError(f"{option} {text}: {error}") from None
 
 
-_FLAT = """
-WITH click AS (SELECT * FROM read_parquet($clicks, hive_partitioning = false)),
-event AS (SELECT click_id, event_id, time, kind, amount FROM {events}),
-pay AS (
-    SELECT click_id, min(event.time) AS first_pay, count(*) AS pays,
-        sum(amount ORDER BY event.time, event_id) AS paid
-    FROM event JOIN click USING (click_id)
-    WHERE kind = 'pay' AND event.time - click.time BETWEEN 0 AND $attribution GROUP BY click_id),
-refund AS (
-    SELECT click_id, min(time) AS first_refund, sum(amount ORDER BY time, event_id) AS returned
-    FROM event JOIN pay USING (click_id)
-    WHERE kind = 'refund' AND time - first_pay BETWEEN 0 AND $refund GROUP BY click_id)
-SELECT click.*,
-    pays IS NOT NULL AS converted,
-    returned IS NOT NULL AS refunded,
-    coalesce(paid, 0.0) AS gmv,
-    coalesce(returned, 0.0) AS refund_amount,
-    CAST(coalesce(pays, 0) AS INTEGER) AS pay_count,
-    first_pay,
-    first_refund,
-    click.time + $attribution + $refund <= $until AS final
-FROM click LEFT JOIN pay USING (click_id) LEFT JOIN refund USING (click_id)
-ORDER BY click.time, click_id
-"""
-_NO_EVENTS = "(SELECT 0 AS click_id, 0 AS event_id, 0 AS time, '' AS kind, 0.0 AS amount WHERE false)"
-
-
-def export_log(log: Path, out: Path, windows: str, *, replace: bool) -> Path:
-    """Write the clicks of a log with their final labels as one flat Parquet file; return where it is.
-
-    Columns: those of the clicks, then converted, refunded, gmv, refund_amount, pay_count, first_pay and
-    first_refund (microseconds from the origin; null where there is none), and ``final``: whether all windows
-    of the click closed before the log ended. ``windows`` is "attribution,refund".
+def export_log(
+    log: Path,
+    out: Path,
+    windows: str | None = None,
+    *,
+    form: str = "parquet",
+    features: str | None = None,
+    raw: bool = False,
+    replace: bool = False,
+) -> Exported:
+    """Write a log as one file of a format; ``windows`` is "attribution,refund", ``features`` a list of names.
 
     Raises
     ------
-    ScenarioError : the windows cannot be read, or the file exists.
-    LogError : ``log`` is no log.
+    ScenarioError : an option cannot be read.
+    UsageError : there is no such log or format, its features do not fit the format, or the file exists.
+    LogError : the log is damaged.
     """
-    import duckdb  # noqa: PLC0415 - 80 ms that --help can do without
+    from simulator.log.exporters import Asked, export_log  # noqa: PLC0415 - 80 ms that --help can do without
 
-    from simulator.log.reader import Log  # noqa: PLC0415
-    from simulator.log.sql import one_line, workspace  # noqa: PLC0415
+    names = None if features is None else tuple(name.strip() for name in features.split(",") if name.strip())
+    return export_log(log, out, form, Asked(_windows(windows), names, raw), replace=replace)
 
-    lengths = [duration("--windows", part) for part in windows.split(",")]
+
+def _windows(text: str | None) -> Windows | None:
+    if text is None:
+        return None
+    lengths = [duration("--windows", part) for part in text.split(",")]
     if len(lengths) > 2:
-        raise ScenarioError(f"--windows {windows}: must be one or two durations, such as 3d or 3d,7d")
-    meta = Log.open(log).meta
-    target = out if out.suffix == ".parquet" else out / "clicks.parquet"
-    if target.exists() and not replace:
-        raise ScenarioError(f"{target}: exists already; choose another file, or say --replace")
-    folders = [sorted((log / name).glob("*.parquet")) for name in ("clicks", "events")]
-    clicks, events = ([str(file) for file in files] for files in folders)
-    bound: dict[str, object] = {
-        "clicks": clicks,
-        "attribution": lengths[0],
-        "refund": lengths[-1],
-        "until": meta.observed_until,
-    }
-    if events:
-        bound["events"] = events
-    query = _FLAT.format(events="read_parquet($events, hive_partitioning = false)" if events else _NO_EVENTS)
-    aside = target.with_name(target.name + ".partial")
-    try:
-        with workspace(target) as connection:
-            connection.sql(query, params=bound).write_parquet(str(aside), compression="zstd")
-        aside.replace(target)
-    except duckdb.Error as error:
-        raise LogError(f"{log}: cannot be exported ({one_line(error)})") from None
-    finally:
-        aside.unlink(missing_ok=True)
-    return target
+        raise ScenarioError(f"--windows {text}: must be one or two durations, such as 3d or 3d,7d")
+    return Windows(attribution=lengths[0], refund=lengths[-1])
+
+
+def print_export(exported: Exported) -> None:
+    """Print where the file is; to stderr, what it could not carry and which feature went into which column."""
+    print(exported.path)
+    console = stderr()
+    renamed = {column: feature for column, feature in exported.placed.items() if column != feature}
+    if renamed:
+        told = ", ".join(f"{column} = {feature}" for column, feature in renamed.items())
+        console.print(f"{exported.rows:,} rows; features: {told}", soft_wrap=True)
+    for what, count in exported.left_out.items():
+        console.print(f"left out: {count:,} {what}", soft_wrap=True)

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, TypeVar
 
 from cyclopts import App, Parameter
 
+from simulator.log import opens
+
 Verb = TypeVar("Verb", bound=Callable[..., int])
 
 Overrides = Annotated[
@@ -34,7 +36,7 @@ Dump = Annotated[
 BadRows = Annotated[
     Literal["quarantine", "fail"], Parameter(help="Put bad rows aside with a reason, or stop.")
 ]
-Opens = Annotated[Literal["view", "cart"], Parameter(help="What opens a journey.")]
+Opens = Annotated[opens.Opens, Parameter(help="What opens a journey.")]
 Attribution = Annotated[
     str | None, Parameter(help="How long after a click events belong to it (default: that of the format).")
 ]

@@ -1,6 +1,18 @@
 """Importers of public logs in their original formats; one small file each."""
 
-from simulator.log.importers import online_retail, retailrocket, taobao
-from simulator.log.importers.base import IMPORTERS, Importer, Journeys, import_log
+from simulator.log.importers import cascade, criteo, online_retail, retailrocket, taobao, trace
+from simulator.log.importers.base import IMPORTERS, Choices, Importer, Journeys, import_log
 
-__all__ = ["IMPORTERS", "Importer", "Journeys", "import_log", "online_retail", "retailrocket", "taobao"]
+__all__ = [
+    "IMPORTERS",
+    "Choices",
+    "Importer",
+    "Journeys",
+    "cascade",
+    "criteo",
+    "import_log",
+    "online_retail",
+    "retailrocket",
+    "taobao",
+    "trace",
+]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import duckdb
 
-from simulator.log.importers.base import Importer, Journeys, register
+from simulator.log.importers.base import Choices, Importer, Journeys, register
 from simulator.log.importers.source import Layout
 from simulator.log.importers.touches import log_bucket
 from simulator.units import DAY
@@ -55,14 +55,14 @@ QUALIFY row_number() OVER (PARTITION BY cancellation.line
 """
 
 
-def build(con: duckdb.DuckDBPyConnection, opens: str, attribution: int) -> Journeys:  # noqa: ARG001 - one way only
+def build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
     """Make ``clicks`` and ``events`` of purchases and cancellations."""
     con.execute(_PARSE)
     con.execute("INSERT INTO rejected SELECT source_row, reason FROM parsed WHERE reason IS NOT NULL")
     [(first, last)] = con.execute("SELECT min(time), max(time) FROM parsed WHERE reason IS NULL").fetchall()
     origin, end = (0, 0) if first is None else (first // DAY * DAY, last)
     _count(con, origin)
-    _open(con, attribution)
+    _open(con, choices.attribution)
     _make_clicks(con)
     _make_events(con)
     return Journeys(

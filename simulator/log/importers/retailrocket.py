@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from simulator.log.importers.base import Importer, Journeys, register
+from simulator.log.importers.base import Choices, Importer, Journeys, register
 from simulator.log.importers.source import Layout, integer
 from simulator.log.importers.touches import TouchFormat, build
 from simulator.units import DAY
@@ -21,8 +21,8 @@ FORMAT = TouchFormat(
 )
 
 
-def _build(con: duckdb.DuckDBPyConnection, opens: str, attribution: int) -> Journeys:
-    return build(con, FORMAT, opens, attribution)
+def _build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
+    return build(con, FORMAT, choices.opens, choices.attribution)
 
 
 IMPORTER = register(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from simulator.log.importers.base import Importer, Journeys, register
+from simulator.log.importers.base import Choices, Importer, Journeys, register
 from simulator.log.importers.source import Layout, integer
 from simulator.log.importers.touches import TouchFormat, build
 from simulator.units import DAY, SECOND
@@ -35,8 +35,8 @@ FORMAT = TouchFormat(
 )
 
 
-def _build(con: duckdb.DuckDBPyConnection, opens: str, attribution: int) -> Journeys:
-    return build(con, FORMAT, opens, attribution)
+def _build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
+    return build(con, FORMAT, choices.opens, choices.attribution)
 
 
 IMPORTER = register(

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.commands.data import duration, export_log
 from simulator.commands.describe import extent_of
-from simulator.errors import LogError, ScenarioError
+from simulator.errors import LogError, ScenarioError, UsageError
 from simulator.log.memory import final_labels, random_log
 from simulator.log.schema import Feature, Kind
 from simulator.log.writer import LogWriter
@@ -37,7 +37,7 @@ def write_log(path, *, events=True):
 
 def test_export_has_the_final_labels(tmp_path):
     log = write_log(tmp_path / "log")
-    out = export_log(tmp_path / "log", tmp_path / "flat.parquet", "1d,6h", replace=False)
+    out = export_log(tmp_path / "log", tmp_path / "flat.parquet", "1d,6h").path
     found = duckdb.sql(f"SELECT * FROM '{out}'").fetchnumpy()
     labels = final_labels(log.click_time, log.event, 0, WINDOWS)
     assert labels.refunded.any()
@@ -56,9 +56,9 @@ def test_export_has_the_final_labels(tmp_path):
 
 def test_export_into_a_directory_and_again(tmp_path):
     log = write_log(tmp_path / "log")
-    out = export_log(tmp_path / "log", tmp_path / "flat", "1d", replace=False)
+    out = export_log(tmp_path / "log", tmp_path / "flat", "1d").path
     assert out == tmp_path / "flat" / "clicks.parquet"
-    with pytest.raises(ScenarioError, match="--replace"):
+    with pytest.raises(UsageError, match="--replace"):
         export_log(tmp_path / "log", out, "1d", replace=False)
     export_log(tmp_path / "log", out, "1h", replace=True)
     ((count,),) = duckdb.sql(f"SELECT sum(pay_count) FROM '{out}'").fetchall()
@@ -69,7 +69,7 @@ def test_export_into_a_directory_and_again(tmp_path):
 
 def test_export_of_a_log_without_events(tmp_path):
     write_log(tmp_path / "log", events=False)
-    out = export_log(tmp_path / "log", tmp_path / "flat.parquet", "1d", replace=False)
+    out = export_log(tmp_path / "log", tmp_path / "flat.parquet", "1d").path
     assert duckdb.sql(f"SELECT count(*), sum(gmv), count(first_pay) FROM '{out}'").fetchall() == [
         (400, 0.0, 0)
     ]

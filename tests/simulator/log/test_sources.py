@@ -24,7 +24,7 @@ def refused(tmp_path, content, message, *, name="events.csv", form="retailrocket
 
 
 def test_the_formats():
-    assert sorted(IMPORTERS) == ["online-retail", "retailrocket", "taobao"]
+    assert sorted(IMPORTERS) == ["cascade", "criteo", "online-retail", "retailrocket", "taobao", "trace"]
     assert all(importer.description for importer in IMPORTERS.values())
 
 

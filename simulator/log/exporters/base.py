@@ -1,0 +1,189 @@
+"""What an exporter is, and the way from a log to a file that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from simulator.errors import LogError, UsageError, unknown
+from simulator.log.meta import FILE
+from simulator.log.reader import Log
+from simulator.log.schema import Meta
+from simulator.log.sql import identifier, literal, one_line, workspace
+from simulator.windows import Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an exporter is asked for.
+
+    Parameters
+    ----------
+    windows : pays and refunds outside them are left out; None: the format's own windows.
+    features : names of the features to write; None: all of them.
+    raw : the raw form of a format that has a raw and a processed one.
+    """
+
+    windows: Windows | None = None
+    features: tuple[str, ...] | None = None
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: the rows, what the format could not carry, and the feature in each of its columns."""
+
+    path: Path
+    rows: int
+    left_out: dict[str, int] = field(default_factory=dict)
+    placed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A query whose rows, in their order, are the file; with what it leaves out and where features went."""
+
+    query: str
+    left_out: dict[str, int] = field(default_factory=dict)
+    placed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """One file format.
+
+    Parameters
+    ----------
+    file : name of the file where only a directory is named.
+    suffixes : endings by which a path is taken for the file itself.
+    write : given a connection with the views ``click`` and ``event`` (the columns of the contract), what the log
+        says of itself and what was asked for: make the query of the file.
+    text : tab-separated lines (else Parquet), with names in the first line if ``header``.
+    """
+
+    format: str
+    description: str
+    file: str
+    suffixes: tuple[str, ...]
+    write: Callable[[duckdb.DuckDBPyConnection, Meta, Asked], Written]
+    text: bool = True
+    header: bool = False
+    raw: bool = False
+
+
+EXPORTERS: dict[str, Exporter] = {}
+TEXT = (".txt", ".tsv", ".csv", ".gz")
+
+
+def register(exporter: Exporter) -> Exporter:
+    """Add an exporter to `EXPORTERS`; a format can have only one."""
+    if exporter.format in EXPORTERS:
+        raise ValueError(f"there is an exporter of {exporter.format!r} already")
+    EXPORTERS[exporter.format] = exporter
+    return exporter
+
+
+def export_log(
+    log: Path,
+    out: Path,
+    format: str = "parquet",  # noqa: A002 - the word of the command line
+    asked: Asked | None = None,
+    *,
+    replace: bool = False,
+) -> Exported:
+    """Write the log in ``log`` as one file of a format; it appears whole or not at all.
+
+    Parameters
+    ----------
+    out : the file, or a directory for a file of the format's usual name; ``.gz`` packs text.
+
+    Raises
+    ------
+    UsageError
+        If there is no such log or format, the features of the log do not go into the format's columns, or the file
+        exists and ``replace`` is not set.
+    LogError
+        If the log is damaged, or the file cannot be written.
+    """
+    if format not in EXPORTERS:
+        raise UsageError(unknown("format", format, EXPORTERS))
+    exporter, asked = EXPORTERS[format], asked or Asked()
+    if asked.raw and not exporter.raw:
+        raise UsageError(f"{format}: has no raw form; leave --raw out")
+    if not (log / FILE).is_file():
+        raise UsageError(f"{log}: is no log" if log.exists() else f"{log}: no such log")
+    meta = Log.open(log).meta
+    target = out if out.suffix in exporter.suffixes and not out.is_dir() else out / exporter.file
+    if target.exists() and not replace:
+        raise UsageError(f"{target}: exists already; choose another file, or say --replace")
+    if target.is_dir():
+        raise UsageError(f"{target}: is a directory; choose another file")
+    aside, made = target.with_name(target.name + ".partial"), not target.parent.exists()
+    try:
+        with workspace(target) as con:
+            _make_views(con, log)
+            written = exporter.write(con, meta, asked)
+            [(rows,)] = con.execute(
+                _copy(exporter, written.query, aside, packed=target.suffix == ".gz")
+            ).fetchall()
+        aside.replace(target)
+    except duckdb.Error as error:
+        raise LogError(f"{log}: cannot be exported ({one_line(error)})") from None
+    finally:
+        aside.unlink(missing_ok=True)
+        if made and not target.exists():
+            with suppress(OSError):
+                target.parent.rmdir()
+    left_out = {what: count for what, count in written.left_out.items() if count}
+    return Exported(target, int(rows), left_out, written.placed)
+
+
+def _copy(exporter: Exporter, query: str, path: Path, *, packed: bool) -> str:
+    if not exporter.text:
+        return f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+    return (
+        f"COPY ({query}) TO {literal(str(path))} (FORMAT csv, DELIMITER '\t', QUOTE '', ESCAPE '', "
+        f"HEADER {exporter.header}, NULLSTR '', COMPRESSION {'gzip' if packed else 'none'})"
+    )
+
+
+def _make_views(con: duckdb.DuckDBPyConnection, log: Path) -> None:
+    """Make ``click`` and ``event`` of the files; a log may have no event at all."""
+    for view, folder in (("click", "clicks"), ("event", "events")):
+        files = sorted((log / folder).glob("*.parquet"))
+        listed = ", ".join(literal(str(file)) for file in files)
+        source = f"read_parquet([{listed}], hive_partitioning = false)" if files else _NO_EVENTS
+        con.execute(f"CREATE VIEW {view} AS SELECT * FROM {source}")
+
+
+_NO_EVENTS = (
+    "(SELECT 0::BIGINT AS event_id, 0::BIGINT AS click_id, 0::BIGINT AS time, '' AS kind, 0.0::DOUBLE AS amount "
+    "WHERE false)"
+)
+
+
+def chosen(meta: Meta, names: Sequence[str] | None) -> dict[str, int]:
+    """Return the features to write, with their cardinalities.
+
+    Raises
+    ------
+    UsageError
+        If the log has no such feature, or one is named twice.
+    """
+    sizes = {feature.name: feature.cardinality for feature in meta.features}
+    if names is None:
+        return sizes
+    faults = [unknown("feature", name, sizes) for name in names if name not in sizes]
+    faults += [f"--features names {name} twice" for k, name in enumerate(names) if name in names[:k]]
+    if faults:
+        raise UsageError("\n".join(faults))
+    return {name: sizes[name] for name in names}
+
+
+def column(feature: str) -> str:
+    """SQL for a feature of ``click``."""
+    return f"click.{identifier(feature)}"

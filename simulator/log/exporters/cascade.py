@@ -1,0 +1,101 @@
+"""The 25 columns of CASCADE: the processed file (seconds, -1, ids), or raw shards for its own processing."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from simulator.log.exporters.base import TEXT, Asked, Exporter, Written, chosen, column, register
+from simulator.log.exporters.journeys import count_fractions, count_left_out, make_journeys
+from simulator.log.exporters.placement import place
+from simulator.log.importers.cascade import FEATURES, ITEM, ORIGIN_SECONDS, SIZES, USER
+from simulator.log.importers.hashing import fingerprints
+from simulator.log.schema import Meta
+from simulator.units import SECOND
+
+_TOKENS = 1 << 19
+
+
+def write(con: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
+    """Make the query of the file: first pay and first refund of each click, features in columns that hold them.
+
+    The log's origin becomes that of CASCADE (2025-05-01, midnight in China). In raw form each id is written as a
+    number whose fingerprint falls into that bucket, so that the published processing gives the ids of the log.
+    """
+    placed = place(
+        chosen(meta, asked.features), SIZES, form="cascade", preferred={"user": USER, "item": ITEM}
+    )
+    make_journeys(con, asked.windows)
+    joins, ids = [], []
+    for name, feature in zip(FEATURES, placed, strict=True):
+        value = "0" if feature is None else column(feature)
+        if asked.raw:
+            joins.append(f"JOIN token_{name} ON token_{name}.id = {value}")
+            value = f"token_{name}.token"
+        ids.append(f"{value} AS {name}")
+    if asked.raw:
+        _make_tokens(con, placed)
+    origin = ORIGIN_SECONDS if asked.raw else 0
+    times = [
+        f"'[' || {table}.second + {origin} || ']'" if asked.raw else f"{table}.second"
+        for table in ("pay", "refund")
+    ]
+    none = "'[]'" if asked.raw else "-1"
+    query = (
+        f"SELECT clicked // {SECOND} + {origin} AS click, coalesce({times[0]}, {none}) AS pay, "
+        f"coalesce({times[1]}, {none}) AS refund, {', '.join(ids)} "
+        "FROM line JOIN click USING (click_id) "
+        "LEFT JOIN pay ON pay.click_id = line.click_id AND pay.ordinal = 1 "
+        f"LEFT JOIN refund ON refund.click_id = line.click_id AND refund.ordinal = 1 {' '.join(joins)} ORDER BY line"
+    )
+    left_out = count_left_out(con, refunds=True, repurchases=False)
+    left_out |= count_fractions(con, refunds=True, repurchases=False)
+    return Written(query, left_out, {n: f for n, f in zip(FEATURES, placed, strict=True) if f is not None})
+
+
+def _make_tokens(con: duckdb.DuckDBPyConnection, placed: list[str | None]) -> None:
+    """Make ``token_<column>`` (id, token) of the ids in use."""
+    used = []
+    for feature in placed:
+        found = "SELECT 0 AS id" if feature is None else f"SELECT DISTINCT {column(feature)} AS id FROM click"
+        column_ids = con.execute(f"SELECT id FROM ({found}) ORDER BY id").fetchnumpy()["id"]
+        used.append(np.asarray(column_ids, np.int64))
+    for name, ids, tokens in zip(FEATURES, used, preimages(used), strict=True):
+        con.register("found", pa.table({"id": ids, "token": tokens}))
+        con.execute(f"CREATE TABLE token_{name} AS SELECT * FROM found")
+        con.unregister("found")
+
+
+def preimages(used: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """Return for each column and id the least number whose text hashes into that bucket.
+
+    One pass over the numbers serves all columns; a column of n buckets needs about n ln n of them.
+    """
+    tables = [np.full(size, -1, np.int64) for size in SIZES]
+    start = 0
+    while any((table[ids] < 0).any() for table, ids in zip(tables, used, strict=True)):
+        numbers = np.arange(start, start + _TOKENS)
+        hashes = fingerprints(map(str, range(start, start + _TOKENS)), _TOKENS)
+        for size, table, ids in zip(SIZES, tables, used, strict=True):
+            if (table[ids] < 0).any():
+                found = np.full(size, -1, np.int64)
+                found[(hashes % np.uint64(size))[::-1]] = numbers[
+                    ::-1
+                ]  # of several, the last one stays: the least
+                np.copyto(table, found, where=table < 0)
+        start += _TOKENS
+    return [table[ids] for table, ids in zip(tables, used, strict=True)]
+
+
+EXPORTER = register(
+    Exporter(
+        format="cascade",
+        description="CASCADE: 25 columns, processed (default) or raw (--raw)",
+        file="cascade.txt",
+        suffixes=TEXT,
+        write=write,
+        raw=True,
+    )
+)
