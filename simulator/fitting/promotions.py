@@ -120,8 +120,8 @@ def _other(found: Gathered, sale: Promotion, facts: dict[str, float], ordinary: 
         ratio = now / base if base > 0 else 1.0
         entries.append(((name, round(max(ratio - minus, 0.0), 3)), "of clicks of the sale"))
     now, base = (rate("ln_amount", "matched_pays", where) for where in (on, usual))
-    entries.append(
-        (("price.discount", round(float(np.clip(1 - np.exp(now - base), 0.0, 0.95)), 3)), "from ln amounts")
-    )
+    # Pays of the day come sooner than usual, and sooner pays are smaller (`Amount.growth`): that much is too large.
+    discount = round(float(np.clip(1 - np.exp(now - base), 0.0, 0.95)), 3)
+    entries.append((("price.discount", discount), "from ln amounts, up to .08 too large"))
     entries.append((("taste.shift", 0.0), "not estimated"))
     return entries

@@ -16,6 +16,7 @@ from simulator.scenario.fields import leaves, written
 from simulator.scenario.layers import Layers, read_layers
 from simulator.scenario.model import Scenario
 from simulator.scenario.overrides import apply_overrides
+from simulator.worlds.presets import origin_of
 
 DEFAULT = "default"
 """Origin of a key that nobody wrote."""
@@ -26,8 +27,8 @@ class Loaded:
     """A valid scenario and where it comes from.
 
     ``origins`` maps every dotted key to the file that wrote it, to the option (``--set``, ``--seed``,
-    ``--out``) or to ``"default"``; ``resolved`` is the whole scenario as plain values, every default filled
-    in (durations as text).
+    ``--out``), to the preset or kind of promotion that sets it, or to ``"default"``; ``resolved`` is the
+    whole scenario as plain values, every default filled in (durations as text).
     """
 
     scenario: Scenario
@@ -74,7 +75,9 @@ def _origin(layers: Layers, key: tuple[str | int, ...]) -> str:
     for length in range(len(key), 0, -1):
         if key[:length] in layers.origins:
             return layers.origins[key[:length]]
-    return layers.origin(key, DEFAULT) if any(k[: len(key)] == key for k in layers.origins) else DEFAULT
+    if any(k[: len(key)] == key for k in layers.origins):
+        return layers.origin(key, DEFAULT)
+    return origin_of(key, layers.data.get("world")) or DEFAULT
 
 
 def _strange_values(layers: Layers, file: str) -> list[str]:

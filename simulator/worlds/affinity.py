@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from simulator.log.schema import Float64, Int32, Int64
+from simulator.units import HOUR
 from simulator.worlds.arrivals import zipf_rank
 from simulator.worlds.constants import TASTE_RANK
 from simulator.worlds.drift import CONTEXT_FIELDS, DriftingEffects
@@ -75,6 +76,8 @@ class DayMarket:
         self.items, self.drift = Items(settings, market, seed), DriftingEffects(settings, seed)
         self._campaigns, self.day = Campaigns(settings, seed), 0
         self._sizes = settings.sizes()
+        by_hour = settings.amount.by_hour
+        self._by_hour: Float64 = np.zeros(24) if by_hour is None else np.log(by_hour)
 
     def advance(self) -> None:
         """Go to the next day."""
@@ -107,7 +110,9 @@ class DayMarket:
             eta,
             users.sensitivity[user] * market.category_depth[category],
             users.refund[user] + items.refund[slot] + self.drift.refund[category],
-            users.spending[user] + settings.amount.price * items.price[slot],
+            users.spending[user]
+            + settings.amount.price * items.price[slot]
+            + self._by_hour[draws.time // HOUR % 24],
             loyalty,
             users.own[user],
         )

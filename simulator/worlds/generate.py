@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.log.schema import Feature, Float64, Int32, Int64, Meta
 from simulator.log.writer import LogWriter
-from simulator.units import DAY, HOUR
+from simulator.units import DAY, HOUR, format_duration
 from simulator.windows import Windows
 from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Arrivals
@@ -23,7 +23,7 @@ from simulator.worlds.population import Market, Users
 from simulator.worlds.settings import WorldSettings
 from simulator.worlds.truth import Truth, truth_columns
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raised whenever the same settings and seed give another world."""
 
 
@@ -54,12 +54,12 @@ class World:
 
     def __init__(self, settings: WorldSettings, windows: Windows, observation: int, seed: int) -> None:
         self.settings, self.seed = settings, seed
-        self.mechanism = Mechanism(settings, windows, observation)
-        self.truth = Truth(self.mechanism)
         self._market = Market(settings, seed)
         self._users = Users(settings, self._market, seed)
         ordinary = Mechanism(settings, windows, observation, ordinary=True)
         self.levels: Levels = solve_levels(settings, self._fresh(), _reach(ordinary), seed)
+        self.mechanism = Mechanism(settings, windows, observation, repurchase=self.levels.repurchase)
+        self.truth = Truth(self.mechanism, self.levels)
         self._impressions: Impressions | None = None
         if settings.impressions:
             self._impressions = Impressions(settings, self.mechanism, self.levels, self._fresh(), seed)
@@ -89,6 +89,7 @@ class World:
         mechanism, settings = self.mechanism, self.settings
         time = arrivals.time / HOUR
         state = mechanism.considering(time, visit, self.levels)
+        visit.spending = visit.spending + self.levels.amount
         by_item = refund_by_item(settings, market.items.level[visit.slot], self.levels.pay)
         refund = np.exp(self.levels.refund + visit.refund + by_item)
         cart = np.exp(self.levels.cart) * cart_level(settings, mechanism.hidden, visit)
@@ -168,7 +169,7 @@ def generate(
 
     Parameters
     ----------
-    observation : the waiting window of ``p_pay_observed``, microseconds.
+    observation : the waiting window of ``p_pay_observed`` and ``p_refund_observed``, microseconds.
     progress : told the finished share after each day.
     """
     features = [Feature(name, size) for name, size in settings.sizes().items()]
@@ -177,6 +178,11 @@ def generate(
         "generator": GENERATOR_VERSION,
         "seed": seed,
         "settings": settings.model_dump_json(),
+        "windows": {
+            "attribution": format_duration(windows.attribution),
+            "refund": format_duration(windows.refund),
+            "observation": format_duration(observation),
+        },
     }
     world = World(settings, windows, observation, seed)
     with LogWriter(

@@ -78,7 +78,7 @@ class Refund(Block):
     item: NonNegativeFloat = 0.20
     user: NonNegativeFloat = 0.25
     by_cvr: tuple[float, float] = Field(
-        default=(-2.757, 1.896),
+        default=(-14.07, -9.116),
         description="logit of the refund rate on the item's own CVR c: const + first c + second c^2",
     )
     full_share: Share = Field(default=0.38, description="refunds of the whole amount; the rest return a part")
@@ -126,3 +126,7 @@ class Amount(Block):
     )
     growth: float = 0.118
     again: float = 0.0
+    by_hour: ByHour | None = Field(
+        default=None,
+        description="size of pays by the hour of the click; default: alike (their mean is level's)",
+    )

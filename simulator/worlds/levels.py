@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,12 @@ from simulator.log.schema import Float64, Int64
 from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Sampled
 from simulator.worlds.confounder import Hidden
-from simulator.worlds.constants import LONG_OVER_SHORT_CVR, REFUND_LEVEL_PER_LOGIT
+from simulator.worlds.constants import (
+    LONG_OVER_SHORT_CVR,
+    LOYALTY_LEVELS,
+    REFUND_LEVEL_PER_LOGIT,
+    REPLENISHABLE_SHARE,
+)
 from simulator.worlds.journey_settings import Delay
 from simulator.worlds.settings import WorldSettings
 
@@ -22,11 +27,17 @@ SAMPLE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Base log-levels of the hazards."""
+    """Base log-levels of the hazards; that of repurchases is relative to the level of each class. ``amount`` corrects the
+    log-size of pays, so that its mean over paying clicks is that of the settings; ``deal`` the log of the deal response,
+    so that its mean over them is 1.
+    """
 
     pay: float
     cart: float
     refund: float
+    repurchase: float = 0.0
+    amount: float = 0.0
+    deal: float = 0.0
 
 
 @dataclass(slots=True)
@@ -75,6 +86,19 @@ def cart_level(settings: WorldSettings, hidden: Hidden, visit: Visit) -> Float64
     return level
 
 
+def repurchase_levels(settings: WorldSettings) -> Float64:
+    """Return the level of the first repurchase by class (2 * loyalty of the tier + replenishable), about
+    ``first`` on average; `Levels.repurchase` makes it so for the paying clicks of a world.
+    """
+    loyalty = np.array(LOYALTY_LEVELS) / np.std(LOYALTY_LEVELS)
+    spread = settings.repurchase.loyalty
+    tiers = np.exp(spread * loyalty - 0.5 * spread**2)
+    ratio = settings.repurchase.replenishable
+    kinds = np.array([1.0, ratio]) / (REPLENISHABLE_SHARE * ratio + 1 - REPLENISHABLE_SHARE)
+    result: Float64 = settings.repurchase.first * np.outer(tiers, kinds).ravel()
+    return result
+
+
 def solve_levels(settings: WorldSettings, day: DayMarket, reach: Reach, seed: int) -> Levels:
     """Solve the base levels on a sample of all the world's days (``day`` is used up).
 
@@ -102,7 +126,18 @@ def solve_levels(settings: WorldSettings, day: DayMarket, reach: Reach, seed: in
     shape = refund_by_item(settings, item_level, pay) + np.concatenate([v.refund for v in visits])
     refund = solve(np.exp(shape) * reach.refund, paid, settings.refund.rate)
     cart = solve(np.concatenate(carts), np.ones_like(hazard), settings.cart.rate)
-    return Levels(pay, cart, refund)
+    amount = -float(np.average(np.concatenate([v.spending for v in visits]), weights=paid))
+    deal = -float(np.log(np.average(np.concatenate([v.response for v in visits]), weights=paid)))
+    return Levels(pay, cart, refund, _repurchase(settings, visits, paid), amount, deal)
+
+
+def _repurchase(settings: WorldSettings, visits: Sequence[Visit], paid: Float64) -> float:
+    """Return the log of what takes the mean level over paying clicks to ``first``: tiers and categories are few, and
+    their own mean would differ by a sixth between worlds.
+    """
+    levels = repurchase_levels(settings)[np.concatenate([v.loyalty for v in visits])]
+    mean = float(np.average(levels, weights=paid))
+    return float(np.log(settings.repurchase.first / mean)) if mean > 0 else 0.0
 
 
 def solve(hazard: Float64, weight: Float64, target: float) -> float:

@@ -12,9 +12,9 @@ from simulator.windows import Windows
 from simulator.worlds.affinity import Visit
 from simulator.worlds.arrivals import click_share
 from simulator.worlds.confounder import Hidden
-from simulator.worlds.constants import LOYALTY_LEVELS, REPLENISHABLE_SHARE, buying_rhythm
+from simulator.worlds.constants import buying_rhythm
 from simulator.worlds.hazards import CalendarHazard, Considering, MixtureHazard, PayHazards
-from simulator.worlds.levels import Levels, profile
+from simulator.worlds.levels import Levels, profile, repurchase_levels
 from simulator.worlds.promotion import Schedule
 from simulator.worlds.settings import WorldSettings
 
@@ -22,11 +22,17 @@ from simulator.worlds.settings import WorldSettings
 class Mechanism:
     """Hazards, calendar and windows of a world. Lengths of time are in hours here.
 
-    With ``ordinary`` set it is the same world without its promotions.
+    With ``ordinary`` set it is the same world without its promotions. ``repurchase``: `Levels.repurchase`.
     """
 
     def __init__(
-        self, settings: WorldSettings, windows: Windows, observation: int, *, ordinary: bool = False
+        self,
+        settings: WorldSettings,
+        windows: Windows,
+        observation: int,
+        *,
+        ordinary: bool = False,
+        repurchase: float = 0.0,
     ) -> None:
         self.settings, self.windows = settings, windows
         self.attribution, self.refund_window = windows.attribution / HOUR, windows.refund / HOUR
@@ -54,7 +60,7 @@ class Mechanism:
             MixtureHazard(schedule.repurchase * daily * wave, again.weights, hours(again.scales))
             for wave in waves
         )
-        self.first_repurchase = _repurchase_levels(settings)
+        self.first_repurchase: Float64 = np.exp(repurchase) * repurchase_levels(settings)
         self._coupon = np.zeros(self.cells, np.int64)
         for number, coupon in enumerate(schedule.coupons, start=1):
             self._coupon[coupon.earns] = number
@@ -72,7 +78,7 @@ class Mechanism:
         self, time: Float64, visit: Visit, levels: Levels, hidden: Int64 | None = None
     ) -> Considering:
         """Return the state of clicks that may still pay; ``hidden`` takes the place of their own intent."""
-        eta, response = visit.eta, visit.response
+        eta, response = visit.eta, visit.response * np.exp(levels.deal)
         point = visit.hidden if hidden is None else hidden
         if point is not None:
             eta, response = eta + self.hidden.pay[point], response * self.hidden.deal[point]
@@ -90,16 +96,3 @@ class Mechanism:
 def hours(scales: Sequence[int]) -> list[float]:
     """Return durations in hours."""
     return [scale / HOUR for scale in scales]
-
-
-def _repurchase_levels(settings: WorldSettings) -> Float64:
-    """Return the level of the first repurchase by class (2 * loyalty of the tier + replenishable), about
-    ``first`` on average.
-    """
-    loyalty = np.array(LOYALTY_LEVELS) / np.std(LOYALTY_LEVELS)
-    spread = settings.repurchase.loyalty
-    tiers = np.exp(spread * loyalty - 0.5 * spread**2)
-    ratio = settings.repurchase.replenishable
-    kinds = np.array([1.0, ratio]) / (REPLENISHABLE_SHARE * ratio + 1 - REPLENISHABLE_SHARE)
-    result: Float64 = settings.repurchase.first * np.outer(tiers, kinds).ravel()
-    return result

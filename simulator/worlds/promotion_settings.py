@@ -20,19 +20,19 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class TrafficEffect(Block):
-    """Clicks, as multiples of an ordinary day's."""
+    """Clicks, as multiples of the usual ones of the same weekday and hour."""
 
     before: tuple[NonNegativeFloat, ...] = Field(
-        default=(1.08, 1.08, 1.08, 1.08, 1.08, 1.08, 1.08, 1.08, 1.087, 1.155, 1.337),
+        default=(1.073, 1.073, 1.073, 1.073, 1.073, 1.073, 1.073, 1.073, 1.076, 1.173, 1.348),
         description="the days before the sale, the last one being the day before",
     )
-    during: NonNegativeFloat = Field(default=1.66, description="level through the sale")
+    during: NonNegativeFloat = Field(default=1.561, description="level through the sale")
     opening: NonNegativeFloat = Field(
-        default=1.7, description="added at the first instant, fading over opening_scale"
+        default=1.864, description="added at the first instant, fading over opening_scale"
     )
-    opening_scale: PositiveDuration = "5h"  # type: ignore[assignment]
+    opening_scale: PositiveDuration = "9.03h"  # type: ignore[assignment]
     after: tuple[NonNegativeFloat, ...] = Field(
-        default=(1.119, 1.106, 1.094, 1.085), description="the days after the sale"
+        default=(1.126, 1.029, 1.054, 1.074), description="the days after the sale"
     )
 
 
@@ -44,19 +44,19 @@ class ConversionEffect(Block):
     come anew each day, times that day's strength. After: 1 - dip exp(-(time since the end) / dip_scale).
     """
 
-    interest: NonNegativeFloat = 0.10
-    rush: NonNegativeFloat = 0.40
-    rush_scale: PositiveDuration = "9.6h"  # type: ignore[assignment]
-    base: NonNegativeFloat = 0.30
-    opening: NonNegativeFloat = Field(default=7.12, description="the midnight peak")
-    opening_scale: PositiveDuration = "6.6h"  # type: ignore[assignment]
-    closing: NonNegativeFloat = Field(default=2.83, description="the last hours")
-    closing_scale: PositiveDuration = "3.64h"  # type: ignore[assignment]
+    interest: NonNegativeFloat = 0.109
+    rush: NonNegativeFloat = 0.815
+    rush_scale: PositiveDuration = "400.9m"  # type: ignore[assignment]
+    base: NonNegativeFloat = 0.217
+    opening: NonNegativeFloat = Field(default=10.70, description="the midnight peak")
+    opening_scale: PositiveDuration = "442.9m"  # type: ignore[assignment]
+    closing: NonNegativeFloat = Field(default=3.27, description="the last hours")
+    closing_scale: PositiveDuration = "197.7m"  # type: ignore[assignment]
     days: tuple[NonNegativeFloat, ...] = Field(
         default=(), description="strength of each day's burst; empty: one burst over the whole sale"
     )
-    dip: Share = Field(default=0.39, description="aftermath")
-    dip_scale: PositiveDuration = "1.41d"  # type: ignore[assignment]
+    dip: Share = Field(default=0.3185, description="aftermath")
+    dip_scale: PositiveDuration = "33.87h"  # type: ignore[assignment]
 
 
 class WaitingEffect(Block):
@@ -68,13 +68,13 @@ class WaitingEffect(Block):
     """
 
     onset: Duration = "11d"  # type: ignore[assignment]
-    floor: Share = 0.103
-    rise: Share = 0.407
-    scale: PositiveDuration = "1.29d"  # type: ignore[assignment]
-    returns: Share = 0.54
-    early: Share = 0.02
+    floor: Share = 0.1238
+    rise: Share = 0.4635
+    scale: PositiveDuration = "24.51h"  # type: ignore[assignment]
+    returns: Share = 0.4767
+    early: Share = 0.0004
     early_scale: PositiveDuration = "35.4m"  # type: ignore[assignment]
-    return_scale: PositiveDuration = "6.6h"  # type: ignore[assignment]
+    return_scale: PositiveDuration = "377.3m"  # type: ignore[assignment]
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -90,9 +90,9 @@ class WaitingEffect(Block):
 class CartEffect(Block):
     """Multiplier of the ordinary cart hazard (the carts of those who wait come on top)."""
 
-    during: NonNegativeFloat = 1.32
-    after: NonNegativeFloat = 0.94
-    after_length: Duration = "3d"  # type: ignore[assignment]
+    during: NonNegativeFloat = 1.62
+    after: NonNegativeFloat = 0.895
+    after_length: Duration = "6d"  # type: ignore[assignment]
 
 
 class RefundEffect(Block):

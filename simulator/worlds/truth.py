@@ -6,8 +6,11 @@ quadrature.
   value).
 * ``p_delayed_cart``, ``p_delayed_no_cart``: P(pay after the observation window | a cart inside it, none inside
   it); closed form but for one quadrature (`paying.delayed_pay`).
-* ``p_refund``: closed form where no promotion touches refunds; else the closed form given the pay time,
-  summed over sixteen intervals of the pay time whose probabilities are exact.
+* ``p_refund``: P(refund inside its window | a pay inside the attribution window); closed form where no
+  promotion touches refunds; else the closed form given the pay time, summed over sixteen intervals of the pay
+  time whose probabilities are exact.
+* ``p_refund_observed``: the same with the observation window, counted from the pay, in the place of the
+  refund window (where that is the longer one). P(pay, refund that is observed) = p_pay * p_refund_observed.
 * ``expected_gmv``: the same sixteen exact probabilities, times the worth of a first pay in each
   (`spending.worth`), averaged over six parts. On a promotion's days the tables stand on whole hours of click
   time and are interpolated.
@@ -32,7 +35,15 @@ from simulator.worlds.spending import INTERVALS, Grid, later, worth
 
 BLOCK = 8_192
 """Clicks at a time: their columns stay in the processor's cache."""
-COLUMNS = ("p_pay", "p_pay_observed", "p_refund", "expected_gmv", "p_delayed_cart", "p_delayed_no_cart")
+COLUMNS = (
+    "p_pay",
+    "p_pay_observed",
+    "p_refund",
+    "p_refund_observed",
+    "expected_gmv",
+    "p_delayed_cart",
+    "p_delayed_no_cart",
+)
 HIDDEN_COLUMNS = ("p_pay_marginal", "hidden")
 
 
@@ -46,9 +57,10 @@ class DayTables:
     """What a pay in each interval of elapsed time means, for clicks at the whole hours of a day (one row
     where all are alike), from ``first_hour`` on.
 
-    ``wait`` and ``refund`` (chance to wait, unit refund hazard): (hours, intervals). ``worth``: (classes,
-    hours, intervals). ``back_refund`` (promotions, hours) and ``back_worth`` (promotions, classes, hours):
-    the same for those who come back.
+    ``wait`` (chance to wait): (hours, intervals). ``refund`` (unit refund hazard inside the refund and inside
+    the observation window): (windows, hours, intervals). ``worth``: (classes, hours, intervals).
+    ``back_refund`` (promotions, windows, hours) and ``back_worth`` (promotions, classes, hours): the same for
+    those who come back.
     """
 
     first_hour: int
@@ -63,10 +75,14 @@ class DayTables:
 class Truth:
     """Compute the truth columns of a day's clicks."""
 
-    def __init__(self, mechanism: Mechanism) -> None:
+    def __init__(self, mechanism: Mechanism, levels: Levels) -> None:
         self.mechanism = mechanism
         self.grid = Grid(mechanism.attribution, mechanism.settings.delay)
-        ordinary = Mechanism(mechanism.settings, mechanism.windows, 0, ordinary=True)
+        window = mechanism.refund_window
+        self._refund_windows = (window, min(window, mechanism.observation))
+        ordinary = Mechanism(
+            mechanism.settings, mechanism.windows, 0, ordinary=True, repurchase=levels.repurchase
+        )
         hours = np.arange(25.0) if mechanism.daily_repurchase else np.zeros(1)
         self._ordinary = self._tables(ordinary, 0, hours)
 
@@ -115,14 +131,14 @@ class Truth:
         mechanism, waiting = self.mechanism, self.mechanism.schedule.waiting
         whole = pay_probabilities(state, mechanism.attribution, waiting)
         early = pay_probabilities(state, mechanism.observation, waiting)
-        value, refund = self._expect(
+        value, *refunds = self._expect(
             tables, state, loyalty=loyalty, level=refund_level, direct=whole.direct, back=whole.back
         )
         amount, paid = mechanism.settings.amount, whole.total
         size = np.exp(amount.level + spending + 0.5 * amount.residual**2)
-        refunded = np.divide(refund, paid, out=np.zeros_like(paid), where=paid > 0)
+        refunded = (np.divide(r, paid, out=np.zeros_like(paid), where=paid > 0) for r in refunds)
         delayed = delayed_pay(mechanism, state, cart_level, whole, early)
-        return paid, early.total, refunded, size * value, *delayed
+        return paid, early.total, *refunded, size * value, *delayed
 
     def _expect(
         self,
@@ -133,10 +149,10 @@ class Truth:
         level: Float64,
         direct: Float64,
         back: Float64,
-    ) -> tuple[Float64, Float64]:
-        """Return expected worth and P(pay and refund)."""
+    ) -> tuple[Float64, Float64, Float64]:
+        """Return expected worth, P(pay and refund), and P(pay and refund inside an observation window)."""
         look = _Lookup(tables, state.time)
-        value, refund, total = (np.zeros(len(state.time)) for _ in range(3))
+        value, refund, seen, total = (np.zeros(len(state.time)) for _ in range(4))
         before = np.ones(len(state.time))
         for i in range(INTERVALS):
             after = np.exp(
@@ -146,19 +162,22 @@ class Truth:
             before = after
             if not tables.alike:
                 mass = mass * (1 - look.at(tables.wait[:, i]))
-                refund -= mass * np.expm1(-level * look.at(tables.refund[:, i]))
+                refund -= mass * np.expm1(-level * look.at(tables.refund[0, :, i]))
+                seen -= mass * np.expm1(-level * look.at(tables.refund[1, :, i]))
             value += mass * look.by_class(tables.worth[:, :, i], loyalty)
             total += mass
         # The chance to wait was averaged over each interval: the exact total corrects what that leaves.
         scale = np.divide(direct, total, out=np.ones_like(total), where=total > 0)
         if tables.alike:
-            return value * scale, -direct * np.expm1(-level * tables.refund[0, 0])
-        value, refund = value * scale, refund * scale
+            refund, seen = (-direct * np.expm1(-level * unit) for unit in tables.refund[:, 0, 0])
+            return value * scale, refund, seen
+        value, refund, seen = value * scale, refund * scale, seen * scale
         for sale, chance in enumerate(back):
             if chance.any():
-                refund -= chance * np.expm1(-level * look.at(tables.back_refund[sale]))
+                refund -= chance * np.expm1(-level * look.at(tables.back_refund[sale, 0]))
+                seen -= chance * np.expm1(-level * look.at(tables.back_refund[sale, 1]))
                 value += chance * look.by_class(tables.back_worth[sale], loyalty)
-        return value, refund
+        return value, refund, seen
 
     def _of_day(self, day: int) -> DayTables:
         first = 24 * day
@@ -177,7 +196,7 @@ class Truth:
         wait = waiting.chance[waiting.entry(time)]
         weights = grid.density * schedule.pay_promotion[cell]
         paying = weights * (1 - wait)
-        refund = mechanism.refund.mass(time, np.full_like(time, mechanism.refund_window))
+        refund = [mechanism.refund.mass(time, np.full_like(time, w)) for w in self._refund_windows]
         back = [
             self._come_back(mechanism, start, by_coupon, o, t)
             for o, t in zip(waiting.opening, waiting.times, strict=True)
@@ -187,9 +206,9 @@ class Truth:
             first_hour,
             len(start) == 1,
             grid.average(wait, weights),
-            grid.average(refund, paying),
+            grid.average(np.array(refund), paying),
             grid.average(own + further, paying),
-            np.array([b[0] for b in back]).reshape(-1, len(start)),
+            np.array([b[0] for b in back]).reshape(-1, len(refund), len(start)),
             np.array([b[1] for b in back]).reshape(-1, classes, len(start)),
         )
 
@@ -202,7 +221,9 @@ class Truth:
         left = np.maximum(start + mechanism.attribution - opening, 1e-6)
         weights = np.diff(times.cdf(np.minimum(ends, left[:, None])), axis=1)
         weights = weights / np.maximum(weights.sum(1, keepdims=True), 1e-300)
-        refund = weights @ mechanism.refund.mass(middle, np.full_like(middle, mechanism.refund_window))
+        refund = np.array(
+            [weights @ mechanism.refund.mass(middle, np.full_like(middle, w)) for w in self._refund_windows]
+        )
         elapsed = np.clip(middle - start[:, None], 0.0, mechanism.attribution)
         price = mechanism.schedule.price[np.minimum(middle.astype(np.int64), mechanism.cells - 1)]
         own = later(mechanism.settings.amount.growth, elapsed) * price

@@ -6,10 +6,15 @@ import argparse
 import sys
 
 from simulator.errors import ScenarioError
-from simulator.worlds.matching import cascade, taobao_mobile, trace
+from simulator.worlds.matching import blend, cascade, taobao_mobile, trace
 from simulator.worlds.matching.engine import fit, report
 
-_STEPS = {"cascade": cascade.steps, "trace": trace.steps, "taobao-mobile": taobao_mobile.steps}
+_STEPS = {
+    "blend": blend.steps,
+    "cascade": cascade.steps,
+    "trace": trace.steps,
+    "taobao-mobile": taobao_mobile.steps,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

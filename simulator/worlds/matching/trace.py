@@ -6,6 +6,7 @@ Its log holds clicks that paid, and no CVR; the fit looks at the paying clicks o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import numpy as np
 
@@ -29,6 +30,7 @@ def steps(seed: int) -> Iterator[Step]:
     """Yield the steps in their order; the other dials of each are those of the preset as its file stands."""
     yield _hours(seed)
     yield _journeys(seed)
+    yield _amounts(seed)
     yield _sale(seed)
 
 
@@ -160,6 +162,49 @@ def _tables(v: Mapping[str, float]) -> Tables:
             "again": v["again"],
         },
     }
+
+
+def _amounts(seed: int) -> Step:
+    """Amounts by hour of the click: exact in one step, as GMV is in proportion to them."""
+    facts = Facts(PRESET, "hour.gmv_per_paying_click_shape.")
+    dials = [Dial(f"hour {h}", 1.0, 0.3, 3.0, log=True) for h in range(24)]
+
+    def tables(v: Mapping[str, float]) -> Tables:
+        return {"amount": {"by_hour": [round(v[dial.name], 3) for dial in dials]}}
+
+    def moments(written: Tables) -> Float64:
+        own = np.array(written["amount"]["by_hour"])
+        curve = own * _gmv_by_hour(seed)
+        shape: Float64 = curve / curve.mean()
+        return shape
+
+    return Step(
+        "amounts by hour of the click",
+        dials,
+        tables,
+        moments,
+        facts.names,
+        facts.targets,
+        facts.tolerances / 8,
+        robust=False,
+    )
+
+
+@cache
+def _gmv_by_hour(seed: int) -> Float64:
+    """Return mean GMV by hour of the click at the expected size of each pay, all hours alike."""
+    gmv, paying = np.zeros(24), np.zeros(24)
+    for world_seed in range(seed, seed + 4):
+        one = world(PRESET, world_seed, merged(SIZE, {"days": 20, "amount": {"by_hour": [1.0] * 24}}))
+        log, amount = live(one), one.settings.amount
+        hour = log.clock.astype(np.int64)
+        first = np.where(log.paid, later(amount.growth, np.where(log.paid, log.first_pay, 0.0)), 0.0)
+        gmv += np.bincount(hour, first, 24)
+        again = np.exp(amount.again) * later(amount.growth, log.later_wait)
+        gmv += np.bincount(hour[log.later_click], again, 24)
+        paying += np.bincount(hour[log.paid], minlength=24)
+    mean: Float64 = gmv / paying
+    return mean
 
 
 def _sale(seed: int) -> Step:

@@ -6,10 +6,11 @@ wins over the defaults of the settings, which are those of the blend.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.worlds.presets import blend, cascade, taobao_mobile, trace
+from simulator.worlds.promotion_kinds import KINDS
 
 _MODULES = {"blend": blend, "cascade": cascade, "trace": trace, "taobao-mobile": taobao_mobile}
 
@@ -35,3 +36,38 @@ def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         tables = isinstance(below, Mapping) and isinstance(value, Mapping)
         result[key] = merged(below, value) if tables and below is not None else value
     return result
+
+
+def origin_of(key: Sequence[str | int], world: Any) -> str | None:
+    """Say which preset or kind of promotion sets a key of the scenario that ``[world]``, as written, leaves out.
+
+    ``None`` for the default of the settings; what the blend sets is that, too.
+
+    >>> origin_of(("world", "cvr"), {"preset": "taobao-mobile"})
+    'preset taobao-mobile'
+    >>> origin_of(("world", "promotion", 0, "waiting", "onset"), {"promotion": [{"kind": "presale"}]})
+    'kind presale'
+    """
+    if not isinstance(world, Mapping) or tuple(key[:1]) != ("world",):
+        return None
+    preset = world.get("preset", "blend")
+    whole = {} if preset == "blend" else PRESETS.get(preset, {})
+    if tuple(key[1:2]) != ("promotion",):
+        return f"preset {preset}" if _sets(whole, key[1:]) else None
+    sales = world.get("promotion", ())
+    number, within = (*key[2:3], -1)[0], key[3:]
+    sale = sales[number] if isinstance(number, int) and 0 <= number < len(sales) else {}
+    kind = sale.get("kind", "one-day")
+    if _sets(KINDS.get(kind, {}), within):
+        return f"kind {kind}"
+    sold = {} if preset == "blend" else SALES.get(preset, {})
+    return f"preset {preset}" if _sets(sold, within) else None
+
+
+def _sets(table: Any, key: Sequence[str | int]) -> bool:
+    """Tell whether a table has a value at the key."""
+    for part in key:
+        if not isinstance(table, Mapping) or part not in table:
+            return False
+        table = table[part]
+    return bool(key)

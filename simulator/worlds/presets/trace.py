@@ -28,7 +28,7 @@ WORLD: dict[str, Any] = {
     },
     "repurchase": {
         # Fitted: table 1, 53.55 % of paying clicks pay again, then 2.16 times in all.
-        "first": 0.908,
+        "first": 0.956,
         "further": 0.192,
         # Fitted: figure 3 and the band of later pays by age.
         "scales": ["705.5s", "21249.8s", "120.66h"],
@@ -37,8 +37,18 @@ WORLD: dict[str, Any] = {
         # clicks, which hardly differ from others (blocks of three hours: .51 to .54).
         "rhythm": 0.4,
     },
-    # Fitted: figure 4, mean and sd of ln GMV of clicks with one pay and with more; growth and again with figure 3.
-    "amount": {"level": 4.754, "residual": 0.821, "growth": 0.216, "again": -0.409},
+    "amount": {
+        # Fitted: figure 4, mean and sd of ln GMV of clicks with one pay and with more; growth and again with figure 3.
+        "level": 4.807,
+        "residual": 0.821,
+        "growth": 0.216,
+        "again": -0.409,
+        # Fitted: figure 2, mean GMV by hour of the click, over what the waits of each hour make of it by themselves.
+        "by_hour": [
+            0.994, 0.928, 0.84, 0.814, 0.768, 0.77, 0.865, 0.971, 1.025, 1.049, 1.054, 1.046,
+            1.031, 1.024, 1.013, 1.013, 1.003, 1.011, 1.007, 1.022, 1.015, 0.966, 0.93, 0.843,
+        ],
+    },
 }  # fmt: skip
 
 # Fitted: 50 % of the paying clicks of days 68, 69, 78 and 79 pay again.

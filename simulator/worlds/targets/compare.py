@@ -12,7 +12,13 @@ from rich.text import Text
 from simulator.log.facts import FactSheet
 from simulator.worlds.targets.base import Targets
 
-_STYLES = {"within": "green", "outside": "bold red", "not comparable": "dim", "unknown": "dim"}
+_STYLES = {
+    "within": "green",
+    "outside": "bold red",
+    "known miss": "yellow",
+    "not comparable": "dim",
+    "unknown": "dim",
+}
 
 
 def verdicts(targets: Targets, sheet: FactSheet) -> Counter[str]:
@@ -23,8 +29,13 @@ def verdicts(targets: Targets, sheet: FactSheet) -> Counter[str]:
 def verdict_line(targets: Targets, sheet: FactSheet) -> str:
     """Say in one sentence how many published facts are met."""
     found = verdicts(targets, sheet)
-    judged = found["within"] + found["outside"]
-    rest = "".join(f", {found[name]} {name}" for name in ("not comparable", "unknown") if found[name])
+    judged = found["within"] + found["outside"] + found["known miss"]
+    names = {"known miss": "known misses" if found["known miss"] > 1 else "known miss"}
+    rest = "".join(
+        f", {found[name]} {names.get(name, name)}"
+        for name in ("known miss", "not comparable", "unknown")
+        if found[name]
+    )
     return f"{found['within']} of {judged} published facts within tolerance{rest} ({targets.source})"
 
 
@@ -48,24 +59,33 @@ def fit_table(targets: Targets, sheet: FactSheet) -> Table:
             f"{_number(row.value)}{unit}",
             "" if found is None else f"{_number(found)}{unit}",
             f"{_number(row.tolerance)}{unit}",
-            Text(verdict + (f": {why}" if why else ""), style=_STYLES[verdict]),
-            row.source,
+            Text(verdict + (f": {why}" if why and not row.known else ""), style=_STYLES[verdict]),
+            "; ".join(part for part in (row.source, row.note, row.known) if part),
         )
     return table
 
 
 def fit_summary(targets: Targets, sheet: FactSheet) -> dict[str, Any]:
-    """Return the comparison in plain types: counts, the facts outside, and every curve beside its target."""
-    rows = [(row, *row.verdict(sheet)[:2]) for row in targets.rows]
+    """Return the comparison in plain types: counts, the facts outside (known misses with their reason among them), and
+    every curve beside its target.
+    """
+    rows = [(row, *row.verdict(sheet)) for row in targets.rows]
     return {
         "preset": targets.preset,
         "source": targets.source,
         "sentence": verdict_line(targets, sheet),
         "verdicts": dict(verdicts(targets, sheet)),
         "outside": [
-            {"name": r.name, "target": r.value, "realised": v, "tolerance": r.tolerance, "unit": r.unit}
-            for r, v, verdict in rows
-            if verdict == "outside"
+            {
+                "name": r.name,
+                "target": r.value,
+                "realised": v,
+                "tolerance": r.tolerance,
+                "unit": r.unit,
+                "known": why,
+            }
+            for r, v, verdict, why in rows
+            if verdict in {"outside", "known miss"}
         ],
         "curves": [
             curve for curve in _curves(targets, sheet.values) if any(y is not None for y in curve["realised"])

@@ -7,7 +7,7 @@ was already above base.
 
 from __future__ import annotations
 
-from simulator.worlds.targets.base import Curve, Target, Targets, curve_of, rows_of
+from simulator.worlds.targets.base import THREE_DAYS, Curve, Target, Targets, curve_of, rows_of
 
 _BASE = "Taobao mobile log (Tianchi 2014), 11-18 to 11-30"
 _HOURS = "Taobao mobile log (Tianchi 2014), 11-18 to 12-08"
@@ -16,6 +16,10 @@ _DAY = "Taobao mobile log (Tianchi 2014), 12-12 by hour"
 _OLD = "Tmall log up to Double 11 of 2014 (IJCAI-15): clicks a day or more before the pay"
 _DELAY = "Taobao UserBehavior (2017-11-25 to 12-03), last click to buy, 53,996 pairs"
 _CART = "Taobao UserBehavior (2017-11-25 to 12-03), cart to buy, 25,614 pairs"
+
+_EARLY = "shoppers rise early on the day; a world's keep their usual hours of the day"
+_LAST = "a buyer's last click is often repeated on the day of the pay; a world has no such clicks, and the waits of 2017"
+_SLOW = "a cart does not slow the pay down: outside a sale nobody puts a thing into the cart in order to pay later"
 
 CLICKS = (
     0.04066, 0.02101, 0.01179, 0.008247, 0.006733, 0.007518, 0.01285, 0.0235, 0.03238, 0.03932, 0.04457, 0.04332,
@@ -45,6 +49,13 @@ def _of(values: tuple[float, ...], keys: range = range(24)) -> dict[float | str,
     return {str(key): value for key, value in zip(keys, values, strict=True)}
 
 
+def _but_day_0(usual: float, day: float) -> dict[float | str, float]:
+    """Return tolerances: pays per click on the day differ by .07 (sd) between worlds, whose tastes for the sale are their
+    own, and by .05 in the counts of two million clicks.
+    """
+    return {str(key): day if key == 0 else usual for key in _DAYS}
+
+
 ROWS: tuple[Target, ...] = (
     Target("pays per click", "pays_per_click", 0.01005, 0.0007, "", _BASE),
     Target("carts per click", "carts_per_click", 0.02885, 0.002, "", _BASE),
@@ -54,22 +65,32 @@ ROWS: tuple[Target, ...] = (
     *rows_of(_of(PAYS), "pays at hour {}", "hour.pays.{}", 0.008, _HOURS),
     *rows_of(_of(CLICKS_BY_DAY, _DAYS), "clicks on day {} of the sale", "sale.clicks.day{}", 0.08, _SALE),
     *rows_of(_of(CARTS_BY_DAY, _DAYS), "carts on day {}", "sale.carts.day{}", 0.12, _SALE),
-    *rows_of(_of(PAYS_BY_DAY, _DAYS), "pays on day {}", "sale.pays.day{}", 0.12, _SALE),
-    *rows_of(_of(PAYS_PER_CLICK, _DAYS), "pays per click on day {}", "sale.pays_per_click.day{}", 0.08, _SALE),
+    *rows_of(_of(PAYS_BY_DAY, _DAYS), "pays on day {}", "sale.pays.day{}", _but_day_0(0.12, 0.30), _SALE),
+    *rows_of(
+        _of(PAYS_PER_CLICK, _DAYS), "pays per click on day {}", "sale.pays_per_click.day{}", _but_day_0(0.08, 0.15), _SALE
+    ),
     *rows_of(_of(CARTS_PER_CLICK, _DAYS), "carts per click on day {}", "sale.carts_per_click.day{}", 0.08, _SALE),
     Target("pays per cart on the day before", "sale.pays_per_cart.day-1", 0.206, 0.03, "", _SALE),
     Target("pays per cart on the day", "sale.pays_per_cart.day0", 0.622, 0.06, "", _SALE),
-    *rows_of(_of(PAYS_ON_THE_DAY), "pays of the day in its hour {}", "sale.hour.pays.{}", 0.012, _DAY),
+    *rows_of(_of(PAYS_ON_THE_DAY), "pays of the day in its hour {}", "sale.hour.pays.{}", 0.012, _DAY,
+             known=dict.fromkeys(("7", "8", "10", "22"), _EARLY)),
     Target("pays per click in the first hour", "sale.first_hour_pays_per_click", 0.0431, 0.008, "", _DAY),
-    Target("pays of an earlier day's click, ordinary days", "old_pay_share", 0.11, 0.05, "", _OLD),
-    Target("pays of an earlier day's click, on the day", "sale.old_pay_share.day0", 0.38, 0.05, "", _OLD),
+    Target(
+        "pays of an earlier day's click, ordinary days", "old_pay_share", 0.071, 0.03, "", _OLD, THREE_DAYS,
+        note="days 1 to 3 among lags of 0 to 3 days, (.0370 + .0192) / .7884; .109 of all lags", known=_LAST,
+    ),
+    Target(
+        "pays of an earlier day's click, on the day", "sale.old_pay_share.day0", 0.268, 0.05, "", _OLD, THREE_DAYS,
+        note="days 1 to 3 among lags of 0 to 3 days, (.1468 + .0805) / .8485; .379 of all lags, of which .151 are of "
+        "four days and more",
+    ),
     *rows_of(
         {"1m": 0.0460, "10m": 0.4609, "1h": 0.7321, "1d": 0.9482},
         "first pays within {} (of those within 3 d)", "click_pay.within_3d.{}", 0.03, _DELAY,
     ),
     *rows_of(
         {"10m": 0.0902, "1h": 0.2041, "1d": 0.6707},
-        "cart to pay within {} (of those within 3 d)", "cart_pay.within_3d.{}", 0.06, _CART,
+        "cart to pay within {} (of those within 3 d)", "cart_pay.within_3d.{}", 0.06, _CART, known=_SLOW,
     ),
 )  # fmt: skip
 

@@ -186,6 +186,13 @@ def log_amount(kind: str) -> Callable[[Seen], float]:
     return value
 
 
+def night_amount(s: Seen) -> float:
+    """Mean log amount of the pays of night clicks, over that of the others."""
+    _, click, amount = s.events(Kind.PAY)
+    night = click % DAY < 6 * HOUR
+    return float(np.log(amount[night]).mean() - np.log(amount[~night]).mean())
+
+
 def of_later_pays(s: Seen) -> float:
     """Mean log amount of the pays after the first, over that of the first ones."""
     parts: dict[bool, list[np.ndarray]] = {True: [], False: []}

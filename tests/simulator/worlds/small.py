@@ -36,6 +36,9 @@ class Outcome:
     paid: np.ndarray
     observed: np.ndarray
     refunded: np.ndarray
+    refunded_soon: np.ndarray
+    """Inside an observation window that starts at the pay."""
+    p_refund_soon: np.ndarray
     gmv: np.ndarray
     carted: np.ndarray
     """A cart inside the observation window."""
@@ -50,9 +53,10 @@ def outcome(day: WorldDay, phase: str) -> Outcome:
     first = np.full(n, 1 << 62)
     np.minimum.at(first, events.row[pay], events.time[pay])
     inside = pay & (events.time <= day.time[events.row] + WINDOWS.attribution)
-    refund = np.zeros(n, bool)
+    refund, soon = np.zeros(n, bool), np.zeros(n, bool)
     back = events.kind == Kind.REFUND
     refund[events.row[back & (events.time <= first[events.row] + WINDOWS.refund)]] = True
+    soon[events.row[back & (events.time <= first[events.row] + OBSERVATION)]] = True
     gmv = np.bincount(events.row[inside], events.amount[inside], minlength=n)
     cart = (events.kind == Kind.CART) & (events.time <= day.time[events.row] + OBSERVATION)
     truth = day.truth
@@ -66,6 +70,8 @@ def outcome(day: WorldDay, phase: str) -> Outcome:
         first <= day.time + WINDOWS.attribution,
         first <= day.time + OBSERVATION,
         refund,
+        soon,
+        truth["p_refund_observed"],
         gmv,
         np.bincount(events.row[cart], minlength=n) > 0,
         truth["p_delayed_cart"],
@@ -100,6 +106,9 @@ def z_values(outcomes: list[Outcome], phase: str | None = None) -> dict[str, flo
         "pay": z_of_rate(paid, get["p_pay"]),
         "pay inside the observation window": z_of_rate(get["observed"], get["p_observed"]),
         "refund": z_of_rate(get["refunded"][paid], get["p_refund"][paid]),
+        "refund inside an observation window": z_of_rate(
+            get["refunded_soon"][paid], get["p_refund_soon"][paid]
+        ),
         # Over the click's own scale: the same unit for all, and a lighter tail.
         "gmv": z_of_mean(get["gmv"] * get["p_pay"] / get["expected"] - get["p_pay"]),
         "delayed pay after a cart": z_of_rate(delayed[carted], get["p_delayed_cart"][carted]),

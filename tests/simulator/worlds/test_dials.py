@@ -43,6 +43,7 @@ from tests.simulator.worlds.seen import (
     log_amount,
     long_journeys,
     mean,
+    night_amount,
     of_later_pays,
     pays,
     pays_per_payer,
@@ -141,6 +142,7 @@ WORLD_DIALS = [
     ("amount.shared", 0.99, likeness, +1),
     ("amount.growth", 0.5, amount_and_wait, +1),
     ("amount.again", 0.8, of_later_pays, +1),
+    ("amount.by_hour", NIGHT, night_amount, +1),
 ]  # fmt: skip
 
 # Dials that say nothing while others are at their default: (key, value, what goes with both, statistic, direction).

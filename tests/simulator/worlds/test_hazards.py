@@ -158,6 +158,11 @@ def test_return_times_follow_their_distribution():
     assert times.cdf(np.array([1.0]))[0] > 0.1  # the opening hour
 
 
+def _on_the_day(h):
+    """The defaults, typed again; scales in minutes."""
+    return 0.217 + 10.70 * np.exp(-60 * h / 442.9) + 3.27 * np.exp(-60 * (24 - h) / 197.7)
+
+
 def test_the_calendar_says_what_the_settings_say():
     schedule = Schedule.of([SALE], 24 * 12, np.ones(24))
     start = 96
@@ -166,14 +171,14 @@ def test_the_calendar_says_what_the_settings_say():
     assert schedule.pay_deal[:start].sum() == 0 == schedule.pay_deal[start + 24 :].sum()
     during = schedule.pay_common[start : start + 24] + schedule.pay_deal[start : start + 24]
     h = np.arange(24) + 0.5
-    np.testing.assert_allclose(during, 0.30 + 7.12 * np.exp(-h / 6.6) + 2.83 * np.exp(-(24 - h) / 3.64))
-    assert schedule.traffic[start - 1] == 1.337
+    np.testing.assert_allclose(during, _on_the_day(h))
+    assert schedule.traffic[start - 1] == 1.348
     assert schedule.price[start] == pytest.approx(0.88)
     assert schedule.refund[start - 1] == 1
     assert schedule.refund[start] == pytest.approx(1 + 0.25 * np.exp(-0.5 / 72))
     waiting = schedule.waiting
     assert waiting.chance[waiting.entry(np.array([start - 0.5]))][0] == pytest.approx(
-        0.103 + 0.407 * np.exp(-0.125 / 1.29)
+        0.1238 + 0.4635 * np.exp(-3 / 24.51)
     )
     assert waiting.chance[waiting.entry(np.array([start + 0.5]))][0] == 0
     assert (np.diff(waiting.chance[1:-1]) > 0).all()

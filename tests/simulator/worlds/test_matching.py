@@ -10,8 +10,7 @@ from simulator.worlds.matching import cascade, taobao_mobile, trace
 from simulator.worlds.matching.__main__ import main
 from simulator.worlds.matching.engine import Dial, Step, duration, fit, report, shares
 from simulator.worlds.matching.expected import expected
-from simulator.worlds.matching.moments import by_rate, live, windows_of, within, world
-from simulator.worlds.presets import PRESETS
+from simulator.worlds.matching.moments import by_rate, live, within, world
 from simulator.worlds.settings import WorldSettings
 
 
@@ -116,74 +115,3 @@ def test_the_command_knows_its_presets(capsys):
     with pytest.raises(SystemExit):
         main(["cascad"])
     assert "cascade" in capsys.readouterr().err
-
-
-SIZE = {"days": 25, "clicks_per_day": 80_000}
-WITHIN = {"cascade": 108, "trace": 66, "taobao-mobile": 120, "blend": 85}
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("preset", PRESETS)
-def test_the_published_facts_of_a_preset_at_two_million_clicks(preset, tmp_path):
-    """As many facts within tolerance as were when the preset was fitted, on a seed of its own, and these for certain."""
-    from simulator.calendar import Calendar, Promotion
-    from simulator.log.facts import fact_sheet
-    from simulator.log.reader import Log
-    from simulator.worlds.generate import generate
-    from simulator.worlds.targets import TARGETS
-
-    sale = (
-        {} if preset == "cascade" else {"promotion": [{"name": "s", "start": "17d", "anticipation": "11d"}]}
-    )
-    crowd = {"users": 100_000, "items": 60_000} if preset == "cascade" else {}
-    settings = WorldSettings.model_validate({"preset": preset, **SIZE, **sale, **crowd})
-    windows = windows_of(preset)
-    generate(settings, windows, 864_000_000, 7, tmp_path / "log")
-    sales = [Promotion(b.name, b.start, b.end, b.anticipation) for b in settings.promotion]
-    sheet = fact_sheet(Log.open(tmp_path / "log"), windows, Calendar.of(sales))
-    verdicts = {row.fact: row.verdict(sheet)[1] for row in TARGETS[preset].rows}
-    assert sum(v == "within" for v in verdicts.values()) >= WITHIN[preset]
-    certain = {
-        "cascade": ("cvr", "rfr", "net_cvr", "click_pay.mean", "pay_refund.mean", "click_pay.within_3d.14.4m",
-                    "pay_refund.within_3d.14.4m", "pay_delay_by_user_cvr.0-0.25", "pay_delay_by_user_cvr.0.25-0.5",
-                    "pay_delay_by_user_cvr.0.5-0.75", "rfr_by_item_cvr.0-0.2", "rfr_by_item_cvr.0.2-0.4"),
-        "trace": ("repurchase_share", "pays_per_repurchasing_click", "gmv_within.1h", "gmv_within.24h", "gmv_within.72h",
-                  "ln_gmv.single.mean", "ln_gmv.single.sd", "ln_gmv.repeat.mean", "ln_gmv.repeat.sd",
-                  "click_later_pay.within.1d"),
-        "taobao-mobile": ("pays_per_click", "carts_per_click", "click_pay.within_3d.1h", "click_pay.within_3d.1d",
-                          "sale.hour.pays.0", "sale.hour.pays.1", "old_pay_share"),
-        "blend": ("rfr", "click_pay.within_3d.14.4m"),
-    }  # fmt: skip
-    assert {fact: verdicts[fact] for fact in certain[preset] if verdicts[fact] != "within"} == {}
-
-
-@pytest.mark.long
-def test_double_12_against_the_same_days_without_it():
-    """Two million clicks, counted: the days before, the day and its first hour, the days after, the old pays."""
-    tables = {"days": 25, "clicks_per_day": 80_000}
-    sold = world("taobao-mobile", 9, tables | {"promotion": [{"name": "double12", "start": "17d"}]})
-    counts = []
-    for one in (sold, world("taobao-mobile", 9, tables)):
-        days = list(one.days(truth=False))
-        paid = [d.events.kind == Kind.PAY for d in days]
-        time = np.concatenate([d.events.time[k] for d, k in zip(days, paid, strict=True)])
-        click = np.concatenate([d.time[d.events.row[k]] for d, k in zip(days, paid, strict=True)])
-        carts = np.concatenate([d.events.time[d.events.kind == Kind.CART] for d in days])
-        clicks = np.array([len(d.time) for d in days])
-        rates = [np.bincount(t // DAY, minlength=25)[:25] / clicks for t in (time, carts)]
-        counts.append((*rates, time, click))
-    (pays, carts, time, click), (usual, usual_carts, *_) = counts
-    ratio, cart_ratio = pays / usual, carts / usual_carts
-    assert ratio[14:17].mean() == pytest.approx(0.80, abs=0.05)
-    assert ratio[16] == pytest.approx(0.70, abs=0.05)
-    # A world's deals are its own: over seeds the day varies by .1.
-    assert ratio[17] == pytest.approx(2.36, abs=0.3)
-    assert ratio[18] == pytest.approx(0.90, abs=0.07)
-    assert ratio[20:22].mean() == pytest.approx(1.0, abs=0.07)
-    assert cart_ratio[16] == pytest.approx(1.178, abs=0.05)
-    assert cart_ratio[17] == pytest.approx(1.324, abs=0.07)
-    on_day = time // DAY == 17
-    assert (time[on_day] // HOUR % 24 == 0).mean() == pytest.approx(0.128, abs=0.012)
-    old = click // DAY < time // DAY
-    assert old[on_day].mean() == pytest.approx(0.268, abs=0.03)
-    assert old[time // DAY < 5].mean() == pytest.approx(0.11, abs=0.03)

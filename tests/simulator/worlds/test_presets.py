@@ -60,9 +60,9 @@ def test_what_is_written_wins_key_by_key():
     assert filled.promotion[0].cart.after == 0.5
     assert filled.promotion[0].cart.during == plain.promotion[0].cart.during
     assert (
-        filled.promotion[0].traffic
-        == plain.promotion[0].traffic
-        != settings(promotion=[SALE]).promotion[0].traffic
+        filled.promotion[0].waiting
+        == plain.promotion[0].waiting
+        != settings(promotion=[SALE]).promotion[0].waiting
     )
 
 
@@ -117,3 +117,22 @@ def test_a_scenario_shows_the_resolved_values_and_names_the_nearest_preset(tmp_p
 def test_impossible_tables_are_refused(tables, message):
     with pytest.raises(ValidationError, match=message):
         WorldSettings.model_validate(tables)
+
+
+def test_the_origin_of_a_key_names_the_preset_or_the_kind_that_sets_it(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text(
+        '[world]\npreset = "taobao-mobile"\n[[world.promotion]]\nname = "a"\nstart = "19d"\nkind = "presale"\n'
+        'waiting = { floor = 0.2 }\n[[method]]\nmethod = "oracle"\n'
+    )
+    origins = load_scenario(path, ["world.cart.rhythm=0.1"]).origins
+    sale = "world.promotion.0"
+    assert origins["world.preset"] == origins[f"{sale}.waiting.floor"] == str(path)
+    assert origins["world.cart.rhythm"] == "--set"
+    assert origins["world.cart.rate"] == origins["world.delay.by_hour"] == "preset taobao-mobile"
+    assert (
+        origins[f"{sale}.traffic.during"] == origins[f"{sale}.conversion.opening"] == "preset taobao-mobile"
+    )
+    assert origins[f"{sale}.waiting.rise"] == origins[f"{sale}.conversion.interest"] == "kind presale"
+    assert origins["world.days"] == origins[f"{sale}.price.discount"] == "default"
+    assert origins["world.cart.scales"] == "default"

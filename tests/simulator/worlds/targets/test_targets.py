@@ -64,7 +64,10 @@ def test_every_fact_is_on_the_sheet(lived, name):
         r.fact for r in TARGETS[name].rows if r.fact not in lived[days].values and "_by_" not in r.fact
     ]
     assert missing == []
-    assert all(r.verdict(lived[days])[1] in {"within", "outside", "unknown"} for r in TARGETS[name].rows)
+    assert all(
+        r.verdict(lived[days])[1] in {"within", "outside", "known miss", "unknown"}
+        for r in TARGETS[name].rows
+    )
     for curve in TARGETS[name].curves:
         assert len(curve.x) == len(curve.y) == len(curve.facts), curve.name
 
@@ -87,14 +90,25 @@ def test_the_table_and_the_sentence_say_it_all(lived):
     counts = verdicts(targets, lived[3])
     assert sum(counts.values()) == len(targets.rows)
     assert verdict_line(targets, lived[3]).startswith(
-        f"{counts['within']} of {counts['within'] + counts['outside']}"
+        f"{counts['within']} of {counts['within'] + counts['outside'] + counts['known miss']}"
     )
+
+
+def _known(preset):
+    return {row.name for row in TARGETS[preset].rows if row.known}
+
+
+def test_a_known_miss_is_a_miss_that_says_why():
+    row = replace(ROW, known="cannot be")
+    assert row.verdict(sheet(cvr=0.2)) == (0.2, "known miss", "cannot be")
+    assert row.verdict(sheet(cvr=0.1)) == (0.1, "within", "")
 
 
 def test_the_summary_is_plain_and_can_be_drawn(lived):
     found = json.loads(json.dumps(fit_summary(TARGETS["trace"], lived[7]), allow_nan=False))
     assert sum(found["verdicts"].values()) == len(TARGETS["trace"].rows)
-    assert len(found["outside"]) == found["verdicts"]["outside"]
+    assert len(found["outside"]) == found["verdicts"]["outside"] + found["verdicts"]["known miss"]
+    assert all(bool(fact["known"]) == (fact["name"] in _known("trace")) for fact in found["outside"])
     figures = likeness_figures({"likeness": found})
     assert set(figures) == {f"likeness-{curve.name}" for curve in TARGETS["trace"].curves}
     gmv = next(c for c in TARGETS["trace"].curves if c.name == "gmv")
