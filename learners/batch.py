@@ -27,9 +27,12 @@ class Target:
     value: Tensor
     weight: Tensor
 
-    def mean(self, losses: Tensor) -> Tensor:
-        """Return the weighted sum of per-row losses over B."""
-        return (self.weight * losses).sum() / len(self.value)
+    def mean(self, losses: Tensor, among: Tensor | None = None) -> Tensor:
+        """Return the weighted sum of per-row losses over B, or over the rows ``among`` (0 or 1) that say something."""
+        if among is None:
+            return (self.weight * losses).sum() / len(self.value)
+        count = (among * (self.weight != 0)).sum().clamp(min=1)
+        return (self.weight * among * losses).sum() / count
 
     def cross_entropy(
         self, logit: Tensor, positive: Tensor | float = 1.0, negative: Tensor | float = 1.0

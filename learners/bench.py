@@ -10,6 +10,7 @@ from learners.auxiliary import Estimator, FittedAuxiliary
 from learners.history import History
 from learners.model import Model
 from learners.networks.mlp import MLP
+from learners.offsets import KnownOffset
 from learners.pretrain import Pretraining, pretrained
 from learners.recipes import Recipe
 from simulator.calendar import Calendar
@@ -29,6 +30,7 @@ class Bench:
     calendar : phases of the promotions, those to come included: it is published in advance.
     observation : observation window of the method's policy in microseconds.
     start : returns the model that the method starts from, as it is before the stream.
+    offset : what the method adds to the outputs; None for nothing (and while the offset itself is made).
     """
 
     history: History
@@ -38,6 +40,7 @@ class Bench:
     seed: int
     cache: Path
     start: Callable[[], Model]
+    offset: KnownOffset | None = None
 
     def pretrained(self, recipe: Recipe) -> Model:
         """Fit a perceptron of the learner's sizes by a recipe, or load it: equal recipes share one."""

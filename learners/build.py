@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from learners.bench import Bench
@@ -59,13 +60,17 @@ def build_learner(
         return pretrained(Pretraining(method.start, network, extra, learner, source, seed), cache)
 
     bench = Bench(source, calendar or Calendar(), observation, learner, seed, cache, start)
+    offset = None if method.offset is None else method.offset.prepare(bench)
+    bench = replace(bench, offset=offset)
     auxiliary = method.auxiliary
+    model = start()
+    model.freeze()
     return TorchLearner(
-        start(),
+        model,
         method.objective,
         method.link,
         None if auxiliary is None else auxiliary.settled(observation).prepare(bench),
-        None if method.offset is None else method.offset.prepare(bench),
+        offset,
         decay=learner.learning_rate_decay,
         seed=seed,
     )

@@ -89,8 +89,8 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
     """Merge every ``[[method]]`` of a scenario with its entry in the table, and check every part.
 
     A part is replaced by name, or by a table with ``kind`` and parameters; a table without ``kind`` changes
-    parameters of the part the method has. ``auxiliary = "none"`` takes the auxiliary away. A policy's window is
-    the scenario's observation window unless given.
+    parameters of the part the method has. ``auxiliary = "none"`` takes the auxiliary away. A policy's windows
+    are the scenario's observation window unless given.
 
     Raises
     ------
@@ -119,7 +119,8 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     auxiliary, offset = parts.one(AUXILIARIES, "auxiliary"), parts.one(OFFSETS, "offset")
     start, link = parts.one(RECIPES, "start"), parts.one(LINKS, "serve")
     learner = _learner(block, entry, scenario.learner, f"{key}.learner", found)
-    policy = parts.one(POLICIES, "policy", {"window": Microseconds(scenario.windows.observation)})
+    observation = Microseconds(scenario.windows.observation)
+    policy = parts.one(POLICIES, "policy", {"window": observation, "refund_window": observation})
     if not found and objective and policy and link:
         checks = {
             "objective": _heads_fault(objective, link),
@@ -130,7 +131,11 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     if found or policy is None or objective is None or network is None or learner is None or link is None:
         raise ScenarioError(found)
     if auxiliary is not None:
-        auxiliary = auxiliary.settled(getattr(policy, "window", scenario.windows.observation))
+        auxiliary = auxiliary.settled_for(policy, scenario.windows.observation)
+        if fault := auxiliary.misfit(scenario):
+            raise ScenarioError(f"{key}.auxiliary: {fault}")
+    if start is not None:
+        start = start.settled(getattr(policy, "window", scenario.windows.observation))
     return ResolvedMethod(
         name=block.label,
         method=entry.name,
@@ -216,6 +221,11 @@ def _estimates_fault(
     asking: Sequence[Objective | Link | Policy], block: MethodBlock, auxiliary: Auxiliary | None
 ) -> str:
     given = auxiliary.estimates if auxiliary is not None else ()
+    if auxiliary is not None and block.auxiliary is not None and not any(p.estimates for p in asking):
+        return (
+            f"{auxiliary.kind!r} would estimate {', '.join(given)}, but {block.method!r} asks for no estimates; "
+            f'allowed: "{NONE}"'
+        )
     for part in asking:
         missing = [name for name in part.estimates if name not in given]
         if missing:

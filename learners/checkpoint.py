@@ -11,14 +11,25 @@ import threading
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
-from learners.model import Model
+from simulator.sources import sources_of
 
 LOGGER = logging.getLogger(__name__)
 FORMAT = 1
+
+
+class Stateful(Protocol):
+    """What is saved: a model, or whatever else is fitted on the history."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state, as tensors and plain values."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+
 
 _LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 _LOCKS_LOCK = threading.Lock()
@@ -37,8 +48,9 @@ _CORRUPT = (
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
-    """Return a checkpoint's name: a hash of what it was made from, and of torch's version and threads."""
-    whole = {**parts, "format": FORMAT, "torch": torch.__version__, "threads": torch.get_num_threads()}
+    """Return a checkpoint's name: a hash of what it was made from, by which code, torch's version and threads."""
+    software = {"torch": torch.__version__, "sources": sources_of(Path(__file__).parent, "**/*.py")}
+    whole = {**parts, **software, "format": FORMAT, "threads": torch.get_num_threads()}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -48,7 +60,7 @@ def lock_of(path: Path) -> threading.Lock:
         return _LOCKS[str(path.absolute())]
 
 
-def load(path: Path, key: str, model: Model) -> bool:
+def load(path: Path, key: str, model: Stateful) -> bool:
     """Load a checkpoint into a model; return False where there is none, or (noted) none of use."""
     if not path.exists():
         return False
@@ -63,7 +75,7 @@ def load(path: Path, key: str, model: Model) -> bool:
     return True
 
 
-def save(path: Path, key: str, model: Model) -> None:
+def save(path: Path, key: str, model: Stateful) -> None:
     """Write a checkpoint aside and rename it, so that no reader ever meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")

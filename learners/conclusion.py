@@ -66,7 +66,7 @@ def conclude(
     summary = build_summary(
         results,
         {
-            name: {**recorder.costs[policy].summary(), **pipeline.notes[name]}
+            name: {**recorder.audited(policy), **pipeline.notes[name]}
             for name, policy in plan.policy_of.items()
         },
         {

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 SMALLEST = 1e-6
 """Probabilities that an auxiliary estimates stay inside [1e-6, 1 - 1e-6], as in the public code of ES-DFM."""
+LEAST_LOG_AMOUNT, LARGEST_LOG_AMOUNT = 1e-3, 40.0
+"""Outputs in log1p space are read inside these bounds where an amount is divided by, or is served: a diverged head then
+shows as absurd, not as infinite."""
 
 
 def sigmoid(logit: Float64) -> Float64:
@@ -66,5 +69,51 @@ class Median(Head):
         return output
 
 
+class PositiveMedian(Head):
+    """Softplus of the output is in the units of the target, fitted by absolute error: a median above 0."""
+
+    def bias(self, total: float, count: int) -> float:
+        mean = max(total / count, SMALLEST)
+        return float(mean + np.log(-np.expm1(-mean)))
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        from torch.nn import functional  # noqa: PLC0415
+
+        return (functional.softplus(output) - target).abs()
+
+    def value(self, output: Float64) -> Float64:
+        return np.logaddexp(0.0, output)
+
+
+class LogMean(Head):
+    """The output is log1p of an amount's mean, fitted by the gamma deviance, which is smallest at the mean."""
+
+    def bias(self, total: float, count: int) -> float:
+        return float(np.log1p(total / count))
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        mean = output.clamp(LEAST_LOG_AMOUNT, LARGEST_LOG_AMOUNT).expm1()
+        return target / mean + mean.log()
+
+    def value(self, output: Float64) -> Float64:
+        return np.expm1(np.clip(output, 0.0, LARGEST_LOG_AMOUNT))
+
+
+class LogRate(Head):
+    """The output is the logarithm of the rate of an exponential delay, fitted by its likelihood; targets are delays."""
+
+    def bias(self, total: float, count: int) -> float:
+        return float(np.log(count / max(total, SMALLEST)))
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        return output.exp() * target - output
+
+    def value(self, output: Float64) -> Float64:
+        return np.exp(output)
+
+
 PROBABILITY = Probability()
 MEDIAN = Median()
+POSITIVE_MEDIAN = PositiveMedian()
+LOG_MEAN = LogMean()
+LOG_RATE = LogRate()

@@ -49,6 +49,7 @@ class TorchLearner:
         self._model, self._objective, self._link = model, objective, link
         self._estimator, self._offset = estimator, offset
         self._decay, self._seed = decay, seed
+        self._answered: tuple[Clicks, Predictions] | None = None
         self._model.publish()
 
     @property
@@ -90,12 +91,22 @@ class TorchLearner:
 
     def publish(self) -> None:
         """Make the current weights the served ones."""
+        self._answered = None
         self._model.publish()
         if self._decay != 1:
             self._model.slow(self._decay)
 
     def predict(self, clicks: Clicks) -> Predictions:
-        """Predict with the weights published last, in chunks counted from the first row of the call."""
+        """Predict with the weights published last, in chunks counted from the first row of the call.
+
+        Asked twice for the same clicks (by the policy, then to serve them) it answers twice the same.
+        """
+        if self._answered is not None and _same(self._answered[0], clicks):
+            return self._answered[1]
+        self._answered = clicks, self._predicted(clicks)
+        return self._answered[1]
+
+    def _predicted(self, clicks: Clicks) -> Predictions:
         outputs = self._model.served_outputs(clicks.features)
         for head, offset in self._known(clicks).items():
             outputs[head] = outputs[head] + offset
@@ -125,4 +136,9 @@ class TorchLearner:
         ------
         KeyError, ValueError : the state is that of another learner.
         """
+        self._answered = None
         self._model.load_state_dict(state)
+
+
+def _same(a: Clicks, b: Clicks) -> bool:
+    return len(a) == len(b) and np.array_equal(a.row, b.row) and np.array_equal(a.features, b.features)

@@ -60,6 +60,8 @@ class Model:
             network.embeddings,
         )
         self.adam = FlatAdam(self.layers, learner.learning_rate)
+        self._kept: list[tuple[Tensor, Tensor]] = []
+        self._table_frozen = False
         self._served: nn.ModuleDict | None = None
         self._served_weight = torch.empty(0)
 
@@ -68,7 +70,7 @@ class Model:
         heads: nn.ModuleDict = self.layers["heads"]  # type: ignore[assignment]
         with torch.no_grad():
             for head, bias in biases.items():
-                heads[head].bias.fill_(bias)  # type: ignore[operator]
+                heads[head].bias.fill_(self.network.bias(head, bias))  # type: ignore[operator]
 
     def step(self, features: Int32, loss: Callable[[Outputs], Tensor], inputs: Inputs | None = None) -> None:
         """Take one optimisation step on a batch; features have shape (B, F), inputs (B, I).
@@ -90,8 +92,19 @@ class Model:
             )
         value.backward()  # type: ignore[no-untyped-call]
         self.adam.step()
+        for parameter, kept in self._kept:
+            parameter.data.copy_(kept)
         assert gathered.grad is not None, "every network reads the embeddings"
-        self.table.update(rows, gathered.detach(), gathered.grad)
+        if not self._table_frozen:
+            self.table.update(rows, gathered.detach(), gathered.grad)
+
+    def freeze(self) -> None:
+        """Leave the network's frozen layers as they are now, however many steps follow."""
+        names = self.network.frozen_layers
+        self._table_frozen = "embeddings" in names
+        # Put back after each step: Adam's momentum moves a weight that has no gradient.
+        parameters = [p for name in names if name != "embeddings" for p in self.layers[name].parameters()]
+        self._kept = [(parameter, parameter.detach().clone()) for parameter in parameters]
 
     def slow(self, factor: float) -> None:
         """Multiply both learning rates."""

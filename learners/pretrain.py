@@ -100,17 +100,14 @@ def _fit(model: Model, plan: Pretraining) -> None:
 
 
 def history_loss(recipe: Recipe, batch: Rows) -> Callable[[Mapping[str, Tensor]], Tensor]:
-    """Return the sum over heads of the mean loss of the rows that have a target (0 where none has)."""
+    """Return the recipe's loss of a batch of the history."""
     targets = torch.from_numpy(batch.targets)
-    masks = ~targets.isnan()
+    told = ~targets.isnan()
     values = targets.nan_to_num()
+    columns = {name: (values[:, k], told[:, k]) for k, name in enumerate(recipe.heads)}
 
     def loss(outputs: Mapping[str, Tensor] | Outputs) -> Tensor:
-        total = torch.zeros(())
-        for k, (name, head) in enumerate(recipe.heads.items()):
-            losses, mask = head.losses(outputs[name], values[:, k]), masks[:, k]
-            total = total + (losses * mask).sum() / mask.sum().clamp(min=1)
-        return total
+        return recipe.loss(outputs, columns)
 
     return loss
 

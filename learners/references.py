@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from learners.catalog import ResolvedMethod, listed
+from simulator.evaluation.tasks import TASKS
 
 FROZEN, BOUND = "never", "oracle"
 """Policies that make a method the 0 (a model that is never updated) and the 100 (final labels at once)."""
@@ -13,7 +14,7 @@ FROZEN, BOUND = "never", "oracle"
 def scale_of(methods: Sequence[ResolvedMethod]) -> dict[str, tuple[str | None, str | None]]:
     """Return, per task, the first method of either end; None where the run has none."""
     scale: dict[str, tuple[str | None, str | None]] = {}
-    for task in dict.fromkeys(task for m in methods for task in m.link.tasks):
+    for task in dict.fromkeys(task for m in methods for task in m.link.tasks if TASKS[task].scaled):
         of_task = [m for m in methods if task in m.link.tasks]
         frozen, bound = (
             next((m.name for m in of_task if m.policy.kind == kind), None) for kind in (FROZEN, BOUND)
@@ -38,6 +39,7 @@ def scale_warnings(methods: Sequence[ResolvedMethod]) -> list[str]:
 
 
 def _such(task: str, kind: str) -> str:
-    """Return the methods of the table that would be this end of a task's scale."""
-    names = [entry.name for entry in listed() if task in entry.tasks and entry.policy == kind]
-    return " or ".join(names) or f"with policy {kind!r}"
+    """Return the methods of the table that would be this end of a task's scale, and serve the least besides."""
+    able = [entry for entry in listed() if task in entry.tasks and entry.policy == kind]
+    least = min((len(entry.tasks) for entry in able), default=0)
+    return " or ".join(entry.name for entry in able if len(entry.tasks) == least) or f"with policy {kind!r}"

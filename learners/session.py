@@ -19,6 +19,7 @@ from learners.learner import TorchLearner
 from learners.plan import Plan, open_data, plan_run
 from simulator.engine import Engine
 from simulator.errors import RunError
+from simulator.evaluation.cells import Grid
 from simulator.evaluation.ledger import Ledger
 from simulator.learning import Advisor
 from simulator.pipeline import MethodRun, Pipeline, Stream
@@ -106,6 +107,7 @@ def _execute(
         timeline.segment,
         predictions_path=directory.predictions if scenario.output.predictions else None,
         scale=plan.scale,
+        peeking=plan.peeking,
         lifetime=plan.windows.lifetime,
     )
     with view:
@@ -113,7 +115,13 @@ def _execute(
         with watch.stage("pretraining"):
             learners = prepare(plan, directory, resumed=resumed)
         view.stage("replay")
-        recorder = Recorder(ledger, plan.policy_of, view, directory.samples if made["dump_samples"] else None)
+        recorder = Recorder(
+            ledger,
+            plan.policy_of,
+            view,
+            directory.samples if made["dump_samples"] else None,
+            Grid(timeline.stream_start, timeline.segment, plan.calendar),
+        )
         with watch.stage("replay"):
             pipeline = replay(plan, learners, recorder)
         recorder.close()
@@ -180,6 +188,7 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             features=True,
             batch_rows=scenario.engine.reader_batch,
             advisors=advisors,
+            opens=timeline.stream_start,
         )
 
     pipeline = Pipeline(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 Predictions = Mapping[str, Float64]
 """One array of predictions per task that the learner serves (`simulator.evaluation.tasks.TASKS`).
 
-cvr: P(pay | click); rfr: P(refund | pay); netcvr: P(pay and no refund | click); gmv: E[GMV | click, pay].
+cvr: P(pay | click); rfr: P(refund | pay); netcvr: P(pay and no refund | click); gmv: E[GMV | click, pay]
+(or its median); netgmv: the same after refunds; repurchase: P(pays again | pay); value: E[GMV | click].
 """
 
 

@@ -27,6 +27,7 @@ SCHEMA = pa.schema(
         pa.field("elapsed", pa.int64(), False),
         pa.field("evidence", pa.float64()),
         pa.field("previous_evidence", pa.float64()),
+        pa.field("prior", pa.float64()),
     ]
 )
 """Arrow schema of ``samples/<method>.parquet``.
@@ -38,7 +39,8 @@ for a retraction of what was delivered before. ``pay_count`` is the number of pa
 ``previous_gmv`` the GMV of and ``previous_time`` the latest among the pays before the cause (null: none yet),
 ``elapsed`` is ``event_time`` minus the time of the click. ``evidence`` is, for policies that weigh it, the log likelihood
 ratio of a conversion against none that the journey has shown since its click (inf: paid, -inf: closed unpaid), and
-``previous_evidence`` that of the delivery which this one settles (null: it is the first).
+``previous_evidence`` that of the delivery which this one settles (null: it is the first). ``prior`` is the log odds of a
+conversion that the method served for the click, where its policy asked for them.
 """
 
 ROLES: list[str] = []
@@ -77,6 +79,7 @@ class Samples(Columns):
     elapsed: Int64
     evidence: Float64
     previous_evidence: Float64
+    prior: Float64
 
     def to_arrow(self, method: str) -> pa.Table:
         """Return the batch in the public schema (roles by name, nulls as nulls)."""
@@ -105,6 +108,7 @@ class Samples(Columns):
             "elapsed": self.elapsed,
             "evidence": masked(self.evidence),
             "previous_evidence": masked(self.previous_evidence),
+            "prior": masked(self.prior),
         }
         return pa.Table.from_arrays(
             [pa.array(c) if isinstance(c, np.ndarray) else c for c in columns.values()], schema=SCHEMA

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from learners.recipes import Recipe
 from simulator.log.schema import Float64, Int32, Int64
 from simulator.parts import Part, Registry
+from simulator.policies import Policy
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
     from learners.bench import Bench
     from simulator.engine.batch import JourneyView
     from simulator.learning import Clicks
+    from simulator.scenario.model import Scenario
 
 
 class Estimator:
@@ -49,6 +51,14 @@ class Auxiliary(Part):
     def settled(self, observation: int) -> Self:  # noqa: ARG002
         """Return a copy in which windows left open are the observation window (of the method's policy)."""
         return self
+
+    def settled_for(self, policy: Policy, observation: int) -> Self:
+        """Return a copy in which windows left open are those of the policy, or the observation window where it has none."""
+        return self.settled(getattr(policy, "window", observation))
+
+    def misfit(self, scenario: Scenario) -> str:  # noqa: ARG002
+        """Say why it cannot serve in a scenario; an empty string where it can. Asked of the settled copy."""
+        return ""
 
     def prepare(self, bench: Bench) -> Estimator:
         """Return the estimator for a run."""

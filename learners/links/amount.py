@@ -6,11 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from learners.heads import LARGEST_LOG_AMOUNT
 from learners.links.base import LINKS, Link
 from simulator.log.schema import Float64
-
-LARGEST_LOG_AMOUNT = 40.0
-"""Outputs above it are served as expm1(40): a diverged head then shows as absurd, not as infinite."""
 
 
 @LINKS.register("amount")
@@ -22,3 +20,14 @@ class Amount(Link):
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
         return {"gmv": np.expm1(np.clip(outputs["gmv"], 0.0, LARGEST_LOG_AMOUNT))}
+
+
+@LINKS.register("net-amount")
+class NetAmount(Link):
+    """As amount; what is served is the GMV that stays, after refunds."""
+
+    heads = ("gmv",)
+    tasks = ("netgmv",)
+
+    def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
+        return {"netgmv": np.expm1(np.clip(outputs["gmv"], 0.0, LARGEST_LOG_AMOUNT))}

@@ -26,7 +26,7 @@ class Method:
     name: str
     policy: Spec
     objective: Spec
-    start: str | None
+    start: Spec | None
     serve: Spec
     description: str
     source: str
@@ -38,3 +38,33 @@ class Method:
     netcvr_reference: Mapping[str, Any] = field(default_factory=dict)
     learner: Mapping[str, Any] = field(default_factory=dict)
     publish_every: str | None = None
+
+
+def in_cascade(
+    policy: Spec,
+    conversion: Spec,
+    *,
+    refund: Spec = "bce",
+    network: Spec = "mlp",
+    start: Spec = "cvr",
+    serve: Spec = "probability",
+    refund_link: str = "probability",
+    detach: bool = False,
+) -> Mapping[str, Any]:
+    """Return the parts of a method for CVR in the cascade with a refund rate (NetCVR, WWW 2026).
+
+    Parameters
+    ----------
+    policy : delivers refunds, too.
+    conversion, network, start, serve : objective, network, recipe and link of the conversion tower.
+    refund : the refund objective.
+    refund_link : how the refund rate is served.
+    detach : keep the refund tower's embeddings at their random initial values, as some of the public code does.
+    """
+    return {
+        "policy": policy,
+        "objective": {"kind": "cascade", "conversion": conversion, "refund": refund},
+        "network": {"kind": "separate", "conversion": network, "detach": detach},
+        "start": {"kind": "cascade", "conversion": start},
+        "serve": {"kind": "cascade", "conversion": serve, "refund": refund_link},
+    }

@@ -29,6 +29,15 @@ class Network(Part):
         """Return a copy in which sizes left open are those of ``[learner]``."""
         return self
 
+    @property
+    def frozen_layers(self) -> tuple[str, ...]:
+        """Names of the layers that the stream leaves as they start; "embeddings" are the table."""
+        return ()
+
+    def bias(self, head: str, value: float) -> float:  # noqa: ARG002
+        """Return the bias of a head's last layer with which it starts out saying ``value``."""
+        return value
+
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
         """Return freshly initialised layers for ``width`` numbers per embedding, and ``inputs`` further ones."""
         raise NotImplementedError

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from learners.nesting import following
 from learners.objectives.base import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
@@ -12,17 +13,24 @@ if TYPE_CHECKING:
 
     from learners.batch import Batch
 
+HEADS = {"converted": "cvr", "refunded": "rfr"}
+"""The head that says each label."""
+
 
 @OBJECTIVES.register("bce")
 class CrossEntropy(Objective):
-    """Unweighted binary cross-entropy of ``converted``.
+    """Unweighted binary cross-entropy of ``converted``, or of ``refunded``.
 
     Right where every delivered label is final (oracle, complete). Where a click is delivered as 0 and again
-    as 1 at its pay (FNC) the optimum is p / (1 + p), which the link ``odds`` undoes.
+    as 1 at its pay (FNC) the optimum is p / (1 + p), which the link ``odds`` undoes. Every baseline of NetCVR
+    (WWW 2026) treats refunds so: a conversion is delivered as "not refunded" and again as refunded.
     """
 
-    heads = ("cvr",)
-    targets = ("converted",)
+    of: Literal["converted", "refunded"] = "converted"
+    """The label; rows where it is null are left out."""
+
+    heads = following(("cvr",), lambda part: (HEADS[part.of],))
+    targets = following(("converted",), lambda part: (part.of,))
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        return batch.target("converted").cross_entropy(outputs["cvr"])
+        return batch.target(self.of).cross_entropy(outputs[HEADS[self.of]])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from learners.nesting import following
 from learners.objectives.base import OBJECTIVES, Objective
 
 if TYPE_CHECKING:
@@ -24,8 +25,12 @@ class FakeNegativeWeighted(Objective):
 
     heads = ("cvr",)
     targets = ("converted",)
+    estimates = following((), lambda part: ("q_cvr",) if part.rate == "pre-trained" else ())
+
+    rate: Literal["online", "pre-trained"] = "online"
+    """Whose prediction p is; that of the model which the stream began with is what NetCVR's code takes."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
         logit = outputs["cvr"]
-        p = logit.detach().sigmoid()
+        p = logit.detach().sigmoid() if self.rate == "online" else batch.estimates["q_cvr"].detach()
         return batch.target("converted").cross_entropy(logit, positive=1 + p, negative=(1 - p) * (1 + p))

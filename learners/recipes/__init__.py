@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from learners.recipes.base import RECIPES, Recipe
+from learners.recipes.base import RECIPES, Recipe, WindowedRecipe
 
-__all__ = ["RECIPES", "Recipe"]
+__all__ = ["RECIPES", "Recipe", "WindowedRecipe"]

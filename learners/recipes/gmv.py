@@ -15,5 +15,9 @@ class Gmv(Recipe):
 
     heads = {"gmv": MEDIAN}  # noqa: RUF012
 
+    net: bool = False
+    """Of the GMV that stays after refunds."""
+
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
-        return {"gmv": np.where(labels.converted, np.log1p(labels.gmv), np.nan)}
+        gmv = np.maximum(labels.gmv - labels.refund_amount, 0.0) if self.net else labels.gmv
+        return {"gmv": np.where(labels.converted, np.log1p(gmv), np.nan)}

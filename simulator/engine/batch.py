@@ -86,6 +86,8 @@ class Scene:
     """Final labels by row of the log; only for policies that declare ``peeks``."""
     advisor: Advisor | None = None
     """The method's model and auxiliary; only at segment ends, for policies that declare ``wants_predictions``."""
+    segment_start: int = 0
+    """When the segment of these items began."""
 
 
 class Own:
@@ -174,6 +176,11 @@ class At:
     def features(self) -> Int32:
         """Features of each journey's click, shape (n, number of features)."""
         return read_only(self.scene.journeys.features[self.index])
+
+    @property
+    def segment_start(self) -> int:
+        """When the running segment began: at the last segment end, or at the start of the stream."""
+        return self.scene.segment_start
 
     @property
     def windows(self) -> Windows:

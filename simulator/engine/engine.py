@@ -47,6 +47,7 @@ class Engine:
     policies : by key; each is run once however many methods listen to it.
     features : keep the features of open journeys (policies and learners find them by row).
     advisors : by policy key, the model and auxiliary of its method, for policies that want predictions.
+    opens : when the first segment begins, at the start of the stream; default: ``start``.
 
     Results do not depend on how the replay is cut into ticks, nor on ``batch_rows``.
     """
@@ -62,9 +63,11 @@ class Engine:
         features: bool = False,
         batch_rows: int = ROW_GROUP,
         advisors: Mapping[str, Advisor] | None = None,
+        opens: int | None = None,
     ) -> None:
         width = len(source.features) if features else 0
         self.now = start
+        self._segment_start = start if opens is None else opens
         self.journeys = Journeys(windows, width)
         self._windows = windows
         self._calendar = calendar or Calendar()
@@ -94,6 +97,8 @@ class Engine:
             for key, runner in self._runners.items()
             if deliver
         }
+        if segment_end:
+            self._segment_start = until
         row, labels = self.journeys.settle(until)
         if self._future is not None:
             self._future.forget(self.journeys.base + self.journeys.head)
@@ -103,7 +108,7 @@ class Engine:
     def _scene(self, key: str, policy: Policy, segment_end: bool) -> Scene:
         future = self._future.labels if policy.peeks and self._future is not None else None
         advisor = self._advisors.get(key) if policy.wants_predictions and segment_end else None
-        return Scene(self.journeys, self._windows, self._calendar, future, advisor)
+        return Scene(self.journeys, self._windows, self._calendar, future, advisor, self._segment_start)
 
     def features_of(self, samples: Samples) -> Int32:
         """Return the features of the clicks of samples just delivered, shape (n, number of features)."""

@@ -46,6 +46,7 @@ class Outbox:
         weight: NDArray[Any] | float = 1.0,
         evidence: Value = None,
         previous_evidence: Value = None,
+        prior: Value = None,
         order: Int64 | None = None,
         role: str = "label",
     ) -> None:
@@ -57,6 +58,7 @@ class Outbox:
         gmv : amount, not negative; None or NaN where nothing is said.
         weight : weight in the loss; negative for a retraction of an earlier sample.
         evidence, previous_evidence : log likelihood ratios, infinite ones included (see `simulator.samples.SCHEMA`).
+        prior : log odds of a conversion as the method served them; None or NaN where they were not asked for.
         order : what samples of one instant and cause are ordered by; default: the ids of events or clicks.
         role : name of what this delivery is ("negative", "delayed_positive", ...), for the learner and the report.
 
@@ -73,6 +75,7 @@ class Outbox:
             "weight": self._checked(at, "weight", weight, np.inf, low=-np.inf, null=False),
             "evidence": self._ratio(at, evidence),
             "previous_evidence": self._ratio(at, previous_evidence),
+            "prior": self._ratio(at, prior),
         }
         self._deliveries.append(_Delivery(at, role_code(role), at.ids if order is None else order, values))
 
@@ -191,3 +194,4 @@ def _write(samples: Samples, place: Int64 | slice, delivery: _Delivery) -> None:
     samples.elapsed[place] = at.elapsed
     samples.evidence[place] = delivery.values["evidence"]
     samples.previous_evidence[place] = delivery.values["previous_evidence"]
+    samples.prior[place] = delivery.values["prior"]

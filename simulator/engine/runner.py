@@ -164,17 +164,21 @@ class PolicyRunner:
     def _run_ordered(self, items: TickItems, scene: Scene, out: Outbox, *, segment_end: bool) -> None:
         """With own columns, wave by wave: the next item of every journey, timers set on the way included."""
         waiting = [at for at in self._shared(items, segment_end=segment_end) if len(at)]
+        # The end of a segment is every journey's last item in its tick: no order needs to be found for it.
+        last = waiting.pop() if waiting and waiting[-1].rank == SEGMENT else None
         while True:
             if len(due := self._due(items, out)):
                 waiting.append(due)
             if not waiting:
-                return
+                break
             later: list[At] = []
             for at, ready in zip(waiting, _first_of_each_journey(waiting), strict=True):
                 self._call(at[ready], scene, out)
                 if not ready.all():
                     later.append(at[~ready])
             waiting = later
+        if last is not None:
+            self._call(last, scene, out)
 
     def _number(self, samples: Samples, journeys: Journeys) -> None:
         """Number the samples of each click: 0 is its first delivery."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class Ledger:
     stream_start, segment : first instant and length of the segments, in microseconds.
     predictions_path : where to keep every prediction beside its label (Parquet), or None.
     scale : per task, the (pre-trained, oracle) methods: 0 and 100 of the relative improvement.
+    peeking : methods that read the future or the truth, and so do not compete.
     lifetime : time from a click to its final label in microseconds, where it is known: dates ``mature_at``.
     """
 
@@ -57,12 +58,13 @@ class Ledger:
         *,
         predictions_path: Path | None = None,
         scale: Scale | None = None,
+        peeking: Collection[str] = (),
         lifetime: int | None = None,
     ) -> None:
         self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
         self.grid = Grid(stream_start, segment, calendar)
         self._openings = Openings(calendar)
-        self._scale = dict(scale or {})
+        self._scale, self._peeking = dict(scale or {}), tuple(peeking)
         self._lifetime = lifetime
         self._open: deque[_OpenCell] = deque()
         self._clicks = RowQueue("served clicks")
@@ -147,6 +149,7 @@ class Ledger:
             self._cells,
             scale=self._scale,
             immature=self._served - judged,
+            peeking=self._peeking,
             openings=self._openings.summary(),
         )
 
@@ -173,7 +176,7 @@ class Ledger:
         for name, tasks in self.methods.items():
             for task in tasks:
                 if task not in outcomes:
-                    outcomes[task] = outcome(task, labels, truth)
+                    outcomes[task] = outcome(task, labels, truth, clicks["time"])
                 statistics[name, task] = measure(task, predicted[name][task], outcomes[task])
         self._openings.add(clicks["time"], outcomes, predicted)
         last = int(clicks["time"][-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.log.schema import Float64
 
@@ -107,6 +108,48 @@ def alpr(predictions: Float64, labels: Float64) -> float:
     return _mean(log_ratio(predictions, labels)[labels > 0])
 
 
+def log_bias(predictions: Float64, labels: Float64) -> float:
+    """Mean log2(prediction / label) over rows with a positive label: -1 is half of what was paid, on the geometric mean.
+
+    Unlike PCOC it is a mean over rows, so cells and groups of rows add up.
+    """
+    paid = labels > 0
+    return _mean(np.log2(np.maximum(predictions[paid], TINY)) - np.log2(np.maximum(labels[paid], TINY)))
+
+
+def rmse(predictions: Float64, labels: Float64) -> float:
+    """Root of the mean squared error, in the currency."""
+    return math.sqrt(_mean((predictions - labels) ** 2)) if len(labels) else math.nan
+
+
+def calibration(
+    predictions: Float64, labels: Float64, bins: int = 10
+) -> tuple[Float64, Float64, NDArray[np.int64]]:
+    """Return (sum of predictions, sum of labels, rows) of each of ``bins`` equal shares of the rows by prediction.
+
+    Rows of equal predictions keep their order. Fewer rows than bins give empty bins.
+    """
+    order = np.argsort(predictions, kind="stable")
+    edges = np.linspace(0, len(order), bins + 1).round().astype(np.int64)
+    up, down = (
+        np.concatenate([np.zeros(1), np.cumsum(values[order], dtype=np.float64)])
+        for values in (predictions, labels)
+    )
+    return np.diff(up[edges]), np.diff(down[edges]), np.diff(edges)
+
+
+def decile_error(predictions: Float64, labels: Float64) -> float:
+    """Calibration by decile in one number: sum over deciles of |predicted - observed| / sum of labels.
+
+    0 is calibrated at every level; |PCOC - 1| is its lower bound. Small blocks add noise: compare methods on equal ones.
+    """
+    total = float(labels.sum())
+    if not total or not _finite(predictions):
+        return math.nan
+    predicted, observed, _ = calibration(predictions, labels)
+    return float(np.abs(predicted - observed).sum()) / total
+
+
 def log_mae(predictions: Float64, labels: Float64) -> float:
     """Mean ``|ln(1 + prediction) - ln(1 + label)|``."""
     return _mean(np.abs(np.log1p(np.maximum(predictions, 0.0)) - np.log1p(np.maximum(labels, 0.0))))
@@ -120,6 +163,11 @@ def gamma_loss(predictions: Float64, labels: Float64) -> Float64:
     """
     mean = np.maximum(predictions, TINY)
     return labels / mean + np.log(mean)
+
+
+def gamma(predictions: Float64, labels: Float64) -> float:
+    """Mean `gamma_loss`."""
+    return _mean(gamma_loss(predictions, labels))
 
 
 def regret_gamma(predictions: Float64, labels: Float64, truth: Float64) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,7 @@ class Results:
     scale : per task the (pre-trained, oracle) methods that are 0 and 100 of RI-AUC and RI-PRAUC. Either
         may be None; the one that ran still ranks apart.
     immature : served clicks whose label was not final when the log ended; they are in no cell.
+    peeking : methods that read the future or the truth: they are shown apart, too.
     openings : hour by hour around each promotion (`simulator.evaluation.openings`).
     """
 
@@ -95,6 +96,7 @@ class Results:
     cells: Sequence[Cell]
     scale: Scale = field(default_factory=dict)
     immature: int = 0
+    peeking: Collection[str] = ()
     openings: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
@@ -118,8 +120,9 @@ class Results:
         return tuple(task for task in TASKS if any(task in tasks for tasks in self.methods.values()))
 
     def references(self, task: str) -> frozenset[str]:
-        """Return the methods that mark the scale of a task rather than compete: pre-trained and oracle."""
-        return frozenset(name for name in self.scale.get(task, ()) if name and name in self.methods)
+        """Return the methods that do not compete: those that mark the scale of a task, and those that peek."""
+        ends = {name for name in self.scale.get(task, ()) if name and name in self.methods}
+        return frozenset(ends | {name for name in self.peeking if task in self.methods.get(name, ())})
 
     def truth_known(self, task: str) -> bool:
         """Whether a regret against the truth could be measured."""

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.evaluation import metrics
-from simulator.log.schema import Bool, Float64, Labels
+from simulator.log.schema import Bool, Float64, Int64, Labels
+from simulator.units import DAY
 
 RELATIVE = {"auc": "ri_auc", "prauc": "ri_prauc"}
 """Metrics that have a relative improvement: 0 is the pre-trained model, 100 the oracle."""
-LOWER_IS_BETTER = frozenset({"nll", "regret_nll", "alpr", "log_mae", "regret_gamma"})
+LOWER_IS_BETTER = frozenset(
+    {"nll", "regret_nll", "alpr", "log_mae", "gamma", "regret_gamma", "rmse", "decile_error"}
+)
+LATE = DAY
+"""A first pay later than this after the click counts as late in what is told apart by maturity."""
 
 Truth = Mapping[str, Float64]
 """The true columns of a synthetic world: p_pay, p_refund given a pay, expected_gmv per click."""
@@ -26,6 +31,10 @@ class Outcome:
     kept: Bool
     label: Float64
     truth: Float64 | None
+    again: Bool | None = None
+    """Which clicks paid more than once (None: not known)."""
+    late: Bool | None = None
+    """Which clicks paid first later than a day after the click (None: not known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class Task:
     headline : the metric that leads the tables where the truth is known (elsewhere the primary one does).
     further : metrics that tables show beside headline, AUC and PCOC where there is room.
     binary : whether the label is 0 or 1.
+    scaled : whether methods compete on it, from a frozen model (0) to an oracle (100); not on a by-product.
     """
 
     title: str
@@ -69,6 +79,7 @@ class Task:
     headline: str
     further: tuple[str, ...]
     binary: bool
+    scaled: bool = True
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -86,6 +97,10 @@ def _converted(labels: Labels) -> Bool:
 
 def _pay_that_stays(labels: Labels) -> Float64:
     return (labels.converted & ~labels.refunded).astype(np.float64)
+
+
+def _stays(labels: Labels) -> Float64:
+    return np.maximum(labels.gmv - labels.refund_amount, 0.0)
 
 
 def _net_truth(truth: Truth) -> Float64 | None:
@@ -109,14 +124,64 @@ def _probability(served: Float64, judged: Outcome) -> dict[str, float]:
 
 def _amount(served: Float64, judged: Outcome) -> dict[str, float]:
     label, truth = judged.label, judged.truth
+    nobody = np.zeros(len(label), np.bool_)
+    again = nobody if judged.again is None else judged.again
+    once = nobody if judged.again is None else ~again
+    late = nobody if judged.late is None else judged.late
     return {
         "auc": metrics.concordance(served, label),
         "acc": metrics.acc(served, label),
         "alpr": metrics.alpr(served, label),
         "log_mae": metrics.log_mae(served, label),
+        "rmse": metrics.rmse(served, label),
         "regret_gamma": math.nan if truth is None else metrics.regret_gamma(served, label, truth),
         "pcoc": metrics.pcoc(served, label),
+        "decile_error": metrics.decile_error(served, label),
+        "bias": metrics.log_bias(served, label),
+        "bias_once": metrics.log_bias(served[once], label[once]),
+        "bias_again": metrics.log_bias(served[again], label[again]),
+        "bias_late": metrics.log_bias(served[late], label[late]),
     }
+
+
+AMOUNT = (
+    "auc", "acc", "alpr", "log_mae", "rmse", "regret_gamma", "pcoc", "decile_error",
+    "bias", "bias_once", "bias_again", "bias_late",
+)  # fmt: skip
+"""What amounts given a pay are measured by. ``bias`` is in powers of two, and told apart by what a label waited for: clicks
+that paid once, more than once, or late."""
+
+
+def _value(served: Float64, judged: Outcome) -> dict[str, float]:
+    label, truth = judged.label, judged.truth
+    return {
+        "auc": metrics.concordance(served, label),
+        "gamma": metrics.gamma(served, label),
+        "regret_gamma": math.nan if truth is None else metrics.regret_gamma(served, label, truth),
+        "rmse": metrics.rmse(served, label),
+        "pcoc": metrics.pcoc(served, label),
+        "decile_error": metrics.decile_error(served, label),
+    }
+
+
+def _amounts(
+    title: str, label: Callable[[Labels], Float64], truth: Callable[[Truth], Float64 | None]
+) -> Task:
+    """Return a task whose label is an amount, given a conversion."""
+    return Task(
+        title=title,
+        of="conversions",
+        kept=_converted,
+        label=label,
+        truth=truth,
+        measure=_amount,
+        measured=AMOUNT,
+        primary="alpr",
+        regret="regret_gamma",
+        headline="alpr",
+        further=("acc",),
+        binary=False,
+    )
 
 
 def _binary(
@@ -125,6 +190,8 @@ def _binary(
     kept: Callable[[Labels], Bool],
     label: Callable[[Labels], Float64],
     truth: Callable[[Truth], Float64 | None],
+    *,
+    scaled: bool = True,
 ) -> Task:
     """Return a task whose label is 0 or 1, judged as a probability."""
     return Task(
@@ -140,6 +207,7 @@ def _binary(
         headline="regret_nll",
         further=("nll", "prauc"),
         binary=True,
+        scaled=scaled,
     )
 
 
@@ -161,30 +229,50 @@ TASKS: dict[str, Task] = {
         lambda labels: labels.refunded.astype(np.float64),
         lambda truth: truth.get("p_refund"),
     ),
-    "gmv": Task(
-        title="GMV: amount paid, given a conversion",
-        of="conversions",
-        kept=_converted,
+    "gmv": _amounts("GMV: amount paid, given a conversion", lambda labels: labels.gmv, _gmv_truth),
+    "netgmv": _amounts("NetGMV: amount paid and not refunded, given a conversion", _stays, lambda _: None),
+    "repurchase": _binary(
+        "Repurchase: a second pay after the first",
+        "conversions",
+        _converted,
+        lambda labels: (labels.pay_count > 1).astype(np.float64),
+        lambda _: None,
+        scaled=False,
+    ),
+    "value": Task(
+        title="Value: expected GMV of a click, paid or not",
+        of="clicks",
+        kept=_every,
         label=lambda labels: labels.gmv,
-        truth=_gmv_truth,
-        measure=_amount,
-        measured=("auc", "acc", "alpr", "log_mae", "regret_gamma", "pcoc"),
-        primary="alpr",
+        truth=lambda truth: truth.get("expected_gmv"),
+        measure=_value,
+        measured=("auc", "gamma", "regret_gamma", "rmse", "pcoc", "decile_error"),
+        primary="gamma",
         regret="regret_gamma",
-        headline="alpr",
-        further=("acc",),
+        headline="regret_gamma",
+        further=("gamma",),
         binary=False,
     ),
 }
 """Every task by name, in the order in which results show them. The names are those of a learner's predictions."""
 
 
-def outcome(task: str, labels: Labels, truth: Truth | None) -> Outcome:
-    """Return what a task is judged on: the kept clicks, with their labels and (if known) true expectations."""
+def outcome(task: str, labels: Labels, truth: Truth | None, time: Int64 | None = None) -> Outcome:
+    """Return what a task is judged on: the kept clicks, with their labels and (if known) true expectations.
+
+    ``time`` has the clicks' own times, where the judgement shall tell late pays apart.
+    """
     judged = TASKS[task]
     kept = judged.kept(labels)
     known = judged.truth(truth) if truth else None
-    return Outcome(kept, judged.label(labels)[kept], None if known is None else known[kept])
+    late = None if time is None else (labels.converted & (labels.first_pay - time > LATE))[kept]
+    return Outcome(
+        kept,
+        judged.label(labels)[kept],
+        None if known is None else known[kept],
+        (labels.pay_count > 1)[kept],
+        late,
+    )
 
 
 def measure(task: str, predictions: Float64, judged: Outcome) -> Statistics:

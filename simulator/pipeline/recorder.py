@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
+from simulator.evaluation.cells import Grid
 from simulator.evaluation.costs import CostMeter
 from simulator.evaluation.ledger import Ledger
+from simulator.evaluation.push import PushMeter
 from simulator.learning import Predictions
 from simulator.log.schema import Float64, Int64, Labels
 from simulator.report.progress import Progress
@@ -22,13 +25,20 @@ class Recorder:
     ----------
     policies : the policy key of each method; costs are measured once per policy.
     samples_dir : where to write what each learner was fed, or None.
+    grid : the cells in which the beliefs of policies that have any are audited; None: they are not.
     """
 
     def __init__(
-        self, ledger: Ledger, policies: Mapping[str, str], progress: Progress, samples_dir: Path | None = None
+        self,
+        ledger: Ledger,
+        policies: Mapping[str, str],
+        progress: Progress,
+        samples_dir: Path | None = None,
+        grid: Grid | None = None,
     ) -> None:
         self._ledger, self._progress = ledger, progress
         self.costs = {policy: CostMeter() for policy in dict.fromkeys(policies.values())}
+        self._pushes = {} if grid is None else {policy: PushMeter(grid) for policy in self.costs}
         self._dumps = {} if samples_dir is None else {name: _Dump(samples_dir, name) for name in policies}
 
     def serve(self, row: int, click_id: Int64, time: Int64) -> None:
@@ -42,6 +52,8 @@ class Recorder:
     def delivered(self, policy: str, samples: Samples) -> None:
         """Count what a policy delivered."""
         self.costs[policy].delivered(samples)
+        if self._pushes:
+            self._pushes[policy].delivered(samples)
 
     def fed(self, method: str, samples: Samples) -> None:
         """Write down what a learner was fed."""
@@ -57,6 +69,11 @@ class Recorder:
     def advance(self, time: int, items: int) -> None:
         """Move the progress view on."""
         self._progress.advance(time, items)
+
+    def audited(self, policy: str) -> dict[str, Any]:
+        """Return the costs of a policy, with the audit of its beliefs where it has any."""
+        push = self._pushes[policy].summary() if self._pushes else None
+        return {**self.costs[policy].summary(), **({} if push is None else {"push": push})}
 
     def close(self) -> None:
         """Close the files."""

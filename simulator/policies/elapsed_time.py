@@ -22,7 +22,9 @@ class ElapsedTime(Windowed):
 
     ``refunds`` adds the second stage (NetCVR, WWW 2026): "replay" says of every conversion that it is not refunded, and
     delivers it once more when it is, as the cascade baselines do; "window" observes each conversion for
-    ``refund_window`` before the first verdict, as TESLA does.
+    ``refund_window`` before the first verdict, as TESLA does. Its roles tell the seven trajectories apart as far as they
+    are known by then: negative (not yet converted, perhaps never), immediate or delayed positive; after it no refund yet,
+    refund (inside its window) or delayed refund, each "of delayed" where the positive was delayed.
     """
 
     settles = True
@@ -45,10 +47,14 @@ class ElapsedTime(Windowed):
     def on_timer(self, at: At, out: Outbox) -> None:
         clicks, pays = (at, None) if self.refunds != "window" else (at[at.tag == CLICK], at[at.tag == PAY])
         paid = clicks.journey.paid
-        out.deliver(clicks[paid], converted=True, refunded=self._not_refunded(), role="immediate_positive")
+        self._observed(clicks[paid], out)
         out.deliver(clicks[~paid], converted=False, role="negative")
         if pays is not None:
-            out.deliver(pays[~pays.journey.refunded], refunded=False, role="no_refund")
+            self._deliver_refund(pays[~pays.journey.refunded], out, "no_refund", refunded=False)
+
+    def _observed(self, at: At, out: Outbox) -> None:
+        """Deliver the clicks that have paid when their window ends."""
+        out.deliver(at, converted=True, refunded=self._not_refunded(), role="immediate_positive")
 
     def on_pay(self, at: At, out: Outbox) -> None:
         first = at[at.journey.first_pay]
@@ -61,5 +67,12 @@ class ElapsedTime(Windowed):
         if self.refunds != "none":
             first = at[at.journey.refund_count == 1]
             late = first.time - first.journey.first_pay_time > self.refund_window
-            out.deliver(first[~late], refunded=True, role="refund")
-            out.deliver(first[late], refunded=True, role="delayed_refund")
+            self._deliver_refund(first[~late], out, "refund", refunded=True)
+            self._deliver_refund(first[late], out, "delayed_refund", refunded=True)
+
+    def _deliver_refund(self, at: At, out: Outbox, role: str, *, refunded: bool) -> None:
+        if self.refunds == "window":
+            delayed = at.journey.first_pay_time - at.click_time > self.window
+            out.deliver(at[delayed], refunded=refunded, role=f"{role}_of_delayed")
+            at = at[~delayed]
+        out.deliver(at, refunded=refunded, role=role)

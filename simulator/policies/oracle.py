@@ -24,6 +24,12 @@ class Oracle(Policy):
 
     at: Literal["click", "first-pay"] = "click"
     """When to deliver: every click at its own time, or converting clicks at their first pay."""
+    net: bool = False
+    """Deliver the GMV that stays: refunds reduce it."""
+
+    def promises_final(self) -> bool:
+        # The net GMV is another label than the log's.
+        return not self.net
 
     def on_click(self, at: At, out: Outbox) -> None:
         if self.at == "click":
@@ -36,10 +42,11 @@ class Oracle(Policy):
     def _deliver(self, at: At, out: Outbox) -> None:
         final = at.future
         paid = final.converted
+        gmv = np.maximum(final.gmv - final.refund_amount, 0.0) if self.net else final.gmv
         out.deliver(
             at,
             converted=paid,
             refunded=np.where(paid, final.refunded, np.nan),
-            gmv=np.where(paid, final.gmv, np.nan),
+            gmv=np.where(paid, gmv, np.nan),
             role="oracle",
         )

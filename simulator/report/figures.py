@@ -170,6 +170,26 @@ def correctness_figure(summary: Mapping[str, Any]) -> Figure | None:
     return {"data": data, "layout": layout}
 
 
+def beliefs_figure(summary: Mapping[str, Any]) -> Figure | None:
+    """What policies that settle beliefs pulled their models by, in standard deviations, segment by segment (`PushMeter`)."""
+    data: list[dict[str, Any]] = []
+    for method, costs in summary["costs"].items():
+        if cells := (costs.get("push") or {}).get("cells"):
+            x = [_date((cell["start"] + cell["end"]) / 2, summary.get("origin")) for cell in cells]
+            data.append({**_trace(summary, method), "x": x, "y": [cell["z"] for cell in cells]})
+    if not data:
+        return None
+    layout = plain_layout(420)
+    layout["yaxis"]["title"] = {"text": "net push, standard deviations"}
+    layout["shapes"] += [
+        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": z, "y1": z,
+         "line": {"color": "#94a3b8", "width": 1, "dash": "dot" if z else "solid"}}
+        for z in (-3, 0, 3)
+    ]  # fmt: skip
+    _shade(layout, summary, data)
+    return {"data": data, "layout": layout}
+
+
 def _over_time(
     summary: Mapping[str, Any], metrics: pa.Table, task: str, shown: Sequence[str], height: int
 ) -> Figure:
@@ -245,15 +265,19 @@ def _by_day(line: _Line, metric: str) -> tuple[Float64, Float64]:
 
 
 def _trace(summary: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """Colour and name of a method, the same in every figure; references are grey."""
-    zeros = {ranking["pretrained"] for ranking in summary["ranking"].values()}
-    references = {name for ranking in summary["ranking"].values() for name in ranking["references"]}
-    competing = [name for name in summary["methods"] if name not in references]
+    """Colour and name of a method, the same in every figure; the ends of the scale are grey, who peeks is dotted."""
+    rankings = summary["ranking"].values()
+    zeros, hundreds = ({ranking.get(end) for ranking in rankings} for end in ("pretrained", "oracle"))
+    references = {name for ranking in rankings for name in ranking["references"]}
     line: dict[str, Any] = {"width": 2.2}
-    if method in references:
+    if method in zeros | hundreds:
         line.update(color=_REFERENCE[method in zeros], dash="dash" if method in zeros else "dot")
     else:
-        line["color"] = PALETTE[competing.index(method) % len(PALETTE)] if method in competing else PALETTE[0]
+        others = [name for name in summary["methods"] if name not in zeros | hundreds]
+        turn, colour = divmod(others.index(method) if method in others else 0, len(PALETTE))
+        line["color"] = PALETTE[colour]
+        if method in references or turn:  # colours are used up: the next ten are dashed
+            line["dash"] = "dot" if method in references else "dashdot"
     return {
         "type": "scatter",
         "mode": "lines",

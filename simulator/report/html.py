@@ -107,6 +107,7 @@ def _figures(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, figures
         found[f"{task}-opening"] = figures.opening_figure(summary, task)
     found["delay"] = figures.delay_figure(summary)
     found["correctness"] = figures.correctness_figure(summary)
+    found["beliefs"] = figures.beliefs_figure(summary)
     return {**found, **likeness_figures(summary)}
 
 

@@ -20,8 +20,15 @@ TITLES = {
     "acc": "ACC@20%",
     "alpr": "ALPR",
     "log_mae": "log MAE",
+    "gamma": "gamma loss",
+    "rmse": "RMSE",
+    "decile_error": "decile error",
+    "bias": "bias",
+    "bias_once": "bias, one pay",
+    "bias_again": "bias, repurchases",
+    "bias_late": "bias, late pays",
 }
-_DIGITS = {"pcoc": 2, "ri_auc": 1, "ri_prauc": 1, "acc": 3, "alpr": 3}
+_DIGITS = {"pcoc": 2, "ri_auc": 1, "ri_prauc": 1, "acc": 3, "alpr": 3, "rmse": 1, "decile_error": 3}
 FEW_BLOCKS = 20
 """Below this many segments a block bootstrap interval is too narrow to be trusted; it is marked with ~."""
 

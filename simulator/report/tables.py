@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ _RULES = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
 _GAP = 2
 _NAME = 28
 _TRIPLE = (7, 6, 6)
+ALARM = 3.0
+"""Standard deviations beyond which what was believed is not put down to chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
             yield from _matrices(summary, task, "first segment after each switch", columns, width)
     if summary["costs"]:
         yield costs_table(summary, width)
+        yield from beliefs_table(summary, width)
 
 
 def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> RenderableType:
@@ -130,6 +134,40 @@ def costs_table(summary: Mapping[str, Any], width: int) -> RenderableType:
     if any(c.get("staleness") is not None for c in rows):
         columns.append(column("staleness\n(mean)", [numbers.duration(c.get("staleness")) for c in rows], 3))
     return lay_out(columns, width, "What the delay policies cost")
+
+
+def beliefs_table(summary: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
+    """Yield, for policies that settle beliefs, where pays came otherwise than believed (`PushMeter`)."""
+    audits = {name: costs["push"] for name, costs in summary["costs"].items() if costs.get("push")}
+    if not audits:
+        return
+
+    def column(title: str, parts: Sequence[Mapping[str, float] | None], drop: int = 0) -> Column:
+        return Column(f"{title}\nratio      z", [_belief(part) for part in parts], drop)
+
+    phases = list(dict.fromkeys(phase for audit in audits.values() for phase in audit["phases"]))
+    alarms = [sum(abs(cell["z"]) > ALARM for cell in audit["cells"]) for audit in audits.values()]
+    columns = [
+        Column("method", list(audits), left=True),
+        column("all", list(audits.values())),
+        *(
+            column(phase, [a["phases"].get(phase) for a in audits.values()], 1 + k)
+            for k, phase in enumerate(phases)
+        ),
+        Column(
+            f"segments\n|z| > {ALARM:g}",
+            [f"{n} of {len(a['cells'])}" for n, a in zip(alarms, audits.values(), strict=True)],
+        ),
+    ]
+    title = f"Pays over those believed in (where beliefs are right: 1, and z within {ALARM:g} of 0)"
+    yield lay_out(columns, width, title)
+
+
+def _belief(part: Mapping[str, float] | None) -> str:
+    if part is None:
+        return "-"
+    ratio = part["paid"] / part["expected"] if part["expected"] > 0 else math.nan
+    return f"{ratio:.2f} {part['z']:+6.1f}"
 
 
 def _size(summary: Mapping[str, Any], task: str) -> str:

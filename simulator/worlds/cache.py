@@ -7,24 +7,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import cache as remembered
 from pathlib import Path
 
 from simulator.errors import LogError
 from simulator.log.meta import check_files, read_meta
+from simulator.sources import sources_of
 from simulator.windows import Windows
 from simulator.worlds.generate import GENERATOR_VERSION, generate
 from simulator.worlds.settings import WorldSettings
-
-
-@remembered
-def _sources() -> str:
-    """Return the SHA-256 of the generator's own code: a world of another version must not be taken for this one's."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def world_key(settings: WorldSettings, windows: Windows, observation: int, seed: int) -> str:
@@ -33,7 +23,7 @@ def world_key(settings: WorldSettings, windows: Windows, observation: int, seed:
     """
     identity = {
         "generator": GENERATOR_VERSION,
-        "sources": _sources(),
+        "sources": sources_of(Path(__file__).parent),
         "settings": settings.model_dump(mode="json"),
         "attribution": windows.attribution,
         "refund": windows.refund,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from learners.catalog import resolve_all
-from simulator.log.schema import ClickBatch, Feature, Labels, Meta
+from simulator.log.schema import ClickBatch, EventBatch, Feature, Kind, Labels, Meta
 from simulator.samples import Samples
 from simulator.scenario.model import LearnerBlock, MethodBlock, Scenario
 from simulator.units import DAY, HOUR
@@ -50,6 +50,7 @@ class FakeLog:
         self.delay = np.minimum(rng.exponential(10 * HOUR, clicks).astype(np.int64), 3 * DAY)
         self.mean_log_gmv = 3.5 + 0.8 * effects[0][ids[:, 0]]
         self.gmv = np.where(self.converted, np.exp(self.mean_log_gmv + rng.normal(0, 0.4, clicks)), 0.0)
+        self.again = self.converted & (rng.random(clicks) < np.where(ids[:, 0] < 6, 0.7, 0.2))
 
     def labelled(self, windows, start, end, *, features=True):
         self.reads += 1
@@ -64,9 +65,22 @@ class FakeLog:
                 ClickBatch(begin, np.arange(part.start, part.stop), self.time[part], ids),
                 Labels(
                     self.converted[part], np.zeros(n, bool), self.gmv[part], np.zeros(n),
-                    self.converted[part].astype(np.int32), first, nothing,
+                    (self.converted[part] * 1 + self.again[part]).astype(np.int32), first, nothing,
                 ),
             )  # fmt: skip
+
+    def events(self, start, end):
+        """The pays alone: whoever pays again does so an hour later, with a quarter of the amount."""
+        once, twice = np.flatnonzero(self.converted), np.flatnonzero(self.again)
+        row = np.concatenate([once, twice])
+        time = self.time[row] + self.delay[row]
+        time[len(once) :] += HOUR
+        share = np.where(self.again[row], 0.75, 1.0)
+        share[len(once) :] = 0.25
+        order = np.lexsort((row, time))
+        order = order[(time[order] >= start) & (time[order] < end)]
+        row, time, amount = row[order], time[order], (share * self.gmv[row])[order]
+        yield EventBatch(row, np.arange(len(row)), time, np.full(len(row), Kind.PAY, np.uint8), amount)
 
 
 def make_samples(n: int, **columns) -> Samples:

@@ -65,7 +65,12 @@ def test_a_table_without_kind_changes_parameters(resolved):
     first, second = resolved({"method": "es-dfm", "policy": {"window": "2h"}}, "online-single")
     assert (first.policy.kind, first.policy.window) == ("elapsed-time", 2 * HOUR)
     assert first.auxiliary.window == 2 * HOUR
-    assert second.policy.spec() == {"kind": "partial-gmv", "partial": True, "final": False}
+    assert second.policy.spec() == {
+        "kind": "partial-gmv",
+        "partial": True,
+        "final": False,
+        "net": False,
+    }
 
 
 def test_the_auxiliary_defaults_to_the_scenarios_window_and_can_be_taken_away(resolved):
@@ -92,11 +97,14 @@ def test_hyper_parameters_method_over_scenario_over_table(resolved):
         ({"method": "es_dfm"}, ["method[0].method", "'es_dfm'", "Did you mean 'es-dfm'?"]),
         (
             {"method": "fnw", "objective": "fwn"},
-            ["method[0].objective", "'fwn'", "bce, es-dfm, fnw, log-mae", "'fnw'?"],
+            ["method[0].objective", "'fwn'", "allowed: bce, ", ", es-dfm, ", "'fnw'?"],
         ),
-        ({"method": "fnw", "network": {"kind": "mpl"}}, ["method[0].network", "'mpl'", "allowed: mlp"]),
+        (
+            {"method": "fnw", "network": {"kind": "mpl"}},
+            ["method[0].network", "'mpl'", "allowed: ", "'mlp'?"],
+        ),
         ({"method": "fnw", "network": {"hiden": [3]}}, ["method[0].network.hiden", "Did you mean 'hidden'?"]),
-        ({"method": "fnw", "objective": {"clip": 1}}, ["method[0].objective.clip", "takes no parameters"]),
+        ({"method": "es-dfm", "objective": {"clip": 1}}, ["method[0].objective.clip", "takes no parameters"]),
         (
             {"method": "es-dfm", "auxiliary": {"window": "soon"}},
             ["method[0].auxiliary.window", "'soon'", "'15m'"],

@@ -22,7 +22,15 @@ def built_in(window: int) -> dict[str, Policy]:
     specs["oracle/first-pay"] = {"kind": "oracle", "at": "first-pay"}
     specs |= {f"{kind}/refunds": {"kind": kind, "refunds": True} for kind in ("complete", "fake-negative")}
     specs |= {f"elapsed-time/{how}": {"kind": "elapsed-time", "refunds": how} for how in ("replay", "window")}
-    specs |= {f"{k}/replay": {"kind": k, "refunds": "replay"} for k in ("real-negative", "duplicate")}
+    replaying = ("real-negative", "duplicate", "multi-window", "satellites")
+    specs |= {f"{kind}/replay": {"kind": kind, "refunds": "replay"} for kind in replaying}
+    specs["oracle/net"] = {"kind": "oracle", "at": "first-pay", "net": True}
+    specs["partial-gmv/partial"] = {"kind": "partial-gmv", "final": False}
+    specs["partial-gmv/final"] = {"kind": "partial-gmv", "partial": False}
+    specs["partial-gmv/net"] = {"kind": "partial-gmv", "net": True}
+    specs["partial-gmv/net-final"] = {"kind": "partial-gmv", "partial": False, "net": True}
+    specs["windowed-gmv/once"] = {"kind": "windowed-gmv", "corrections": False}
+    specs["windowed-gmv/every"] = {"kind": "windowed-gmv", "every": True}
     return {name: policy_from(spec, windows) for name, spec in specs.items()}
 
 

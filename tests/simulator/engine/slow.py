@@ -16,6 +16,8 @@ from simulator.log.schema import Kind
 from simulator.windows import Windows
 
 CLOSE = 5
+NET = -1
+"""As a timer set at the first pay: when the windows of click and first pay have both closed."""
 NULL = None
 
 
@@ -27,6 +29,7 @@ class Journey:
     pays: list[tuple[int, float]] = field(default_factory=list)
     refunds: list[tuple[int, float]] = field(default_factory=list)
     future: tuple[bool, bool, float] = (False, False, 0.0)
+    future_refunds: float = 0.0
 
     @property
     def gmv(self) -> float:
@@ -122,7 +125,10 @@ def _live(
         if kind == Kind.PAY and time - journey.click_time <= windows.attribution
     ]
     if pay_timer is not None and inside:
-        items.append((min(inside) + pay_timer, int(Kind.TIMER), journey.click_id, 1.0))
+        due = min(inside) + pay_timer
+        if pay_timer == NET:
+            due = max(journey.click_time + windows.attribution, min(inside) + windows.refund)
+        items.append((due, int(Kind.TIMER), journey.click_id, 2.0 if pay_timer == NET else 1.0))
     items.sort()
     _foresee(journey, items, windows)
     for time, kind, id_, amount in items:
@@ -132,7 +138,7 @@ def _live(
             continue
         name = {0: "click", 1: "cart", 2: "pay", 3: "refund", 4: "timer", 5: "close"}[kind]
         if kind == Kind.TIMER and amount:
-            name = "pay_timer"
+            name = "pay_timer" if amount == 1 else "net_timer"
         for role, converted, refunded, gmv in rule(name, journey, time, time - journey.click_time):
             delivered.append(
                 Sample(
@@ -175,6 +181,8 @@ def _foresee(journey: Journey, items: list[tuple[int, int, int, float]], windows
     for time, kind, _, amount in items:
         _happen(twin, time, kind, amount, windows)
     journey.future = (bool(twin.pays), bool(twin.refunds), twin.gmv)
+    for _, amount in twin.refunds:
+        journey.future_refunds += amount
 
 
 def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...], int | None]]:
@@ -185,6 +193,10 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
 
     def never(name: str, j: Journey, time: int, elapsed: int) -> Any:
         return []
+
+    def settled_at_closing(name: str, j: Journey, time: int, elapsed: int) -> Any:
+        """What posterior settlement does where no segment ends."""
+        return [("first", float(bool(j.pays)), NULL, NULL)] if name == "close" else []
 
     def oracle(name: str, j: Journey, time: int, elapsed: int) -> Any:
         converted, refunded, gmv = j.future
@@ -229,12 +241,39 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
                 return [("copy", 1.0, kept, NULL)]
             if name == "close" and confirm and not j.pays:
                 return [("real_negative", 0.0, NULL, NULL)]
+            delayed = refunds == "window" and j.pays and j.pays[0][0] - j.click_time > window
+            of = "_of_delayed" if delayed else ""
             if name == "pay_timer" and not j.refunds:
-                return [("no_refund", NULL, 0.0, NULL)]
+                return [("no_refund" + of, NULL, 0.0, NULL)]
             if name == "refund" and refunds != "none" and len(j.refunds) == 1:
                 late = time - j.pays[0][0] > window
-                return [("delayed_refund" if late else "refund", NULL, 1.0, NULL)]
+                return [(("delayed_refund" if late else "refund") + of, NULL, 1.0, NULL)]
             return []
+
+        return rule
+
+    def multi_window(refunds: str) -> Rule:
+        plain = elapsed_time(refunds)
+
+        def rule(name: str, j: Journey, time: int, elapsed: int) -> Any:
+            if name == "timer" and j.pays:
+                delay = j.pays[0][0] - j.click_time
+                late = "" if 2 * delay <= window else "_2" if 3 * delay <= 2 * window else "_3"
+                return [("immediate_positive" + late, 1.0, 0.0 if refunds == "replay" else NULL, NULL)]
+            return plain(name, j, time, elapsed)
+
+        return rule
+
+    def satellites(refunds: str) -> Rule:
+        plain = elapsed_time(refunds)
+
+        def rule(name: str, j: Journey, time: int, elapsed: int) -> Any:
+            if name == "timer" and elapsed < window:
+                return [("feature", float(bool(j.pays)), NULL, NULL)]
+            own = plain(name, j, time, elapsed)
+            if name == "click":
+                return [*own, ("unbias_negative", 0.0, NULL, NULL)]
+            return [*own, ("unbias_positive", 1.0, NULL, NULL)] if name == "pay" and first(j) else own
 
         return rule
 
@@ -250,9 +289,46 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
             return [("partial", 1.0, NULL, j.gmv)]
         return [("final", 1.0, NULL, j.gmv)] if name == "close" and j.pays else []
 
+    def partial(*, told: bool = True, final: bool = True) -> Rule:
+        def rule(name: str, j: Journey, time: int, elapsed: int) -> Any:
+            kept = name == "pay" if told else final and name == "close"
+            return partial_gmv(name, j, time, elapsed) if kept else []
+
+        return rule
+
+    def net(*, told: bool) -> Rule:
+        def rule(name: str, j: Journey, time: int, elapsed: int) -> Any:
+            left = 0.0
+            for _, amount in j.refunds:
+                left += amount
+            left = max(j.gmv - left, 0.0)
+            if name in ("pay", "refund") and told:
+                return [("partial" if name == "pay" else "refund", 1.0, NULL, left)]
+            return [("final", 1.0, NULL, left)] if name == "net_timer" else []
+
+        return rule
+
+    def windowed_gmv(*, corrections: bool = True, every: bool = False) -> Rule:
+        def rule(name: str, j: Journey, time: int, elapsed: int) -> Any:
+            if name == "timer" and (j.pays or every):
+                return [("observed", float(bool(j.pays)), NULL, j.gmv if j.pays else NULL)]
+            ended = j.click_time + window
+            if name != "close" or not corrections or not j.pays or j.pays[-1][0] <= ended:
+                return []
+            taken = [("retraction", 0.0, NULL, NULL)] if every and j.pays[0][0] > ended else []
+            return [*taken, ("final", 1.0, NULL, j.gmv)]
+
+        return rule
+
+    def oracle_net(name: str, j: Journey, time: int, elapsed: int) -> Any:
+        _, refunded, gmv = j.future
+        stays = max(gmv - j.future_refunds, 0.0)
+        return [("oracle", 1.0, float(refunded), stays)] if name == "pay" and first(j) else []
+
     verdict = min(window, windows.refund)
     return {
         "never": (never, (), None),
+        "posterior-settlement": (settled_at_closing, (), None),
         "oracle": (oracle, (), None),
         "oracle/first-pay": (oracle_first_pay, (), None),
         "waiting-window": (waiting_window, (window,), None),
@@ -265,6 +341,18 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
         "elapsed-time/window": (elapsed_time("window"), (window,), verdict),
         "real-negative/replay": (elapsed_time("replay", confirm=True), (window,), None),
         "duplicate/replay": (elapsed_time("replay", confirm=True, copy=True), (window,), None),
+        "multi-window": (multi_window("none"), (window,), None),
+        "multi-window/replay": (multi_window("replay"), (window,), None),
+        "satellites": (satellites("none"), (window // 2, window), None),
+        "satellites/replay": (satellites("replay"), (window // 2, window), None),
         "in-window": (in_window, (window,), verdict),
         "partial-gmv": (partial_gmv, (), None),
+        "partial-gmv/partial": (partial(), (), None),
+        "partial-gmv/final": (partial(told=False), (), None),
+        "partial-gmv/net": (net(told=True), (), NET),
+        "partial-gmv/net-final": (net(told=False), (), NET),
+        "oracle/net": (oracle_net, (), None),
+        "windowed-gmv": (windowed_gmv(), (window,), None),
+        "windowed-gmv/once": (windowed_gmv(corrections=False), (window,), None),
+        "windowed-gmv/every": (windowed_gmv(every=True), (window,), None),
     }

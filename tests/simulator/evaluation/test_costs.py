@@ -47,6 +47,7 @@ def random_case(n, seed):
         elapsed=elapsed,
         evidence=np.full(count, np.nan),
         previous_evidence=np.full(count, np.nan),
+        prior=np.full(count, np.nan),
     )
     return labels, samples
 
@@ -146,6 +147,7 @@ def test_memory_is_bounded(monkeypatch):
             zeros,
             row * 0 - 1,
             row * 0,
+            void,
             void,
             void,
         )

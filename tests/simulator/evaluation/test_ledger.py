@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from simulator.calendar import PHASES, Calendar, Promotion
 from simulator.evaluation.cells import Grid
-from simulator.evaluation.results import METRICS_SCHEMA
+from simulator.evaluation.results import METRICS_SCHEMA, Results
 from simulator.units import DAY, HOUR
 from tests.simulator.evaluation.stream import (
     CALENDAR,
@@ -207,3 +207,9 @@ def test_one_class_cell_has_no_auc():
     results = ledger.finish()
     assert all(math.isnan(c.statistics["es-dfm", "cvr"].values["auc"]) for c in results.cells)
     assert results.overall()["both"]["gmv"].rows == 0
+
+
+def test_who_peeks_does_not_compete():
+    results = Results({"a": ("cvr",), "b": ("cvr", "gmv")}, [], peeking=("b",))
+    assert results.references("cvr") == results.references("gmv") == {"b"}
+    assert Results({"a": ("cvr",)}, [], peeking=("gone",)).references("cvr") == set()

@@ -12,6 +12,7 @@ import pytest
 from simulator.log.memory import MemoryLog
 from simulator.log.schema import EventBatch, Kind
 from simulator.policies import policy_from
+from simulator.samples import ROLES as SAMPLE_ROLES
 from simulator.units import DAY, SECOND
 from simulator.windows import Windows
 from tests.simulator.engine.replay import replay
@@ -96,9 +97,25 @@ TESLA = {
     "dC-dR": [(C, *N), (4600, *Y), (5464, *K), (91_300, *R)],
 }
 
+S = 1432
+"""End of half the observation window."""
+
+
+def with_satellites(name: str, rows: list[tuple]) -> list[tuple]:
+    """DFSN: the rows of ES-DFM, those of FNC without refunds, and one after half the window; all pays here are
+    inside that half or after the whole. Rows of one second and cause stand in the order main, unbias."""
+    unbias = [(time, c, None) for time, c, _ in FNC[name] if c is not None]
+    pay = TRAJECTORIES[name][0]
+    return sorted([*rows, *unbias, (S, int(pay is not None and pay <= S), None)], key=lambda row: row[0])
+
+
+DFSN = {name: with_satellites(name, rows) for name, rows in ES_DFM.items()}
+
 CASES = {
     "FNC, FNW, Base": ({"kind": "fake-negative", "refunds": True}, FNC),
     "ES-DFM, DEFUSE": ({"kind": "elapsed-time", "window": "864s", "refunds": "replay"}, ES_DFM),
+    "MISS": ({"kind": "multi-window", "window": "864s", "refunds": "replay"}, ES_DFM),
+    "DFSN": ({"kind": "satellites", "window": "864s", "refunds": "replay"}, DFSN),
     "DEFER": ({"kind": "duplicate", "window": "864s", "refunds": "replay"}, DEFER),
     "DDFM": ({"kind": "real-negative", "window": "864s", "refunds": "replay"}, DDFM),
     "BDL": ({"kind": "complete", "refunds": True}, BDL),
@@ -136,3 +153,42 @@ def test_golden_deliveries(case, trajectory):
         for time, c, r in zip(samples.visible_time.tolist(), samples.converted, samples.refunded, strict=True)
     ]
     assert found == expected
+
+
+ROLES = {
+    "nConv": ["negative"],
+    "iConv": ["immediate_positive", "no_refund"],
+    "dConv": ["negative", "delayed_positive", "no_refund_of_delayed"],
+    "iC-iR": ["refund", "immediate_positive"],
+    "iC-dR": ["immediate_positive", "no_refund", "delayed_refund"],
+    "dC-iR": ["negative", "delayed_positive", "refund_of_delayed"],
+    "dC-dR": ["negative", "delayed_positive", "no_refund_of_delayed", "delayed_refund_of_delayed"],
+}
+"""TESLA's seven trajectories by the roles of their rows: no two have the same ones."""
+
+
+@pytest.mark.parametrize("trajectory", ROLES)
+def test_roles_tell_the_trajectories_apart(trajectory):
+    spec, _ = CASES["TESLA"]
+    log = one_click(*TRAJECTORIES[trajectory])
+    samples = replay(log, WINDOWS, {"p": policy_from(spec)}, 8 * DAY, 7 * DAY)["p"]
+    assert [SAMPLE_ROLES[code] for code in samples.role] == ROLES[trajectory]
+
+
+INTERVALS = {
+    1432: "immediate_positive",
+    1433: "immediate_positive_2",
+    1576: "immediate_positive_2",
+    1577: "immediate_positive_3",
+    1864: "immediate_positive_3",
+    1865: "negative",
+}
+"""MISS: second of the pay, and the role after the window of 864 s: halves and thirds of it are inclusive."""
+
+
+@pytest.mark.parametrize("pay", INTERVALS)
+def test_the_labels_of_three_windows_are_in_the_role(pay):
+    policy = policy_from({"kind": "multi-window", "window": "864s"})
+    samples = replay(one_click(pay, None), WINDOWS, {"p": policy}, 8 * DAY, 7 * DAY)["p"]
+    (at_end,) = samples[samples.event_time == C * SECOND].role
+    assert SAMPLE_ROLES[at_end] == INTERVALS[pay]

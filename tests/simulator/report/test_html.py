@@ -1,12 +1,19 @@
 """``report.html``: self-contained, drawn from the run alone, with the summary's numbers in it."""
 
+import copy
 import json
 import re
 
 import pytest
 
 from simulator.errors import RunError
-from simulator.report.figures import calibration_figure, correctness_figure, delay_figure, metric_figure
+from simulator.report.figures import (
+    beliefs_figure,
+    calibration_figure,
+    correctness_figure,
+    delay_figure,
+    metric_figure,
+)
 from simulator.report.html import report_from_run, write_report
 from simulator.report.reading import sentences
 from simulator.units import DAY
@@ -124,3 +131,15 @@ def test_an_unfinished_run_is_refused(tmp_path):
     (tmp_path / "metrics.parquet").write_text("nothing")
     with pytest.raises(RunError, match="cannot be read"):
         report_from_run(tmp_path)
+
+
+def test_beliefs_are_drawn_where_there_are_any(page):
+    assert 'id="figure-beliefs"' not in page
+    summary = copy.deepcopy(make_run()[1])  # runs are shared
+    assert beliefs_figure(summary) is None
+    method = next(iter(summary["costs"]))
+    cells = [{"start": k * DAY, "end": (k + 1) * DAY, "z": z} for k, z in enumerate((0.4, -5.1))]
+    summary["costs"][method]["push"] = {"cells": cells}
+    figure = beliefs_figure(summary)
+    assert figure["data"][0]["y"] == [0.4, -5.1]
+    assert {shape["y0"] for shape in figure["layout"]["shapes"]} >= {-3, 0, 3}

@@ -1,5 +1,6 @@
 """Tables at several widths: whole names, no lines too long, plain text when piped."""
 
+import copy
 import io
 import json
 from pathlib import Path
@@ -98,3 +99,16 @@ def test_comparison_tables(tmp_path):
     assert "(3 runs)" in text
     mean = sum(make_run(seed)[1]["methods"]["es-dfm"]["cvr"]["auc"] for seed in (11, 12, 13)) / 3
     assert f"{mean:.4f}" in text
+
+
+def test_beliefs_against_pays():
+    summary = copy.deepcopy(make_run()[1])  # runs are shared
+    assert "believed" not in rendered(summary, 120)
+    method = next(iter(summary["costs"]))
+    told = {"z": -4.0, "paid": 30.0, "expected": 20.0}
+    cells = [{"start": 0, "end": 1, **told}, {"start": 1, "end": 2, "z": 0.1, "paid": 1.0, "expected": 1.0}]
+    summary["costs"][method]["push"] = {**told, "phases": {"before": told}, "cells": cells}
+    text = rendered(summary, 120)
+    assert "Pays over those believed in" in text
+    assert "1.50   -4.0" in text
+    assert "1 of 2" in text

@@ -1,0 +1,167 @@
+"""The truth of a synthetic world in the place of estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from learners.auxiliary.base import AUXILIARIES, Estimator
+from learners.auxiliary.windows import TwoWindows
+from learners.heads import SMALLEST
+from simulator.errors import ScenarioError
+from simulator.log.schema import Float64, Int32, Int64
+from simulator.samples import Samples
+from simulator.units import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from learners.bench import Bench
+    from learners.history import History
+    from simulator.learning import Clicks
+    from simulator.scenario.model import Scenario
+
+Truth = Mapping[str, Float64]
+
+
+def _over(part: Float64, whole: Float64) -> Float64:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+ESTIMATES: Mapping[str, tuple[tuple[str, ...], Callable[[Truth], Float64]]] = {
+    "p_dp": (("p_pay", "p_pay_observed"), lambda t: t["p_pay"] - t["p_pay_observed"]),
+    "p_rn": (("p_pay", "p_pay_observed"), lambda t: _over(1 - t["p_pay"], 1 - t["p_pay_observed"])),
+    "late_pay": (("p_pay", "p_pay_observed"), lambda t: 1 - _over(t["p_pay_observed"], t["p_pay"])),
+    "late_refund": (
+        ("p_refund", "p_refund_observed"),
+        lambda t: 1 - _over(t["p_refund_observed"], t["p_refund"]),
+    ),
+    "q_pay": (("p_pay",), lambda t: t["p_pay"]),
+    "inw_pay": (("p_pay_observed",), lambda t: t["p_pay_observed"]),
+    "tn_pay": (("p_pay", "p_pay_observed"), lambda t: _over(1 - t["p_pay"], 1 - t["p_pay_observed"])),
+    "q_refund": (("p_refund",), lambda t: t["p_refund"]),
+    "inw_refund": (("p_refund_observed",), lambda t: t["p_refund_observed"]),
+    "tn_refund": (
+        ("p_refund", "p_refund_observed"),
+        lambda t: _over(1 - t["p_refund"], 1 - t["p_refund_observed"]),
+    ),
+}
+"""Per estimate the columns of the truth that it needs, and how it follows from them."""
+
+
+@AUXILIARIES.register("oracle")
+class Oracle(TwoWindows):
+    """Exact probabilities of each click from the world that made it, hidden intent and promotions to come included.
+
+    ``p_dp`` = P(pays after the observation window), ``p_rn`` = P(never pays | no pay inside it); ``late_pay`` and
+    ``late_refund`` as in the auxiliary ``late``, the rest as in ``tesla-frozen``. The truth knows the scenario's observation
+    window alone (of the click, and the same of the pay), so a policy with another one cannot be served.
+    """
+
+    peeks = True
+    estimates = tuple(ESTIMATES)
+
+    def misfit(self, scenario: Scenario) -> str:
+        if scenario.world is None:
+            return ""  # a log that is only named here may be a world's: `prepare` looks
+        return self._other_window(scenario.windows.observation)
+
+    def _other_window(self, known: int) -> str:
+        asked = {"window": self.window, "refund_window": self.refund_window}
+        for name, window in asked.items():
+            if window is not None and window != known:
+                return (
+                    f'auxiliary "oracle" is asked about a {name} of {format_duration(window)}, but the truth of the '
+                    f"world knows its observation window of {format_duration(known)} only; allowed: a policy with "
+                    f'that {name}, or [windows] observation = "{format_duration(window)}"'
+                )
+        return ""
+
+    def prepare(self, bench: Bench) -> Estimator:
+        """Look into the log.
+
+        Raises
+        ------
+        ScenarioError : the log has no truth, or one for other windows than the scenario's.
+        """
+        history = bench.history
+        columns = {column for columns, _ in ESTIMATES.values() for column in columns}
+        if missing := sorted(columns - set(history.log.meta.truth)):
+            raise ScenarioError(
+                f'auxiliary "oracle" needs {", ".join(missing)} of the truth, which the log {history.log.meta.name!r} does '
+                "not have; only the log of a generated world ([world]) has one"
+            )
+        if fault := self._misfit_of_log(history):
+            raise ScenarioError(fault)
+        return _True(history)
+
+    def _misfit_of_log(self, history: History) -> str:
+        made = history.log.meta.provenance.get("windows")
+        if not isinstance(made, Mapping):
+            return ""
+        asked = {"attribution": history.windows.attribution, "refund": history.windows.refund}
+        for name, window in asked.items():
+            known = format_duration(parse_duration(str(made[name])))
+            if known != format_duration(window):
+                return (
+                    f'auxiliary "oracle": the truth of the log {history.log.meta.name!r} is for [windows] {name} = "{known}", '
+                    f'not "{format_duration(window)}"'
+                )
+        return self._other_window(parse_duration(str(made["observation"])))
+
+
+class _True(Estimator):
+    """Reads the truth along with the stream, and keeps the rows of open journeys."""
+
+    def __init__(self, history: History) -> None:
+        self._log, self._lifetime = history.log, history.windows.lifetime
+        self._batches: Iterator[tuple[int, Truth]] | None = None
+        self._first = 0
+        self._held: dict[str, Float64] = {}
+        self._size = 0
+        self._marks: list[tuple[int, int]] = []
+        """Click times that were asked about, and their rows, ascending: what they make forgettable later."""
+
+    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:  # noqa: ARG002
+        return self._of(samples.row, samples.event_time - samples.elapsed, int(samples.event_time.max()))
+
+    def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
+        return self._of(clicks.row, clicks.time, int(clicks.time.min()))
+
+    def _of(self, row: Int64, time: Int64, now: int) -> dict[str, Float64]:
+        if self._batches is None:
+            self._batches = iter(self._log.truth(max(0, now - self._lifetime)))
+        newest = int(np.argmax(row))
+        self._reach(int(row[newest]), now - self._lifetime)
+        if not self._marks or self._marks[-1][1] < row[newest]:
+            self._marks.append((int(time[newest]), int(row[newest])))
+        place = row - self._first
+        return {name: values[place] for name, values in self._held.items()}
+
+    def _reach(self, row: int, oldest: int) -> None:
+        """Hold the truth up to ``row``; forget that of clicks before ``oldest``, of which nothing will be asked any more."""
+        assert self._batches is not None, "reading has begun"
+        while row >= self._first + self._size:
+            first, truth = next(self._batches)
+            if not self._size:
+                self._first = first
+            self._forget(oldest)
+            new = {name: np.clip(of(truth), SMALLEST, 1 - SMALLEST) for name, (_, of) in ESTIMATES.items()}
+            self._held = {
+                name: np.concatenate([self._held[name], values]) if self._size else values
+                for name, values in new.items()
+            }
+            self._size = len(next(iter(self._held.values())))
+
+    def _forget(self, oldest: int) -> None:
+        known = 0
+        while known < len(self._marks) and self._marks[known][0] < oldest:
+            known += 1
+        if not known:
+            return
+        gone = self._marks[known - 1][1] - self._first
+        del self._marks[:known]
+        if 0 < gone < self._size:
+            self._held = {name: values[gone:] for name, values in self._held.items()}
+            self._first += gone
+            self._size -= gone

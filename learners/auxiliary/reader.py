@@ -1,0 +1,45 @@
+"""What READER asks for: router and calibrator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import PositiveFloat
+
+from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
+from learners.auxiliary.calibrator import Calibrator
+from learners.auxiliary.router import Router
+from simulator.log.schema import Float64, Int32
+from simulator.samples import Samples
+
+if TYPE_CHECKING:
+    from learners.bench import Bench
+    from simulator.learning import Clicks
+
+
+@AUXILIARIES.register("router-and-calibrator")
+class RouterAndCalibrator(Auxiliary):
+    """Router and calibrator of READER (WWW 2026), each as it is by itself."""
+
+    estimates = ("repurchase", "growth")
+
+    temperature: PositiveFloat = 1.0
+    """That of the router."""
+
+    def prepare(self, bench: Bench) -> Estimator:
+        return _Both(Router(temperature=self.temperature).prepare(bench), Calibrator().prepare(bench))
+
+
+class _Both(Estimator):
+    def __init__(self, router: Estimator, calibrator: Estimator) -> None:
+        self._router, self._calibrator = router, calibrator
+
+    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
+        return {
+            **self._router.of_samples(samples, features),
+            **self._calibrator.of_samples(samples, features),
+        }
+
+    def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
+        return self._router.of_clicks(clicks)

@@ -1,0 +1,57 @@
+"""Who pays again, read from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import PositiveFloat
+
+from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
+from learners.auxiliary.router import Router
+from simulator.log.schema import Float64, Int32, Int64
+from simulator.samples import Samples
+
+if TYPE_CHECKING:
+    from learners.bench import Bench
+    from simulator.learning import Clicks
+
+
+@AUXILIARIES.register("true-tag")
+class TrueTag(Auxiliary):
+    """``repurchase`` as it will be: 1 for the clicks that pay again, 0 for the others. Reads the future, and says so.
+
+    It routes the training samples of Oracle-Dual. Served clicks are routed by the router, unless ``served`` makes
+    the future known there as well, as the public code of OnlineGMV does: that is an upper bound of routing.
+    """
+
+    estimates = ("repurchase",)
+    peeks = True
+
+    served: bool = False
+    temperature: PositiveFloat = 1.0
+    """That of the router."""
+
+    def prepare(self, bench: Bench) -> Estimator:
+        log, windows = bench.history.log, bench.history.windows
+        every = log.labelled(windows, 0, log.meta.observed_until + 1, features=False)
+        parts = [labels.pay_count > 1 for _, labels in every]
+        router = None if self.served else Router(temperature=self.temperature).prepare(bench)
+        return _Tags(np.concatenate(parts) if parts else np.zeros(0, bool), router)
+
+
+class _Tags(Estimator):
+    def __init__(self, again: np.ndarray, router: Estimator | None) -> None:
+        self._again, self._router = again, router
+
+    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:  # noqa: ARG002
+        return {"repurchase": self._of(samples.row)}
+
+    def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
+        return (
+            {"repurchase": self._of(clicks.row)} if self._router is None else self._router.of_clicks(clicks)
+        )
+
+    def _of(self, row: Int64) -> Float64:
+        return self._again[row].astype(np.float64)

@@ -1,0 +1,158 @@
+"""Fit the evidence net on the history, or load it: parts with equal parameters share one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from learners import checkpoint
+from learners.adam import FlatAdam
+from learners.evidence.layout import DenseFields, Layout, OpenClicks
+from learners.evidence.net import EvidenceNet
+from learners.evidence.parameters import NetParameters
+from learners.evidence.progressive import KnownClicks, progressive
+from learners.networks.mlp import MLP
+from learners.pretrain import Pretraining
+from learners.recipes.cvr import ConversionRate
+from simulator.log.schema import Float64, Int64
+from simulator.randomness import generator, torch_seed
+from simulator.units import HOUR
+
+if TYPE_CHECKING:
+    from learners.bench import Bench
+
+STANDARD = 65_536
+"""Examples from which mean and spread of the numbers are taken."""
+BLOCK = 32
+"""Mini-batches whose numbers are computed at a time."""
+SOONEST = 0.01
+"""Hours; the youngest age of an open click where there is no observation window."""
+
+
+def evidence_net(parameters: NetParameters, bench: Bench) -> EvidenceNet:
+    """Return the net of a workbench. An empty history leaves it saying nothing."""
+    history = bench.history
+    layout = parameters.layout(history, bench.calendar)
+    seed = torch_seed(bench.seed, "learners", "evidence", "weights")
+    net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
+    if history.end <= history.start:
+        return net
+    plan = Pretraining(ConversionRate(), MLP().settled(bench.learner), (), bench.learner, history, bench.seed)
+    parts = {
+        **plan.parts(),
+        "evidence": parameters.model_dump(mode="json", include=set(NetParameters.model_fields)),
+        "layout": [layout.window, layout.sales, layout.carts, layout.fields],
+        "observation": bench.observation,
+    }
+    key = checkpoint.key_of(parts)
+    path = bench.cache / "checkpoints" / f"{key}.pt"
+    with checkpoint.lock_of(path):
+        if not checkpoint.load(path, key, net):
+            net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
+            clicks = progressive(
+                plan,
+                DenseFields(history.log.features, layout.fields),
+                skipped=parameters.skipped,
+                most=parameters.clicks,
+            )
+            fit(net, clicks, parameters, bench.observation / HOUR, bench.seed)
+            checkpoint.save(path, key, net)
+    return net
+
+
+def fit(
+    net: EvidenceNet, clicks: KnownClicks, parameters: NetParameters, observation: float, seed: int
+) -> None:
+    """Fit a net by cross-entropy of the final label on clicks at moments at which they were open.
+
+    Parameters
+    ----------
+    observation : observation window in hours; every click still open at its end is an example there.
+    seed : names the moments that are drawn, and the order of the examples.
+    """
+    rng = generator(seed, "learners", "evidence", "moments")
+    place, now = moments(clicks, net.layout, observation, rng)
+    if not len(place):
+        return
+    net.mean_logit = float(clicks.logit.mean())
+    order = rng.permutation(len(place))
+    some = order[:STANDARD]
+    net.standardise(net.layout.numbers(open_at(clicks, place[some], now[some])))
+    size = parameters.batch_size
+    steps = parameters.epochs * -(-len(place) // size)
+    adam = FlatAdam(net.layers, parameters.learning_rate)
+    for step, (numbers, logit, label) in enumerate(
+        _mini_batches(net, clicks, place, now, parameters, order, rng)
+    ):
+        adam.rate = parameters.learning_rate * (1 - step / steps)
+        loss = functional.binary_cross_entropy_with_logits(logit + net.output(numbers), label)
+        loss.backward()  # type: ignore[no-untyped-call]
+        adam.step()
+
+
+def _mini_batches(
+    net: EvidenceNet,
+    clicks: KnownClicks,
+    place: Int64,
+    now: Float64,
+    parameters: NetParameters,
+    order: Int64,
+    rng: np.random.Generator,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    size = parameters.batch_size
+    for epoch in range(parameters.epochs):
+        if epoch:
+            order = rng.permutation(len(place))
+        for begin in range(0, len(order), BLOCK * size):
+            chosen = order[begin : begin + BLOCK * size]
+            state = open_at(clicks, place[chosen], now[chosen])
+            numbers = torch.from_numpy(net.layout.numbers(state))
+            logit = torch.from_numpy(state.logit).float()
+            label = torch.from_numpy(np.isfinite(clicks.pay[place[chosen]])).float()
+            for a in range(0, len(chosen), size):
+                part = slice(a, a + size)
+                yield numbers[:, part], logit[part], label[part]
+
+
+def open_at(clicks: KnownClicks, place: Int64, now: Float64) -> OpenClicks:
+    """Return chosen clicks of the history as they were at instants (hours) of their own."""
+    click = clicks.click[place]
+    cart = click + clicks.cart[place]
+    known = np.where(cart <= now, cart, np.inf)
+    return OpenClicks(click, now, known, clicks.logit[place], clicks.dense[place])
+
+
+def moments(
+    clicks: KnownClicks, layout: Layout, observation: float, rng: np.random.Generator
+) -> tuple[Int64, Float64]:
+    """Return clicks, by place, and instants at which they are open (hours).
+
+    Each click at once, at the end of the observation window, and at four random ages; clicks around a sale at four
+    more instants near its opening.
+    """
+    n, window = len(clicks), layout.window
+    soon = max(observation, SOONEST)
+    late = max(window - 0.1, soon)
+    everybody = np.arange(n)
+    places, instants = [everybody] * 6, [clicks.click, clicks.click + observation]
+    for _ in range(2):
+        instants.append(clicks.click + np.exp(rng.uniform(np.log(soon), np.log(late), n)))
+        instants.append(clicks.click + rng.uniform(0, window, n))
+    for opening, end in layout.sales:
+        near = np.flatnonzero((clicks.click > opening - window - 23) & (clicks.click < end))
+        size = len(near)
+        places += [near] * 4
+        instants += [
+            opening + rng.exponential(2, size),
+            rng.uniform(opening, end, size),
+            opening - rng.exponential(4, size),
+            rng.uniform(opening - 3, end + 3, size),
+        ]
+    place, now = np.concatenate(places), np.concatenate(instants)
+    age = now - clicks.click[place]
+    is_open = (age >= 0) & (age < window) & (age < clicks.pay[place])
+    return place[is_open], now[is_open]

@@ -1,0 +1,31 @@
+"""FSIW: importance weights for labels that are as old as they happen to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from learners.objectives.base import OBJECTIVES, Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from learners.batch import Batch
+
+
+@OBJECTIVES.register("fsiw")
+class FeedbackShift(Objective):
+    """Feedback shift importance weighting (Yasui et al., WWW 2020), for clicks delivered once.
+
+    w+ = 1 / P(paid by now | pays) and w- = P(never pays | not paid by now), now being the click's age in the
+    sample; both from a frozen auxiliary, without gradient. Each click must come once: delivered late
+    positives would be weighed up a second time.
+    """
+
+    heads = ("cvr",)
+    targets = ("converted",)
+    estimates = ("p_observed", "p_never")
+
+    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+        observed, never = batch.estimates["p_observed"].detach(), batch.estimates["p_never"].detach()
+        return batch.target("converted").cross_entropy(outputs["cvr"], positive=1 / observed, negative=never)

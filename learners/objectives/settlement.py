@@ -1,0 +1,49 @@
+"""Settlement: the slope of the journey's likelihood in the logit, delivered in increments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from learners.objectives.base import OBJECTIVES, Objective
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from learners.batch import Batch
+
+
+@OBJECTIVES.register("settlement")
+class Settlement(Objective):
+    """Linear loss of posterior settlement: the mean of w sg(q(previous) - q(now)) z.
+
+    z is the logit, and q(e) = sigmoid(z + e) the posterior after evidence e, without gradient; where there is no previous
+    evidence q(previous) is p = sigmoid(z) itself. So a first delivery pulls z along p - q(now), which is the slope of the
+    cross-entropy with the soft label q(now); a settlement pulls by the change of the posterior alone; and all that a click
+    is fed adds up to p - y (`simulator.policies.settlement`). The value of the loss means nothing; its slope does. It is
+    divided by the size of the mini-batch: mini-batches are of one size, so a click's deliveries weigh the same
+    whichever they fall into, and the sum holds.
+
+    A sample without evidence, from another policy, is taken at its label: cross-entropy.
+    """
+
+    heads = ("cvr",)
+    targets = ("converted",)
+
+    beliefs: Literal["current", "frozen"] = "current"
+    """Whose z is in q: that of the model as it is now, or the sample's ``prior``, which makes the first delivery a soft
+    label and each settlement its correction. A prior that the model itself served is then corrected long after the model has
+    moved on, so that it overshoots; with the auxiliary's ``frozen`` the prior is that of the start, and stays."""
+
+    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+        samples, logit = batch.samples, outputs["cvr"]
+        own = logit.detach()
+        believed = own
+        if self.beliefs == "frozen":
+            prior = batch.tensor(samples.prior)
+            believed = prior.where(~prior.isnan(), own)
+        evidence, previous = batch.tensor(samples.evidence), batch.tensor(samples.previous_evidence)
+        target = batch.target("converted")
+        now = (believed + evidence).sigmoid().where(~evidence.isnan(), target.value)
+        before = (believed + previous).sigmoid().where(~previous.isnan(), own.sigmoid())
+        return target.mean((before - now) * logit)

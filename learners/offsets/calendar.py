@@ -1,0 +1,44 @@
+"""What the promotion calendar says of a click at its very time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from learners.evidence.layout import DenseFields, OpenClicks
+from learners.evidence.parameters import NetParameters
+from learners.offsets.base import OFFSETS, KnownOffset, Offset
+from simulator.log.schema import Float64
+from simulator.units import HOUR
+
+if TYPE_CHECKING:
+    from learners.bench import Bench
+    from simulator.learning import Clicks
+
+
+@OFFSETS.register("calendar")
+class CalendarOffset(NetParameters, Offset):
+    """c(t, d) = G(state at the click, no cart, mean logit), where G is the net of the auxiliary ``evidence``.
+
+    What an earlier sale taught of clicks at this place in the calendar, and with these dense fields. Of the features it
+    sees the dense fields alone. Nothing (0) where the history holds no sale: then there is nothing to know.
+    """
+
+    heads = ("cvr",)
+
+    def prepare(self, bench: Bench) -> KnownOffset:
+        from learners.evidence.fit import evidence_net  # noqa: PLC0415
+
+        net = evidence_net(self, bench)
+        fields = DenseFields(bench.history.log.features, net.layout.fields)
+
+        def offset(clicks: Clicks) -> Mapping[str, Float64]:
+            if not net.layout.sales:
+                return {"cvr": np.zeros(len(clicks))}
+            time = clicks.time / HOUR
+            nothing, logit = np.full(len(clicks), np.inf), np.full(len(clicks), net.mean_logit)
+            return {"cvr": net.shift(OpenClicks(time, time, nothing, logit, fields(clicks.features)))}
+
+        return offset

@@ -1,0 +1,78 @@
+"""What a policy that weighs evidence pulls its model by, and whether that is more than chance."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from simulator.calendar import PHASES
+from simulator.evaluation.cells import Grid
+from simulator.log.schema import Float64
+from simulator.samples import Samples
+
+
+class PushMeter:
+    """Audits the beliefs behind deliveries that have a prior and evidence (posterior settlement), cell by cell.
+
+    With the served probability p and the evidence right, a delivery's push, weight times (q(previous) - q(now)), has mean
+    0 whatever has happened before (`simulator.policies.settlement`), so the pushes of a cell add up to chance alone:
+    z = sum / root of the sum of squares is about standard normal. A z far from 0 says that pays came otherwise than
+    believed: below 0 more (``paid`` above ``expected``), above 0 fewer. Both count clicks: what those who paid had left
+    to 1, and what all others were taken down by.
+
+    Parameters
+    ----------
+    grid : segments of the stream, cut where the phase of the promotion changes.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._cells: dict[tuple[int, int], Float64] = {}
+
+    def delivered(self, samples: Samples) -> None:
+        """Enter samples as they are delivered; those without evidence are left out."""
+        samples = samples[~np.isnan(samples.prior) & ~np.isnan(samples.evidence)]
+        if not len(samples):
+            return
+        first = np.isnan(samples.previous_evidence)
+        before = _posterior(samples.prior, np.where(first, 0.0, samples.previous_evidence))
+        push = samples.weight * (before - _posterior(samples.prior, samples.evidence))
+        paid = samples.evidence == np.inf
+        numbers = np.stack([push, push**2, np.where(paid, -push, 0.0), np.where(paid, 0.0, push)])
+        keys = np.stack(self._grid.locate(samples.visible_time))
+        cells, place = np.unique(keys, axis=1, return_inverse=True)
+        for k, cell in enumerate(cells.T.tolist()):
+            sums = numbers[:, place.ravel() == k].sum(axis=1)
+            key = (int(cell[0]), int(cell[1]))
+            self._cells[key] = self._cells.get(key, np.zeros(4)) + sums
+
+    def summary(self) -> dict[str, Any] | None:
+        """Return z, paid and expected overall, by phase and by cell; None where nothing was weighed."""
+        if not self._cells:
+            return None
+        phases: dict[str, Float64] = {}
+        found: list[dict[str, Any]] = []
+        for key in sorted(self._cells):
+            cell = self._grid.cell(*key)
+            found.append({"start": cell.start, "end": cell.end, **_told(self._cells[key])})
+            phases[cell.phase] = phases.get(cell.phase, np.zeros(4)) + self._cells[key]
+        return {
+            **_told(np.sum(list(self._cells.values()), axis=0)),
+            "phases": {phase: _told(phases[phase]) for phase in PHASES if phase in phases},
+            "cells": found,
+        }
+
+
+def _told(sums: Float64) -> dict[str, float]:
+    push, square, paid, expected = sums.tolist()
+    z = push / math.sqrt(square) if square > 0 else 0.0
+    return {"z": z, "paid": paid, "expected": expected}
+
+
+def _posterior(prior: Float64, evidence: Float64) -> Float64:
+    """Return sigmoid(prior + evidence)."""
+    odds = prior + evidence
+    decay = np.exp(-np.abs(odds))
+    return np.where(odds >= 0, 1.0, decay) / (1.0 + decay)
