@@ -125,11 +125,12 @@ def _fit(scenario: Scenario, log: Extent) -> list[str]:
 
 
 def _promotions(scenario: Scenario) -> list[str]:
-    """Name the promotions that the stream never meets."""
+    """Name the promotions that neither history nor stream ever meet."""
     length = scenario.stream.length
     start = stream_start(scenario, 0)
+    began = start - stream_gap(scenario) - scenario.stream.history
     return [
-        f"promotion {promotion.name!r} ({_d(promotion.start)} to {_d(promotion.end)}) is outside the stream."
+        f"promotion {promotion.name!r} ({_d(promotion.start)} to {_d(promotion.end)}) is outside history and stream."
         for promotion in scenario.calendar().promotions
-        if promotion.end <= start or (length is not None and promotion.start >= start + length)
+        if promotion.end <= began or (length is not None and promotion.start >= start + length)
     ]

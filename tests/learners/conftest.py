@@ -50,6 +50,8 @@ class FakeLog:
         self.delay = np.minimum(rng.exponential(10 * HOUR, clicks).astype(np.int64), 3 * DAY)
         self.mean_log_gmv = 3.5 + 0.8 * effects[0][ids[:, 0]]
         self.gmv = np.where(self.converted, np.exp(self.mean_log_gmv + rng.normal(0, 0.4, clicks)), 0.0)
+        self.refund_delay = np.minimum(rng.exponential(5 * HOUR, clicks).astype(np.int64), 3 * DAY)
+        self.refunded = self.converted & (rng.random(clicks) < 0.3)
         self.again = self.converted & (rng.random(clicks) < np.where(ids[:, 0] < 6, 0.7, 0.2))
 
     def labelled(self, windows, start, end, *, features=True):
@@ -60,12 +62,13 @@ class FakeLog:
             n = part.stop - part.start
             ids = self.ids[part] if features else np.empty((n, 0), np.int32)
             first = np.where(self.converted[part], self.time[part] + self.delay[part], -1)
-            nothing = np.full(n, -1)
+            refund = np.where(self.refunded[part], first + self.refund_delay[part], -1)
             yield (
                 ClickBatch(begin, np.arange(part.start, part.stop), self.time[part], ids),
                 Labels(
-                    self.converted[part], np.zeros(n, bool), self.gmv[part], np.zeros(n),
-                    (self.converted[part] * 1 + self.again[part]).astype(np.int32), first, nothing,
+                    self.converted[part], self.refunded[part], self.gmv[part],
+                    self.gmv[part] * self.refunded[part],
+                    (self.converted[part] * 1 + self.again[part]).astype(np.int32), first, refund,
                 ),
             )  # fmt: skip
 

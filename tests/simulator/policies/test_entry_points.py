@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ def test_it_is_listed_validated_and_audited(tmp_path: Path):
     scenario = tmp_path / "patient.toml"
     scenario.write_text(SCENARIO, encoding="utf-8")
     listed = sim("ls", "policies", env=env).stdout
-    assert "patient         Deliver what was seen, twice the window later." in listed
+    assert re.search("patient +Deliver what was seen, twice the window later.", listed)
     assert "valid; 1 method" in sim("validate", scenario, env=env).stdout
     audited = sim("audit", scenario, "--set", f"output.cache={tmp_path / 'cache'}", env=env).stdout
     assert 'causal  patient{"window": "20m"}' in audited

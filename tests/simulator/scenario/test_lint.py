@@ -40,7 +40,10 @@ def test_a_sound_scenario_has_none(warnings):
         ("engine.tick=1s", ["engine.tick (1s)", "172,800 ticks"]),
         ("method.oracle.transport_delay=3d", ["'oracle'", "transport_delay (3d)", "no label ever arrives"]),
         ("stream.length=9d", ["what is left of the log", "(3d)"]),
-        ('world.promotion=[{name = "p", start = "1d"}]', ["promotion 'p' (1d to 2d)", "outside the stream"]),
+        (
+            'world.promotion=[{name = "p", start = "6d"}]',
+            ["promotion 'p' (6d to 7d)", "outside history and stream"],
+        ),
     ],
 )
 def test_each_warning(warnings, override, said):
