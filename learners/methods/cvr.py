@@ -127,9 +127,9 @@ TABLE: tuple[Method, ...] = (
         objective="ddfm", start="cvr", serve="probability", auxiliary="delay",
         description="Labels after the window and the certain ones as two streams, each corrected towards the truth.",
         source=_DDFM,
-        reference={"objective": {"kind": "ddfm", "absolute": True}},
+        reference={"objective": {"kind": "ddfm", "share": "absolute"}},
         netcvr=in_cascade({"kind": "real-negative", "refunds": "replay"}, "ddfm"),
-        netcvr_reference={"objective": {"conversion": {"kind": "ddfm", "absolute": True}}},
+        netcvr_reference={"objective": {"conversion": {"kind": "ddfm", "share": "absolute"}}},
     ),
     Method(
         name="dfsn", policy="satellites",

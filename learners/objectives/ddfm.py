@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from learners.objectives.base import OBJECTIVES, Objective
 
@@ -27,8 +27,10 @@ class DualStreams(Objective):
     targets = ("converted",)
     estimates = ("p_dp", "p_rn")
 
-    absolute: bool = False
-    """Count |1 - z| as a positive, as NetCVR's code does where p < p_dp would make it negative."""
+    share: Literal["bounded", "signed", "absolute"] = "bounded"
+    """What counts as a positive of a certain negative. p >= p_dp by definition; "bounded" holds 1 - z = p - p_dp to it.
+    "signed" is the published formula as it stands: below p_dp its slope in the logit is p_dp, whatever p, so that
+    nothing stops a prediction on its way to zero. "absolute" is NetCVR's code, |p - p_dp|."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
         from torch.nn.functional import softplus  # noqa: PLC0415
@@ -41,6 +43,11 @@ class DualStreams(Objective):
         )
         again = batch.role("delayed_positive", "real_negative")
         z = again * (1 - p + p_dp) + (1 - again) * p_rn
-        fake = (1 - z).abs() if self.absolute else 1 - z
+        fake = 1 - z
+        if self.share == "bounded":
+            fake = fake.clamp(min=0)
+            z = 1 - fake
+        elif self.share == "absolute":
+            fake = fake.abs()
         paid, unpaid = target.value, 1 - target.value
         return target.mean((paid + unpaid * fake) * softplus(-logit) + unpaid * z * softplus(logit))

@@ -83,6 +83,8 @@ def served(kind, stream, cell, samples, link="probability", **parameters):
         ("bi-defuse", "elapsed", {}, "two-windows"),
         ("ddfm", "first", {}, "probability"),
         ("ddfm", "certain", {}, "probability"),
+        ("ddfm", "certain", {"share": "signed"}, "probability"),
+        ("ddfm", "certain", {"share": "absolute"}, "probability"),
         ("fnw", "fake_negative", {}, "probability"),
         ("fnw", "fake_negative", {"rate": "pre-trained"}, "probability"),
         ("fsiw", "first", {}, "probability"),

@@ -54,7 +54,9 @@ def pulls(kind, role, y, p, e, **parameters):
         case "ddfm", _:
             again = was["delayed_positive"] | was["real_negative"]
             real = np.where(again, 1 - p["cvr"] + delta, tau)
-            fake = np.abs(1 - real) if parameters.get("absolute") else 1 - real
+            share = parameters.get("share", "bounded")
+            real = np.minimum(real, 1) if share == "bounded" else real
+            fake = np.abs(1 - real) if share == "absolute" else 1 - real
             return {"cvr": (np.where(y == 1, 1.0, fake), np.where(y == 1, 0.0, real))}
         case "bi-defuse", {"variant": "port"}:
             late = was["delayed_positive"]
@@ -89,7 +91,7 @@ def pulls(kind, role, y, p, e, **parameters):
 
 CASES = [
     ("defer", {"ratio": "bounded"}), ("defer", {"ratio": "signed"}), ("defuse", {}), ("defuse", {"merged": True}),
-    ("ddfm", {}), ("ddfm", {"absolute": True}), ("bi-defuse", {}), ("bi-defuse", {"variant": "port"}), ("fsiw", {}),
+    ("ddfm", {}), ("ddfm", {"share": "signed"}), ("ddfm", {"share": "absolute"}), ("bi-defuse", {}), ("bi-defuse", {"variant": "port"}), ("fsiw", {}),
     ("fnw", {"rate": "pre-trained"}), ("dfsn", {}), ("miss", {}), ("miss", {"alpha": 0.7}),
 ]  # fmt: skip
 
