@@ -32,6 +32,11 @@ def listing(kind: str | None, methods: Iterable[tuple[str, str, str]], directory
 
         formats = [(name, importer.description) for name, importer in IMPORTERS.items()]
         _print(console, "importers", ("format", "what it reads"), formats)
+    if kind in (None, "exporters"):
+        from simulator.log.exporters import EXPORTERS  # noqa: PLC0415 - loads DuckDB
+
+        layouts = [(name, exporter.description) for name, exporter in EXPORTERS.items()]
+        _print(console, "exporters", ("format", "what it writes"), layouts)
 
 
 def summary_of(part: type[Part]) -> str:
