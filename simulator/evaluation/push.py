@@ -12,6 +12,9 @@ from simulator.evaluation.cells import Grid
 from simulator.log.schema import Float64
 from simulator.samples import Samples
 
+_Cells = dict[tuple[int, int], Float64]
+"""Per cell of the grid the sums of push, its square, paid and expected."""
+
 
 class PushMeter:
     """Audits the beliefs behind deliveries that have a prior and evidence (posterior settlement), cell by cell.
@@ -20,7 +23,8 @@ class PushMeter:
     0 whatever has happened before (`simulator.policies.settlement`), so the pushes of a cell add up to chance alone:
     z = sum / root of the sum of squares is about standard normal. A z far from 0 says that pays came otherwise than
     believed: below 0 more (``paid`` above ``expected``), above 0 fewer. Both count clicks: what those who paid had left
-    to 1, and what all others were taken down by.
+    to 1, and what all others were taken down by. Samples that carry ``refunded`` are of the refund stage, and audited by
+    themselves, pays standing for clicks and refunds for pays.
 
     Parameters
     ----------
@@ -29,37 +33,51 @@ class PushMeter:
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._cells: dict[tuple[int, int], Float64] = {}
+        self._stages: tuple[_Cells, _Cells] = ({}, {})
 
     def delivered(self, samples: Samples) -> None:
         """Enter samples as they are delivered; those without evidence are left out."""
         samples = samples[~np.isnan(samples.prior) & ~np.isnan(samples.evidence)]
-        if not len(samples):
-            return
+        refunds = ~np.isnan(samples.refunded)
+        for cells, part in zip(self._stages, (samples[~refunds], samples[refunds]), strict=True):
+            if len(part):
+                self._enter(cells, part)
+
+    def _enter(self, cells: _Cells, samples: Samples) -> None:
         first = np.isnan(samples.previous_evidence)
         before = _posterior(samples.prior, np.where(first, 0.0, samples.previous_evidence))
         push = samples.weight * (before - _posterior(samples.prior, samples.evidence))
         paid = samples.evidence == np.inf
         numbers = np.stack([push, push**2, np.where(paid, -push, 0.0), np.where(paid, 0.0, push)])
-        keys = np.stack(self._grid.locate(samples.visible_time))
-        cells, place = np.unique(keys, axis=1, return_inverse=True)
-        for k, cell in enumerate(cells.T.tolist()):
+        keys, place = np.unique(
+            np.stack(self._grid.locate(samples.visible_time)), axis=1, return_inverse=True
+        )
+        for k, cell in enumerate(keys.T.tolist()):
             sums = numbers[:, place.ravel() == k].sum(axis=1)
             key = (int(cell[0]), int(cell[1]))
-            self._cells[key] = self._cells.get(key, np.zeros(4)) + sums
+            cells[key] = cells.get(key, np.zeros(4)) + sums
 
     def summary(self) -> dict[str, Any] | None:
-        """Return z, paid and expected overall, by phase and by cell; None where nothing was weighed."""
-        if not self._cells:
+        """Return z, paid and expected overall, by phase and by cell; None where nothing was weighed.
+
+        Where refunds were, "refunds" holds the same of them.
+        """
+        pays, refunds = (self._summed(cells) for cells in self._stages)
+        if refunds is None:
+            return pays
+        return {**(pays or {**_told(np.zeros(4)), "phases": {}, "cells": []}), "refunds": refunds}
+
+    def _summed(self, cells: _Cells) -> dict[str, Any] | None:
+        if not cells:
             return None
         phases: dict[str, Float64] = {}
         found: list[dict[str, Any]] = []
-        for key in sorted(self._cells):
+        for key in sorted(cells):
             cell = self._grid.cell(*key)
-            found.append({"start": cell.start, "end": cell.end, **_told(self._cells[key])})
-            phases[cell.phase] = phases.get(cell.phase, np.zeros(4)) + self._cells[key]
+            found.append({"start": cell.start, "end": cell.end, **_told(cells[key])})
+            phases[cell.phase] = phases.get(cell.phase, np.zeros(4)) + cells[key]
         return {
-            **_told(np.sum(list(self._cells.values()), axis=0)),
+            **_told(np.sum(list(cells.values()), axis=0)),
             "phases": {phase: _told(phases[phase]) for phase in PHASES if phase in phases},
             "cells": found,
         }

@@ -21,6 +21,9 @@ from simulator.units import DAY
 SUMS = ("sum_prediction", "sum_label")
 """Stored beside the metrics, so that PCOC of any set of cells can be had from ``metrics.parquet`` alone."""
 
+SHORTEST = 0.002
+"""Where an oracle is less than this above the frozen model (or below it), a scale between them measures noise: no RI."""
+
 METRICS_SCHEMA = pa.schema(
     [
         ("method", pa.string()),
@@ -247,4 +250,5 @@ def _relate(reached: Aggregate, zero: Aggregate | None, hundred: Aggregate | Non
                 into[name] = math.nan
                 continue
             low, high = getattr(zero, source)[metric], getattr(hundred, source)[metric]
-            into[name] = 100.0 * ((into[metric] - low) / (high - low)) if high != low else math.nan
+            share = (into[metric] - low) / (high - low) if high - low >= SHORTEST else math.nan
+            into[name] = 100.0 * share

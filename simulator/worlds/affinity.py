@@ -12,6 +12,7 @@ from simulator.units import HOUR
 from simulator.worlds.arrivals import zipf_rank
 from simulator.worlds.constants import TASTE_RANK
 from simulator.worlds.drift import CONTEXT_FIELDS, DriftingEffects
+from simulator.worlds.loyalty import loyalty_classes
 from simulator.worlds.population import Campaigns, Items, Market, Users, bucket, crossed
 from simulator.worlds.settings import WorldSettings
 
@@ -102,7 +103,6 @@ class DayMarket:
         eta += np.einsum("nr,nr->n", users.taste[user], market.category_taste.astype(np.float32)[category])
         if sale_taste.any():
             eta += sale_taste * self._sale_taste(segment, category)
-        loyalty = 2 * market.tier_loyalty[users.tier[user]].astype(np.int64) + market.replenishable[category]
         return Visit(
             user,
             slot,
@@ -110,10 +110,8 @@ class DayMarket:
             eta,
             users.sensitivity[user] * market.category_depth[category],
             users.refund[user] + items.refund[slot] + self.drift.refund[category],
-            users.spending[user]
-            + settings.amount.price * items.price[slot]
-            + self._by_hour[draws.time // HOUR % 24],
-            loyalty,
+            users.spending[user] + items.spending[slot] + self._by_hour[draws.time // HOUR % 24],
+            loyalty_classes(settings.repurchase, market, segment, category),
             users.own[user],
         )
 

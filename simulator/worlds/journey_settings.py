@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Annotated, Self
 
@@ -93,7 +94,8 @@ class Refund(Block):
 
 class Repurchase(Block):
     """Two stages: the integrated hazard after the first pay, and after each further one (cut by the
-    attribution window).
+    attribution window). Levels of the first stage differ by user and item; where segments or categories have one of
+    their own, ``first`` is the hazard of the mean chance to pay again, else the mean hazard.
     """
 
     first: NonNegativeFloat = 0.767
@@ -101,6 +103,12 @@ class Repurchase(Block):
     loyalty: NonNegativeFloat = Field(default=0.35, description="sd of the level between user tiers")
     replenishable: PositiveFloat = Field(
         default=1.6, description="level of categories one runs out of, over the others'"
+    )
+    segment: Annotated[float, Field(ge=0, le=3)] = Field(
+        default=0.0, description="sd of the log-level between interest segments"
+    )
+    category: Annotated[float, Field(ge=0, le=3)] = Field(
+        default=0.0, description="sd of the log-level between categories, replenishable ones apart"
     )
     scales: Scales = ("18m", "6h", "47.7h")  # type: ignore[assignment]
     weights: Weights = (0.585, 0.035, 0.380)
@@ -113,14 +121,21 @@ class Repurchase(Block):
 
 
 class Amount(Block):
-    """ln amount = level + price * (item's price) + user * (user's spending) + residual
-    + growth * (ln(1 + hours since the click) - 1.6), + again for pays after the first.
+    """ln amount = level + price * (item's price) + user * (user's spending) + levels of segment, category and brand
+    + residual + growth * (ln(1 + hours since the click) - 1.6), + again for pays after the first.
     """
 
     level: float = 4.60
     price: NonNegativeFloat = 0.90
     user: NonNegativeFloat = 0.30
+    segment: NonNegativeFloat = Field(default=0.0, description="sd between interest segments")
+    category: NonNegativeFloat = Field(default=0.0, description="sd between categories")
+    brand: NonNegativeFloat = Field(default=0.0, description="sd between brands")
     residual: NonNegativeFloat = 0.84
+    plain: Share = Field(
+        default=0.0,
+        description="share of journeys without a residual: what was clicked is bought, at its price",
+    )
     shared: Share = Field(
         default=0.8, description="part of the residual's variance that the pays of a journey have in common"
     )
@@ -130,3 +145,9 @@ class Amount(Block):
         default=None,
         description="size of pays by the hour of the click; default: alike (their mean is level's)",
     )
+
+    @property
+    def spread(self) -> float:
+        """Log of the mean of e^residual over all journeys."""
+        whole = 0.5 * self.residual**2
+        return whole if self.plain == 0 else math.log(self.plain + (1 - self.plain) * math.exp(whole))

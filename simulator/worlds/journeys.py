@@ -58,6 +58,10 @@ class Journeys:
     def __init__(self, mechanism: Mechanism, draws: Arrivals, visit: Visit) -> None:
         self._mechanism, self._draws, self._visit = mechanism, draws, visit
         self._journey = draws.normal("journey amount")
+        plain = mechanism.settings.amount.plain
+        self._residual = np.full(len(draws), mechanism.settings.amount.residual)
+        if plain:
+            self._residual[draws.uniform("plain journey") < plain] = 0.0
 
     def events(self, state: Considering, cart_level: Float64, refund_level: Float64) -> Events:
         """Draw all events of the day's journeys, up to the end of their windows, in order."""
@@ -123,7 +127,7 @@ class Journeys:
         price = mechanism.schedule.price[time // HOUR]
         settings = mechanism.settings.amount
         noise = np.sqrt(settings.shared) * self._journey[click] + np.sqrt(1 - settings.shared) * own
-        log = settings.level + shift + self._visit.spending[click] + settings.residual * noise
+        log = settings.level + shift + self._visit.spending[click] + self._residual[click] * noise
         whole = np.rint(np.exp(log) * later(settings.growth, hours) * price / CENT)
         amount: Float64 = np.maximum(whole, 1) * CENT
         return amount

@@ -13,11 +13,10 @@ from simulator.worlds.arrivals import Sampled
 from simulator.worlds.confounder import Hidden
 from simulator.worlds.constants import (
     LONG_OVER_SHORT_CVR,
-    LOYALTY_LEVELS,
     REFUND_LEVEL_PER_LOGIT,
-    REPLENISHABLE_SHARE,
 )
 from simulator.worlds.journey_settings import Delay
+from simulator.worlds.loyalty import graded, repurchase_levels
 from simulator.worlds.settings import WorldSettings
 
 SAMPLE = 100_000
@@ -86,19 +85,6 @@ def cart_level(settings: WorldSettings, hidden: Hidden, visit: Visit) -> Float64
     return level
 
 
-def repurchase_levels(settings: WorldSettings) -> Float64:
-    """Return the level of the first repurchase by class (2 * loyalty of the tier + replenishable), about
-    ``first`` on average; `Levels.repurchase` makes it so for the paying clicks of a world.
-    """
-    loyalty = np.array(LOYALTY_LEVELS) / np.std(LOYALTY_LEVELS)
-    spread = settings.repurchase.loyalty
-    tiers = np.exp(spread * loyalty - 0.5 * spread**2)
-    ratio = settings.repurchase.replenishable
-    kinds = np.array([1.0, ratio]) / (REPLENISHABLE_SHARE * ratio + 1 - REPLENISHABLE_SHARE)
-    result: Float64 = settings.repurchase.first * np.outer(tiers, kinds).ravel()
-    return result
-
-
 def solve_levels(settings: WorldSettings, day: DayMarket, reach: Reach, seed: int) -> Levels:
     """Solve the base levels on a sample of all the world's days (``day`` is used up).
 
@@ -132,12 +118,16 @@ def solve_levels(settings: WorldSettings, day: DayMarket, reach: Reach, seed: in
 
 
 def _repurchase(settings: WorldSettings, visits: Sequence[Visit], paid: Float64) -> float:
-    """Return the log of what takes the mean level over paying clicks to ``first``: tiers and categories are few, and
-    their own mean would differ by a sixth between worlds.
+    """Return the log of what takes the mean level over paying clicks to ``first`` (the mean chance to that of ``first``
+    where levels are graded): tiers and categories are few, and their own mean would differ by a sixth between worlds.
     """
-    levels = repurchase_levels(settings)[np.concatenate([v.loyalty for v in visits])]
+    own = settings.repurchase
+    levels = repurchase_levels(own)[np.concatenate([v.loyalty for v in visits])]
+    if graded(own):
+        # A mean of levels this far apart would hang on the few highest.
+        return solve(levels, paid, -float(np.expm1(-own.first)))
     mean = float(np.average(levels, weights=paid))
-    return float(np.log(settings.repurchase.first / mean)) if mean > 0 else 0.0
+    return float(np.log(own.first / mean)) if mean > 0 else 0.0
 
 
 def solve(hazard: Float64, weight: Float64, target: float) -> float:

@@ -14,7 +14,8 @@ from simulator.worlds.arrivals import click_share
 from simulator.worlds.confounder import Hidden
 from simulator.worlds.constants import buying_rhythm
 from simulator.worlds.hazards import CalendarHazard, Considering, MixtureHazard, PayHazards
-from simulator.worlds.levels import Levels, profile, repurchase_levels
+from simulator.worlds.levels import Levels, profile
+from simulator.worlds.loyalty import repurchase_levels
 from simulator.worlds.promotion import Schedule
 from simulator.worlds.settings import WorldSettings
 
@@ -60,7 +61,7 @@ class Mechanism:
             MixtureHazard(schedule.repurchase * daily * wave, again.weights, hours(again.scales))
             for wave in waves
         )
-        self.first_repurchase: Float64 = np.exp(repurchase) * repurchase_levels(settings)
+        self.first_repurchase: Float64 = np.exp(repurchase) * repurchase_levels(settings.repurchase)
         self._coupon = np.zeros(self.cells, np.int64)
         for number, coupon in enumerate(schedule.coupons, start=1):
             self._coupon[coupon.earns] = number

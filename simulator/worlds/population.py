@@ -36,6 +36,17 @@ def crossed(first: Int32, second: Int32, widths: tuple[int, int], size: int) -> 
     return pair.astype(np.int32) if widths[0] * widths[1] <= size else hashed(pair, size, salt=7)
 
 
+def level(draws: Float64, apart: Float64 | None = None) -> Float64:
+    """Give draws of few values mean 0 and sd 1, and no correlation with ``apart`` (of mean 0 and sd 1): worlds of
+    different seeds are then alike in how much these levels explain.
+    """
+    centred: Float64 = draws - draws.mean()
+    if apart is not None:
+        centred -= (centred @ apart / len(draws)) * apart
+    spread = float(centred.std())
+    return centred / spread if spread > 1e-9 else np.zeros_like(centred)
+
+
 class Market:
     """Fixed effects of the values that users, items and contexts can take."""
 
@@ -58,6 +69,13 @@ class Market:
         self.tier = choice("tier", segments, sizes["tier"])
         self.tier_refund = settings.refund.tier * normal("tier refund", sizes["tier"])
         self.tier_loyalty = choice("tier loyalty", sizes["tier"], len(LOYALTY_LEVELS))
+        again, amount = settings.repurchase, settings.amount
+        # Who pays again does not pay more, or less, each time.
+        loyal = level(normal("segment loyalty", segments)), level(normal("category loyalty", categories))
+        self.segment_loyalty, self.category_loyalty = again.segment * loyal[0], again.category * loyal[1]
+        self.segment_spending = amount.segment * level(normal("segment spending", segments), loyal[0])
+        self.category_spending = amount.category * level(normal("category spending", categories), loyal[1])
+        self.brand_spending = amount.brand * level(normal("brand spending", sizes["brand"]))
         self.category = effects.category * normal("category", categories)
         self.category_taste = normal("category taste", categories, TASTE_RANK) / np.sqrt(TASTE_RANK)
         self.category_sale = normal("category sale", categories)
@@ -83,7 +101,9 @@ class Users:
         city = rng.integers(sizes["city"], size=n).astype(np.int32)
         sensitivity = rng.gamma(2.0, 0.5, n)
         self.sensitivity: Float64 = sensitivity / sensitivity.mean()
-        self.spending: Float64 = settings.amount.user * rng.standard_normal(n)
+        self.spending: Float64 = (
+            settings.amount.user * rng.standard_normal(n) + market.segment_spending[self.segment]
+        )
         self.tier: Int32 = market.tier[self.segment]
         self.refund: Float64 = settings.refund.user * rng.standard_normal(n) + market.tier_refund[self.tier]
         self.taste = rng.standard_normal((n, TASTE_RANK), dtype=np.float32) * np.float32(
@@ -119,7 +139,7 @@ class Items:
         self.day, self.next_id = 0, n
         self.id: Int64 = np.arange(n)
         self.category, self.features = np.zeros(n, np.int32), np.zeros((n, 6), np.int32)
-        self.price, self.own, self.level, self.refund = (np.zeros(n) for _ in range(4))
+        self.price, self.own, self.level, self.refund, self.spending = (np.zeros(n) for _ in range(5))
         self.end = np.full(n, np.inf)
         self._mortal = generator(seed, "world", "items", "mortal").random(n) >= settings.churn.evergreen
         self._settle(np.arange(n))
@@ -144,6 +164,8 @@ class Items:
         self.category[slots], self.price[slots], self.own[slots] = category, price, own
         self.level[slots] = market.category[category] + market.brand[brand] + settings.effects.item * own
         self.refund[slots] = settings.refund.item * refund + market.shop_refund[shop]
+        by_kind = market.category_spending[category] + market.brand_spending[brand]
+        self.spending[slots] = settings.amount.price * price + by_kind
         self.end[slots] = np.where(self._mortal[slots], self.day + life, np.inf)
         depth = (np.log(market.category_depth[category]) + 0.27) / 0.8
         columns = (

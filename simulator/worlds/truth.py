@@ -135,7 +135,7 @@ class Truth:
             tables, state, loyalty=loyalty, level=refund_level, direct=whole.direct, back=whole.back
         )
         amount, paid = mechanism.settings.amount, whole.total
-        size = np.exp(amount.level + spending + 0.5 * amount.residual**2)
+        size = np.exp(amount.level + spending + amount.spread)
         refunded = (np.divide(r, paid, out=np.zeros_like(paid), where=paid > 0) for r in refunds)
         delayed = delayed_pay(mechanism, state, cart_level, whole, early)
         return paid, early.total, *refunded, size * value, *delayed

@@ -38,7 +38,7 @@ KNOWN = {
     "cascade": {"click_pay.within_3d.p50", "rfr_by_item_cvr.0.4-0.6", "rfr_by_item_cvr.0.6-0.8",
                 "rfr_by_item_cvr.0.8-1", "pay_delay_by_user_cvr.0.75-1", "refund_delay_by_user_rfr.0.25-0.5",
                 "refund_delay_by_user_rfr.0.5-0.75", "refund_delay_by_user_rfr.0.75-1"},
-    "trace": {"ln_gmv.repeat.skew", "hour.repurchase_share.0-2", "click_pay.within.3h", "click_later_pay.within.2d"},
+    "trace": {"ln_gmv.repeat.skew", "click_pay.within.3h", "click_later_pay.within.2d"},
     "taobao-mobile": {"old_pay_share", "cart_pay.within_3d.10m", "cart_pay.within_3d.1h", "cart_pay.within_3d.1d",
                       "sale.hour.pays.7", "sale.hour.pays.8", "sale.hour.pays.22"},
     "blend": {"click_pay.within_3d.2h", "click_pay.within_3d.3h", "click_pay.within_3d.p30", "click_pay.within_3d.p40",

@@ -174,6 +174,30 @@ def test_two_sales_in_a_row():
     assert abs(z_of_mean(joined(parts, "gmv") * p / expected - p)) < LIMIT
 
 
+def test_graded_repurchases_and_journeys_without_a_residual():
+    """Levels by segment and category: GMV holds in every bin of what it exceeds the first pay's worth by."""
+    tables = {
+        "repurchase": {"segment": 1.0, "category": 0.8, "rhythm": 0.4},
+        "amount": {"segment": 0.3, "category": 0.3, "brand": 0.2, "plain": 0.7, "residual": 1.2},
+    }
+    one = world(
+        seed=13, days=10, clicks_per_day=20_000, cvr=0.3, promotion=[SALE | {"start": "7d"}], **tables
+    )
+    days = list(one.days())
+    loyalty = np.concatenate([visit.loyalty for _, _, visit, _ in one.visits()])
+    parts = [outcome(day, "all") for day in days]
+    p, expected, gmv = (joined(parts, name) for name in ("p_pay", "expected", "gmv"))
+    excess = gmv * p / expected - p
+    assert len(np.unique(loyalty)) > 20
+    assert abs(z_of_mean(excess)) < LIMIT
+    for part in np.array_split(np.argsort(loyalty, kind="stable"), 5):
+        assert abs(z_of_mean(excess[part])) < LIMIT
+    # What is said to be worth more is worth more: twice the first pay and over, against next to nothing on top.
+    size = expected / p
+    low, high = (size[loyalty <= np.quantile(loyalty, q)].mean() for q in (0.1, 1.0))
+    assert high > 1.2 * low
+
+
 def test_phases_of_the_test_world():
     assert [phase_of(d) for d in (0, 3, 6, SALE_DAY, 10)] == [
         "before",
