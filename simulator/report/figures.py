@@ -110,7 +110,7 @@ def opening_figure(summary: Mapping[str, Any], task: str) -> Figure | None:
             ratio = np.array(opening["methods"][method][task], np.float64) / expected
         trace = _trace(summary, method)
         data.append({**trace, "x": hours.tolist(), "y": _plain(np.where(expected > 0, ratio, np.nan))})
-    layout = plain_layout(460)
+    layout = plain_layout(460, titled=True)
     ticks = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 10]
     layout["yaxis"].update(type="log", tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
     layout["yaxis"]["title"] = {"text": "predicted / " + ("true" if truth else "observed")}
@@ -136,7 +136,7 @@ def delay_figure(summary: Mapping[str, Any]) -> Figure | None:
         at_once = points["share"][0] if points["seconds"][0] <= 1.0 else 0.0
         x, y = [1.0, *points["seconds"], last], [at_once, *points["share"], 1.0]
         data.append({**trace, "x": x, "y": y, "line": {**trace["line"], "shape": "hv"}})
-    layout = plain_layout(400)
+    layout = plain_layout(400, titled=True)
     layout["margin"]["t"] = 24
     layout["xaxis"].update(
         type="log",
@@ -288,17 +288,18 @@ def _trace(summary: Mapping[str, Any], method: str) -> dict[str, Any]:
     }
 
 
-def plain_layout(height: int) -> dict[str, Any]:
-    """Return the layout that all figures start from."""
+def plain_layout(height: int, *, titled: bool = False) -> dict[str, Any]:
+    """Return the layout that all figures start from; ``titled`` leaves room for a title under the x axis."""
+    below = 28 if titled else 0
     axis = {"gridcolor": _GRID, "zeroline": False, "linecolor": _GRID, "automargin": True}
     return {
         "height": height,
         "font": _FONT,
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
-        "margin": {"l": 64, "r": 16, "t": 64, "b": 104},
+        "margin": {"l": 64, "r": 16, "t": 64, "b": 104 + below},
         "hovermode": "x unified",
-        "legend": {"orientation": "h", "y": -60 / (height - 160), "yanchor": "top", "x": 0},
+        "legend": {"orientation": "h", "y": -(60 + below) / (height - 160 - below), "yanchor": "top", "x": 0},
         "xaxis": dict(axis),
         "yaxis": dict(axis),
         "shapes": [],
