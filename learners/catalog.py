@@ -126,6 +126,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
             "objective": _heads_fault(objective, link),
             "policy": _labels_fault(objective, policy),
             "auxiliary": _estimates_fault((objective, link, policy), block, auxiliary),
+            "offset": _offset_fault(offset, objective, link),
         }
         found += [f"{key}.{part}: {fault}" for part, fault in checks.items() if fault]
     if found or policy is None or objective is None or network is None or learner is None or link is None:
@@ -252,6 +253,17 @@ def _heads_fault(objective: Objective, link: Link) -> str:
     return (
         f"{objective.kind!r} trains {trains}, but the method serves {asks}; "
         f"allowed: {', '.join(able)}.{nearest(objective.kind, able)}"
+    )
+
+
+def _offset_fault(offset: Offset | None, objective: Objective, link: Link) -> str:
+    trained = {*objective.heads, *link.heads}
+    if offset is None or set(offset.heads) <= trained:
+        return ""
+    able = [kind for kind, cls in OFFSETS.items() if set(cls.heads) <= trained]
+    return (
+        f"{offset.kind!r} moves {', '.join(offset.heads)}, but the method has {', '.join(sorted(trained))}; "
+        f"allowed: {', '.join([*able, NONE])}"
     )
 
 

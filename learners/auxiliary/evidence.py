@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class Evidence(NetParameters, Auxiliary):
     ``prior`` is the log odds that evidence is to be weighed against: ``logit``, or, ``frozen``, those of the start.
     """
 
-    estimates = ("evidence", "start", "network", "prior")
+    estimates: ClassVar[tuple[str, ...]] = ("evidence", "start", "network", "prior")
 
     frozen: bool = False
     """Take the model that the method starts from for the prior, and not the one that served the click."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from learners.evidence.parameters import NetParameters
 from learners.evidence.progressive import KnownClicks, progressive
 from learners.networks.mlp import MLP
 from learners.pretrain import Pretraining
+from learners.recipes import Recipe
+from learners.recipes.cascade import CascadeRates
 from learners.recipes.cvr import ConversionRate
 from simulator.log.schema import Float64, Int64
 from simulator.randomness import generator, torch_seed
@@ -33,20 +36,28 @@ SOONEST = 0.01
 """Hours; the youngest age of an open click where there is no observation window."""
 
 
-def evidence_net(parameters: NetParameters, bench: Bench) -> EvidenceNet:
+Stage = Literal["pay", "refund", "refund at click"]
+"""What a net is about: a pay after the click; a refund after the pay; a refund, as of the click of whoever pays."""
+
+
+def evidence_net(parameters: NetParameters, bench: Bench, stage: Stage = "pay") -> EvidenceNet:
     """Return the net of a workbench. An empty history leaves it saying nothing."""
     history = bench.history
+    recipe: Recipe = ConversionRate() if stage == "pay" else CascadeRates()
     layout = parameters.layout(history, bench.calendar)
+    if stage == "refund":
+        layout = replace(layout, window=history.windows.refund / HOUR)
     seed = torch_seed(bench.seed, "learners", "evidence", "weights")
     net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
     if history.end <= history.start:
         return net
-    plan = Pretraining(ConversionRate(), MLP().settled(bench.learner), (), bench.learner, history, bench.seed)
+    plan = Pretraining(recipe, MLP().settled(bench.learner), (), bench.learner, history, bench.seed)
     parts = {
         **plan.parts(),
         "evidence": parameters.model_dump(mode="json", include=set(NetParameters.model_fields)),
         "layout": [layout.window, layout.sales, layout.carts, layout.fields],
         "observation": bench.observation,
+        "stage": stage,
     }
     key = checkpoint.key_of(parts)
     path = bench.cache / "checkpoints" / f"{key}.pt"
@@ -58,14 +69,22 @@ def evidence_net(parameters: NetParameters, bench: Bench) -> EvidenceNet:
                 DenseFields(history.log.features, layout.fields),
                 skipped=parameters.skipped,
                 most=parameters.clicks,
+                as_of_click=stage == "refund at click",
             )
-            fit(net, clicks, parameters, bench.observation / HOUR, bench.seed)
+            ages = stage != "refund at click"
+            fit(net, clicks, parameters, bench.observation / HOUR, bench.seed, ages=ages)
             checkpoint.save(path, key, net)
     return net
 
 
 def fit(
-    net: EvidenceNet, clicks: KnownClicks, parameters: NetParameters, observation: float, seed: int
+    net: EvidenceNet,
+    clicks: KnownClicks,
+    parameters: NetParameters,
+    observation: float,
+    seed: int,
+    *,
+    ages: bool = True,
 ) -> None:
     """Fit a net by cross-entropy of the final label on clicks at moments at which they were open.
 
@@ -73,9 +92,13 @@ def fit(
     ----------
     observation : observation window in hours; every click still open at its end is an example there.
     seed : names the moments that are drawn, and the order of the examples.
+    ages : ask about moments after the click as well, and not at the click alone.
     """
     rng = generator(seed, "learners", "evidence", "moments")
-    place, now = moments(clicks, net.layout, observation, rng)
+    if ages:
+        place, now = moments(clicks, net.layout, observation, rng)
+    else:
+        place, now = np.arange(len(clicks)), clicks.click
     if not len(place):
         return
     net.mean_logit = float(clicks.logit.mean())

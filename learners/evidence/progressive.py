@@ -13,6 +13,7 @@ from learners.history import Rows, batches
 from learners.model import Outputs
 from learners.pretrain import Pretraining, history_loss
 from learners.recipes.base import Examples
+from learners.recipes.cascade import CascadeRates
 from learners.recipes.cvr import ConversionRate
 from simulator.log.schema import ClickBatch, Columns, EventBatch, Float64, Int64, Kind, Labels
 from simulator.randomness import generator
@@ -24,7 +25,8 @@ class KnownClicks(Columns):
     """Clicks of the history whose journeys are over.
 
     ``click`` is their time in hours from the log's origin; ``pay`` and ``cart`` are the delays of the first pay and
-    the first cart in hours, infinite where there is none. ``logit`` was said before the label was learnt.
+    the first cart in hours, infinite where there is none. ``logit`` was said before the label was learnt. Where it is
+    the refund stage that is learnt, the pay stands for the click and the refund for the pay, and there are no carts.
     """
 
     click: Float64
@@ -52,7 +54,25 @@ class _WithJourney(ConversionRate):
         return Examples(self.targets(clicks, labels), inputs=np.stack([day, hour, pay, cart], axis=1))
 
 
-def progressive(plan: Pretraining, fields: DenseFields, *, skipped: float, most: int) -> KnownClicks:
+class _WithRefund(CascadeRates):
+    """The labels of both stages; beside them when the click paid, and how long after it the refund came."""
+
+    inputs = ("day", "hour", "refund", "cart")
+
+    as_of_click: bool = False
+    """Give the time of the click, not of the pay."""
+
+    def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:  # noqa: ARG002
+        pay = np.where(labels.converted, labels.first_pay, 0)
+        refund = np.where(labels.refunded, (labels.first_refund - pay) / HOUR, np.inf)
+        told = clicks.time if self.as_of_click else pay
+        numbers = [told // DAY, told % DAY / HOUR, refund, np.full(len(clicks), np.inf)]
+        return Examples(self.targets(clicks, labels), inputs=np.stack(numbers, axis=1))
+
+
+def progressive(
+    plan: Pretraining, fields: DenseFields, *, skipped: float, most: int, as_of_click: bool = False
+) -> KnownClicks:
     """Pre-train once over the history, and return its clicks with the logits of just before each one's own step.
 
     The logits of a finished model would not do: it knows the labels of its history, and a net fitted on them would
@@ -60,21 +80,25 @@ def progressive(plan: Pretraining, fields: DenseFields, *, skipped: float, most:
 
     Parameters
     ----------
-    plan : a pre-training of the conversion rate; its model is made here and thrown away.
+    plan : a pre-training of the conversion rate, or of the cascade: then it is the pays of the history that are
+        returned, with logits of the refund rate. Its model is made here and thrown away.
     skipped : share of the pass before which the logits are left out, being too raw.
     most : clicks to return at most.
+    as_of_click : of the cascade, return the clicks of those pays.
     """
     model = plan.untrained()
     model.set_biases(plan.history.biases(plan.recipe))
-    rows = plan.history.rows(_WithJourney())
+    refunds = "rfr" in plan.recipe.heads
+    rows = plan.history.rows(_WithRefund(as_of_click=as_of_click) if refunds else _WithJourney())
     shuffled = batches(
         rows, plan.learner.pretrain_batch_size, generator(plan.seed, "learners", "evidence", "shuffle")
     )
     parts: list[KnownClicks] = []
     for batch in shuffled:
-        listener = _Listener(history_loss(plan.recipe, batch))
+        listener = _Listener(history_loss(plan.recipe, batch), "rfr" if refunds else "cvr")
         model.step(batch.features, listener)
-        parts.append(_known(batch, listener.logit, fields))
+        known = _known(batch, listener.logit, fields)
+        parts.append(known[~np.isnan(batch.targets[:, -1])] if refunds else known)
     clicks = KnownClicks.concatenate(parts) if parts else _nobody(fields)
     clicks = clicks[int(skipped * len(clicks)) :]
     if len(clicks) <= most:
@@ -86,12 +110,12 @@ def progressive(plan: Pretraining, fields: DenseFields, *, skipped: float, most:
 class _Listener:
     """A loss that remembers the logits it was shown: those before the step that it causes."""
 
-    def __init__(self, loss: Callable[[Outputs], Tensor]) -> None:
-        self._loss = loss
+    def __init__(self, loss: Callable[[Outputs], Tensor], head: str) -> None:
+        self._loss, self._head = loss, head
         self.logit: Float64 = np.empty(0)
 
     def __call__(self, outputs: Outputs) -> Tensor:
-        self.logit = outputs["cvr"].detach().numpy().astype(np.float64)
+        self.logit = outputs[self._head].detach().numpy().astype(np.float64)
         return self._loss(outputs)
 
 

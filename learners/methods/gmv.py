@@ -14,7 +14,7 @@ _ZILN = "Wang et al., A deep probabilistic model for customer lifetime value pre
 _QUANTILE = "Koenker and Bassett, Regression quantiles, Econometrica 1978"
 _OWN = "afterclick"
 # Only converting clicks teach a GMV model: at a few per cent of all, smaller batches make up for it in steps.
-_AMOUNTS: Mapping[str, Any] = MappingProxyType({"batch_size": 64, "pretrain_batch_size": 64})
+AMOUNTS: Mapping[str, Any] = MappingProxyType({"batch_size": 64, "pretrain_batch_size": 64})
 # The public code decays learning rates by g^(k/2) after k publications, with another g in either of its two halves; the
 # learning rates themselves (dense Adam on every embedding) are not ours, whose embeddings have row-wise Adagrad.
 _SLOW = {"learning_rate_decay": 0.99**0.5}
@@ -26,7 +26,7 @@ _SHARP = {"temperature": 0.5}
 _SINGLE = tuple(
     Method(
         name=name, policy=policy, publish_every=every,
-        objective="log-mae", network="dice", start="gmv", serve="amount", learner=_AMOUNTS,
+        objective="log-mae", network="dice", start="gmv", serve="amount", learner=AMOUNTS,
         reference={"network": _ABS | {"kind": "dice"}, "learner": decay},
         description=description, source=_GMV,
     )
@@ -44,7 +44,7 @@ _SINGLE = tuple(
 _DUAL = tuple(
     Method(
         name=name, policy=policy, publish_every=every, auxiliary=auxiliary,
-        objective="routed-log-mae", network="dual", start="gmv-dual", serve="routed", learner=_AMOUNTS,
+        objective="routed-log-mae", network="dual", start="gmv-dual", serve="routed", learner=AMOUNTS,
         reference={
             "network": _ABS | {"kind": "dual"}, "start": {"kind": "gmv-dual", "balanced": True},
             "learner": decay, **reference,
@@ -69,7 +69,7 @@ _DUAL = tuple(
 
 _NET = tuple(
     Method(
-        name=name, policy=policy, publish_every=every, learner=_AMOUNTS,
+        name=name, policy=policy, publish_every=every, learner=AMOUNTS,
         objective="log-mae", network="dice", start={"kind": "gmv", "net": True}, serve="net-amount",
         description=description, source=_OWN,
     )
@@ -109,7 +109,7 @@ TABLE = (
     Method(
         name="reader", policy="partial-gmv",
         objective="reader-joint", network="dual-routed", start="gmv-dual-routed", serve="routed-joint",
-        auxiliary="calibrator", learner=_AMOUNTS,
+        auxiliary="calibrator", learner=AMOUNTS,
         reference={
             "objective": {"kind": "reader", "finals_in_main": True, "soft_targets": False},
             "network": _ABS | {"kind": "dual"}, "start": {"kind": "gmv-dual", "balanced": True}, "serve": "routed",
@@ -120,13 +120,13 @@ TABLE = (
     ),
     Method(
         name="windowed-single", policy="windowed-gmv",
-        objective="log-mae", network="dice", start="gmv", serve="amount", learner=_AMOUNTS,
+        objective="log-mae", network="dice", start="gmv", serve="amount", learner=AMOUNTS,
         description="Learns the GMV as seen after the observation window, and the final one where it differs.",
         source=_OWN,
     ),
     Method(
         name="online-quantile", policy="partial-gmv",
-        objective="quantile", network="dice", start="gmv", serve="amount", learner=_AMOUNTS,
+        objective="quantile", network="dice", start="gmv", serve="amount", learner=AMOUNTS,
         description="A quantile of the GMV, from partial and final labels.",
         source=_QUANTILE,
     ),

@@ -55,7 +55,7 @@ class Cascade(Objective):
         if refund is not None and refund.heads != ("rfr",):
             raise ValueError(
                 f"refund = {refund.kind!r} trains {', '.join(refund.heads)}: the refund objective of a cascade trains "
-                "rfr; allowed: bce, none"
+                "rfr; allowed: bce, settlement, none"
             )
         return self
 

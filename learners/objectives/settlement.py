@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
+from learners.nesting import following
 from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.bce import HEADS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,26 +26,29 @@ class Settlement(Objective):
     divided by the size of the mini-batch: mini-batches are of one size, so a click's deliveries weigh the same
     whichever they fall into, and the sum holds.
 
-    A sample without evidence, from another policy, is taken at its label: cross-entropy.
+    A sample without evidence, from another policy, is taken at its label: cross-entropy. With ``of = "refunded"`` it is the
+    refund stage that is settled: the samples with that label, and the logit of the refund rate.
     """
 
-    heads = ("cvr",)
-    targets = ("converted",)
-
+    of: Literal["converted", "refunded"] = "converted"
+    """The label; rows where it is null are left out."""
     beliefs: Literal["current", "frozen"] = "current"
     """Whose z is in q: that of the model as it is now, or the sample's ``prior``, which makes the first delivery a soft
     label and each settlement its correction. A prior that the model itself served is then corrected long after the model has
     moved on, so that it overshoots; with the auxiliary's ``frozen`` the prior is that of the start, and stays."""
 
+    heads = following(("cvr",), lambda part: (HEADS[part.of],))
+    targets = following(("converted",), lambda part: (part.of,))
+
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        samples, logit = batch.samples, outputs["cvr"]
+        samples, logit = batch.samples, outputs[HEADS[self.of]]
         own = logit.detach()
         believed = own
         if self.beliefs == "frozen":
             prior = batch.tensor(samples.prior)
             believed = prior.where(~prior.isnan(), own)
         evidence, previous = batch.tensor(samples.evidence), batch.tensor(samples.previous_evidence)
-        target = batch.target("converted")
+        target = batch.target(self.of)
         now = (believed + evidence).sigmoid().where(~evidence.isnan(), target.value)
         before = (believed + previous).sigmoid().where(~previous.isnan(), own.sigmoid())
         return target.mean((before - now) * logit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class CalendarOffset(NetParameters, Offset):
     sees the dense fields alone. Nothing (0) where the history holds no sale: then there is nothing to know.
     """
 
-    heads = ("cvr",)
+    heads: ClassVar[tuple[str, ...]] = ("cvr",)
 
     def prepare(self, bench: Bench) -> KnownOffset:
         from learners.evidence.fit import evidence_net  # noqa: PLC0415

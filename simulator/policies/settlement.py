@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 from pydantic import PositiveFloat
 
-from simulator.log.schema import Bool, Float64
 from simulator.policies.base import Policy
 from simulator.policies.registry import policy
-from simulator.randomness import draws
+from simulator.policies.stage import Stage
 
 if TYPE_CHECKING:
     from simulator.engine.batch import At
     from simulator.engine.outbox import Outbox
-
-SMALLEST = 1e-9
-"""Served probabilities are taken to lie in [1e-9, 1 - 1e-9], so that their log odds are finite."""
-ROUNDS = 50
-"""Of the search for the sampling rate; each saturates more items, and a handful is enough."""
 
 
 @policy("posterior-settlement")
@@ -54,14 +47,8 @@ class PosteriorSettlement(Policy):
     """
 
     wants_predictions = True
-    estimates = ("evidence", "start", "network", "prior")
-    columns = {  # noqa: RUF012
-        "prior": ("float64", np.nan),
-        "network": ("float64", np.nan),
-        "start": ("float64", np.nan),
-        "evidence": ("float64", np.nan),
-        "chance": ("float64", 0.0),
-    }
+    estimates = Stage.estimates()
+    columns = Stage.columns()
 
     budget: PositiveFloat = 0.3
     """Settlements of silent clicks that are delivered, per click: in expectation, budget times the open clicks times
@@ -70,147 +57,7 @@ class PosteriorSettlement(Policy):
     """"retraction" takes silence for a no until the pay, and then takes the no back: right weights, wrong timing."""
 
     def on_segment(self, at: At, out: Outbox) -> None:
-        at = at[at.elapsed < at.windows.attribution]
-        evidence = at.own["evidence"]
-        new = np.isnan(evidence)
-        self._first(at[new], out)
-        running = ~new & np.isfinite(evidence) if self.evidence == "posterior" else evidence == -np.inf
-        paid = running & at.journey.paid
-        self._pays(at[paid], out, order=at.journey.first_pay_time[paid])
-        if self.evidence == "posterior":
-            self._silence(at[running & ~paid], out)
-            self._closing(at)
-
-    def _first(self, at: At, out: Outbox) -> None:
-        own, paid = at.own, at.journey.paid
-        if not len(at):
-            return
-        own["prior"] = _log_odds(at.predict()["cvr"])
-        own["evidence"] = np.where(paid, np.inf, -np.inf)
-        if self.evidence == "posterior" and not paid.all():
-            silent = at[~paid]
-            found = silent.estimate(logit=silent.own["prior"])
-            for name in self.estimates:
-                silent.own[name] = found[name]
-        # Clicks from before the stream were never delivered as a prior: only what changes from here on is.
-        served = at[at.click_time >= at.segment_start]
-        self._deliver(served, out, role="first", order=served.click_time)
-
-    def _pays(self, at: At, out: Outbox, order: np.ndarray | None = None) -> None:
-        previous = at.own["evidence"]
-        at.own["evidence"] = np.inf
-        self._deliver(at, out, role="pay", previous=previous, order=order)
-
-    def _silence(self, at: At, out: Outbox) -> None:
-        own = at.own
-        if not len(at):
-            return
-        previous, prior = own["evidence"], own["prior"]
-        now = at.estimate(logit=prior, network=own["network"], start=own["start"])["evidence"]
-        own["evidence"] = now
-        moved = np.abs(_posterior(prior, now) - _posterior(prior, previous))
-        chance = np.minimum(1.0, sampling_rate(moved, self._expected(at)) * moved)
-        chosen = _drawn(at, chance, "silence")
-        delivered = at[chosen]
-        end = int(at.time[0]) + 1
-        spread = draws(delivered.click_id, "silence", "order", end)
-        order = at.segment_start + (spread * (end - at.segment_start)).astype(np.int64)
-        self._deliver(
-            delivered,
-            out,
-            role="silence",
-            previous=previous[chosen],
-            weight=1 / chance[chosen],
-            order=order,
-        )
-
-    def _closing(self, at: At) -> None:
-        """Fix, before the outcome, with which probability each click's last silence would be delivered."""
-        silent = at[np.isfinite(at.own["evidence"])]
-        if not len(silent):
-            return
-        left = _posterior(silent.own["prior"], silent.own["evidence"])
-        # In a segment each belief moves by about its share of the window: that gives the rate of the next segment.
-        rate = sampling_rate(left * _share(silent), self._expected(silent))
-        silent.own["chance"] = np.minimum(1.0, rate * left)
-
-    def _expected(self, at: At) -> float:
-        """Return how many settlements of these clicks are to be delivered in a segment."""
-        return self.budget * len(at) * _share(at)
+        Stage(self.budget, self.evidence).segment(at, out)
 
     def on_close(self, at: At, out: Outbox) -> None:
-        evidence, paid = at.own["evidence"], at.journey.paid
-        unmet = np.isnan(evidence) & (at.click_time >= at.segment_start)
-        at.own["evidence"] = np.where(np.isnan(evidence), np.where(paid, np.inf, -np.inf), evidence)
-        self._deliver(at[unmet], out, role="first")
-        running = np.isfinite(evidence) | (evidence == -np.inf)
-        self._pays(at[running & paid], out)
-        silent = np.isfinite(evidence) & ~paid
-        at = at[silent & _drawn(at, at.own["chance"], "close")]
-        previous = at.own["evidence"]
-        at.own["evidence"] = -np.inf
-        self._deliver(at, out, role="silence", previous=previous, weight=1 / at.own["chance"])
-
-    @staticmethod
-    def _deliver(
-        at: At,
-        out: Outbox,
-        *,
-        role: str,
-        previous: Float64 | None = None,
-        weight: Float64 | float = 1.0,
-        order: np.ndarray | None = None,
-    ) -> None:
-        prior, evidence = at.own["prior"], at.own["evidence"]
-        out.deliver(
-            at,
-            converted=_posterior(prior, evidence),
-            evidence=evidence,
-            previous_evidence=previous,
-            prior=prior,
-            weight=weight,
-            order=order,
-            role=role,
-        )
-
-
-def _share(at: At) -> float:
-    """Return the length of the segment that ends over that of the attribution window."""
-    return (int(at.time[0]) + 1 - at.segment_start) / at.windows.attribution
-
-
-def _log_odds(probability: Float64) -> Float64:
-    p = np.clip(probability, SMALLEST, 1 - SMALLEST)
-    return np.log(p) - np.log1p(-p)
-
-
-def _posterior(prior: Float64, evidence: Float64) -> Float64:
-    """Return sigmoid(prior + evidence); certain evidence needs no prior."""
-    known = np.isfinite(evidence)
-    odds = np.where(known, prior + np.where(known, evidence, 0.0), evidence)
-    decay = np.exp(-np.abs(odds))
-    return np.where(odds >= 0, 1.0, decay) / (1.0 + decay)
-
-
-def _drawn(at: At, chance: Float64, purpose: str) -> Bool:
-    """Draw each click with its chance: a number of its own and of the instant decides, whoever else there is."""
-    time = at.time if len(at) else np.zeros(0, np.int64)
-    return draws(at.click_id * np.int64(0x1F3D5B79) + time, "settlement", purpose) < chance
-
-
-def sampling_rate(moved: Float64, budget: float) -> float:
-    """Return lambda with sum of min(1, lambda * moved) = budget; more than any needs where the budget is enough for all.
-
-    ``moved`` are not negative. An item that is drawn for certain leaves its share of the budget to the others.
-    """
-    rest = moved[moved > 0]
-    if len(rest) <= budget:
-        return float(min(2 / rest.min(), 1e300)) if len(rest) else 1.0
-    for _ in range(ROUNDS):
-        rate = budget / rest.sum()
-        certain = rest * rate >= 1
-        if not certain.any():
-            break
-        budget -= np.count_nonzero(certain)
-        rest = rest[~certain]
-    return float(rate)
+        Stage(self.budget, self.evidence).close(at, out)

@@ -194,7 +194,7 @@ def test_unions_of_what_the_parts_say():
         ({"conversion": {"kind": "bce", "off": 1}}, r"objective\.conversion.*off.*'of'\?"),
         ({"refund": "nothing"}, r"objective\.refund.*'nothing'"),
         ({"conversion": "tesla"}, r"'tesla' trains cvr, rfr.*for the conversion rate alone"),
-        ({"refund": "es-dfm"}, r"'es-dfm' trains cvr.*allowed: bce, none"),
+        ({"refund": "es-dfm"}, r"'es-dfm' trains cvr.*allowed: bce, settlement, none"),
         ({"conversion": ["bce"]}, r"objective\.conversion.*must be a name"),
     ],
 )

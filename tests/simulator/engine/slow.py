@@ -198,6 +198,14 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
         """What posterior settlement does where no segment ends."""
         return [("first", float(bool(j.pays)), NULL, NULL)] if name == "close" else []
 
+    def both_settled_at_closing(name: str, j: Journey, time: int, elapsed: int) -> Any:
+        if name == "pay_timer":
+            return [("refund_first", NULL, float(bool(j.refunds)), NULL)]
+        return settled_at_closing(name, j, time, elapsed)
+
+    def amounts_settled_at_closing(name: str, j: Journey, time: int, elapsed: int) -> Any:
+        return [("first", 1.0, NULL, j.gmv)] if name == "close" and j.pays else []
+
     def oracle(name: str, j: Journey, time: int, elapsed: int) -> Any:
         converted, refunded, gmv = j.future
         if name == "click":
@@ -329,6 +337,8 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
     return {
         "never": (never, (), None),
         "posterior-settlement": (settled_at_closing, (), None),
+        "cascade-settlement": (both_settled_at_closing, (), windows.refund),
+        "gmv-settlement": (amounts_settled_at_closing, (), None),
         "oracle": (oracle, (), None),
         "oracle/first-pay": (oracle_first_pay, (), None),
         "waiting-window": (waiting_window, (window,), None),

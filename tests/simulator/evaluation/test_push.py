@@ -70,3 +70,28 @@ def test_right_beliefs_are_chance_and_wrong_ones_are_not(speed, within):
     assert set(found["phases"]) == {"anticipation", "promotion"}
     first = found["cells"][0]
     assert (first["paid"] / first["expected"] > 1.2) != within
+
+
+def test_refunds_are_audited_by_themselves():
+    audit = meter()
+    audit.delivered(
+        make_samples(
+            3,
+            visible_time=HOUR,
+            prior=0.0,
+            evidence=[np.inf, -np.inf, np.inf],
+            previous_evidence=np.nan,
+            converted=[1.0, np.nan, np.nan],
+            refunded=[np.nan, 0.0, 1.0],
+        )
+    )
+    found = audit.summary()
+    assert (found["paid"], found["expected"]) == (0.5, 0)
+    assert (found["refunds"]["paid"], found["refunds"]["expected"], found["refunds"]["z"]) == (0.5, 0.5, 0)
+    assert len(found["refunds"]["cells"]) == 1
+    alone = meter()
+    alone.delivered(
+        make_samples(1, visible_time=HOUR, prior=0.0, evidence=np.inf, previous_evidence=np.nan, refunded=1.0)
+    )
+    assert alone.summary()["cells"] == []
+    assert alone.summary()["refunds"]["paid"] == 0.5

@@ -51,6 +51,10 @@ CLOSED_FORM = {
     # Without a segment end it meets each click at its closing: tests/simulator/policies/test_settlement.py has the rest.
     "posterior-settlement": """
         select click_id, time + $attribution, (first_pay is not null)::double, null, null from journeys""",
+    "cascade-settlement": """
+        select click_id, time + $attribution, (first_pay is not null)::double, null, null from journeys
+        union all select click_id, first_pay + $refund, null, (first_refund is not null)::double, null
+                  from journeys where first_pay is not null""",
     "fake-negative": """
         select click_id, time, 0.0, null, null from journeys
         union all select click_id, first_pay, 1.0, null, null from journeys where first_pay is not null""",
@@ -103,6 +107,7 @@ CLOSED_FORM |= {
         where first_pay is not null""",
     "partial-gmv/partial": "select c.click_id, p.time, 1.0, null, p.gmv from pays p join clicks c using (row)",
     "partial-gmv/final": CLOSE,
+    "gmv-settlement": CLOSE,
     "partial-gmv/net": f"""
         select c.click_id, f.time, 1.0, null, greatest(f.net, 0) from flows f join clicks c using (row)
         union all {NET}""",

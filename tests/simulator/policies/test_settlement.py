@@ -11,7 +11,7 @@ from simulator.engine import Engine
 from simulator.log.memory import MemoryLog, final_labels, random_log
 from simulator.log.schema import EventBatch, Feature, Kind
 from simulator.policies import policy_from
-from simulator.policies.settlement import sampling_rate
+from simulator.policies.stage import sampling_rate
 from simulator.randomness import draws, generator
 from simulator.samples import ROLES, Samples
 from simulator.units import DAY, HOUR, MINUTE

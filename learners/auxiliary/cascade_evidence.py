@@ -1,0 +1,112 @@
+"""The evidence of silence at both stages of the cascade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import PositiveInt
+
+from learners.auxiliary.base import AUXILIARIES, Estimator
+from learners.auxiliary.evidence import Evidence
+from learners.evidence.layout import DenseFields, OpenClicks
+from simulator.log.schema import Float64, Int64
+from simulator.units import HOUR
+
+if TYPE_CHECKING:
+    from learners.bench import Bench
+    from learners.evidence.net import EvidenceNet
+    from learners.model import Model
+    from learners.offsets import KnownOffset
+    from simulator.engine.batch import JourneyView
+    from simulator.learning import Clicks
+
+OF_REFUND = "refund_"
+
+
+@AUXILIARIES.register("cascade-evidence")
+class CascadeEvidence(Evidence):
+    """As evidence, and with the prefix "refund_" the same of a refund: the log likelihood ratio of none since the pay.
+
+    A second net of the same kind is fitted on the pays of the history that are not refunded so far, from the logit of the
+    refund rate, the time since the pay, the hours of pay and now, and the dense fields; with ``refund_calendar`` also
+    from the place of pay and now in the promotion calendar. Carts say nothing there. A policy asks for one stage at a
+    time: by ``logit`` for the conversion, by ``refund_logit`` for the refund.
+    """
+
+    estimates = (*Evidence.estimates, *(OF_REFUND + name for name in Evidence.estimates))
+
+    refund_calendar: bool = True
+    """Whether the refund stage knows the promotion calendar (if the calendar is known at all)."""
+    refund_epochs: PositiveInt = 6
+    """As epochs, at the refund stage: pays are few."""
+    refund_batch_size: PositiveInt = 256
+    """As batch_size, at the refund stage."""
+
+    def prepare(self, bench: Bench) -> Estimator:
+        from learners.evidence.fit import evidence_net  # noqa: PLC0415
+
+        pays = super().prepare(bench)
+        changed = {
+            "carts": False,
+            "calendar": self.calendar and self.refund_calendar,
+            "epochs": self.refund_epochs,
+            "batch_size": self.refund_batch_size,
+        }
+        own = self.model_copy(update=changed)
+        net = evidence_net(own, bench, "refund")
+        fields = DenseFields(bench.history.log.features, net.layout.fields)
+        believed = bench.start() if self.frozen else None
+        return _Both(pays, RefundEvidence(net, fields, bench.offset, believed))
+
+
+class RefundEvidence(Estimator):
+    """Asks the net of the refund stage; the pay stands for the click.
+
+    Parameters
+    ----------
+    fields : reads the dense fields of a click's features.
+    offset : what the method adds to the refund logit; taken off before the net is asked.
+    believed : the model that gives the priors; None for those that the policy tells.
+    """
+
+    def __init__(
+        self,
+        net: EvidenceNet,
+        fields: DenseFields,
+        offset: KnownOffset | None = None,
+        believed: Model | None = None,
+    ) -> None:
+        self._net, self._fields, self._offset, self._believed = net, fields, offset, believed
+
+    def of_journeys(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        """Return the evidence of journeys that have paid and were not refunded so far."""
+        prior, logit, start = (known.get(OF_REFUND + name) for name in ("logit", "network", "start"))
+        assert prior is not None, "it is asked by the refund's logit"
+        if logit is None:
+            known_offset = {} if self._offset is None else self._offset(clicks)
+            offset = known_offset.get("rfr", np.zeros(len(now)))
+            if self._believed is not None:
+                prior = self._believed.outputs(clicks.features)["rfr"] + offset
+            logit = prior - offset
+        nothing = np.full(len(now), np.inf)
+        pay = journey.first_pay_time / HOUR
+        state = OpenClicks(pay, now / HOUR, nothing, logit, self._fields(clicks.features))
+        if start is None:
+            start = self._net.shift(state.at_click())
+        found = {"evidence": self._net.shift(state) - start, "start": start, "network": logit, "prior": prior}
+        return {OF_REFUND + name: values for name, values in found.items()}
+
+
+class _Both(Estimator):
+    def __init__(self, pays: Estimator, refunds: Estimator) -> None:
+        self._pays, self._refunds = pays, refunds
+
+    def of_journeys(
+        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
+    ) -> Mapping[str, Float64]:
+        stage = self._refunds if OF_REFUND + "logit" in known else self._pays
+        return stage.of_journeys(clicks, now, journey, known)

@@ -1,0 +1,159 @@
+"""What is still to be paid: whether a click pays again, and how much that makes of its GMV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from learners.auxiliary.base import AUXILIARIES, Estimator, FittedAuxiliary
+from learners.heads import PROBABILITY, Head
+from learners.recipes.base import Examples
+from simulator.log.schema import ClickBatch, EventBatch, Float64, Int64, Kind, Labels
+from simulator.randomness import draws
+from simulator.units import HOUR, PositiveDuration
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from learners.bench import Bench
+    from learners.model import Model
+    from simulator.engine.batch import JourneyView
+    from simulator.learning import Clicks
+
+MOMENTS = 4
+"""Random instants of each paying click, besides those of its pays."""
+AT_ONCE = 0.1
+"""Hours added to the time since the last pay before its logarithm is taken."""
+
+
+class Quantile(Head):
+    """The output is in the units of the target, fitted by the pinball loss: a quantile."""
+
+    def __init__(self, level: float) -> None:
+        self.level = level
+
+    def bias(self, total: float, count: int) -> float:
+        return total / count
+
+    def losses(self, output: Tensor, target: Tensor) -> Tensor:
+        missing = target - output
+        return (self.level - (missing < 0).to(output.dtype)) * missing
+
+    def value(self, output: Float64) -> Float64:
+        return output
+
+
+@AUXILIARIES.register("remaining")
+class Remaining(FittedAuxiliary):
+    """``again``: P(one more pay inside the window | so far); ``growth_10`` to ``growth_90``: quantiles of the growth then.
+
+    The growth is log1p(final GMV) - log1p(GMV so far), as READER's calibrator has it (OnlineGMV, WWW 2026, eq. 14), which
+    knows its median at pays alone. Fitted on the paying clicks of the history at each of their pays and at random times
+    of silence between the first one and the close, from the features, the time since the click as a share of the
+    attribution window, that since the latest pay, the number of pays and the GMV so far.
+    """
+
+    heads = {  # noqa: RUF012
+        "again": PROBABILITY,
+        **{f"growth_{level}": Quantile(level / 100) for level in (10, 30, 50, 70, 90)},
+    }
+    inputs = ("elapsed", "silent", "ln_silent", "ln_count", "ln_gmv")
+    uses_events = True
+
+    attribution: PositiveDuration | None = None
+    """What times are a share of; the attribution window unless given."""
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (64, 32)
+    """Sizes of its hidden layers. It is asked for every open click that has paid, every segment."""
+    batch_size: PositiveInt = 512
+
+    def prepare(self, bench: Bench) -> Estimator:
+        from learners.networks.mlp import MLP  # noqa: PLC0415
+        from learners.pretrain import Pretraining, pretrained  # noqa: PLC0415
+
+        given = self.attribution if self.attribution is not None else bench.history.windows.attribution
+        own = self.model_copy(update={"attribution": given})
+        learner = bench.learner.model_copy(update={"pretrain_batch_size": self.batch_size})
+        network = MLP(hidden=self.hidden)
+        plan = Pretraining(own, network, (), learner, bench.history, bench.seed)
+        return RemainingEstimator(own, pretrained(plan, bench.cache))
+
+    def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:
+        assert self.attribution is not None, "prepare() fills it in"
+        pays = events[np.flatnonzero(events.kind == Kind.PAY)]
+        of_pay = pays.row - clicks.row
+        # Pays in order of (click, time): the k-th of a click stands at first[click] + k.
+        first = np.searchsorted(of_pay, np.arange(len(clicks)))
+        total = np.concatenate([np.zeros(1), np.cumsum(pays.amount)])
+        click, now = self._moments(clicks, labels, pays.time, of_pay)
+        seen = _count(of_pay, pays.time, click, now)
+        so_far = np.maximum(total[first[click] + seen] - total[first[click]], 0.0)
+        again = labels.pay_count[click] > seen
+        growth = np.maximum(np.log1p(labels.gmv[click]) - np.log1p(so_far), 0.0)
+        told = np.where(again, growth, np.nan)
+        targets = {name: told for name in self.heads if name != "again"}
+        inputs = self.numbers(
+            now - clicks.time[click], now - pays.time[first[click] + seen - 1], seen.astype(float), so_far
+        )
+        return Examples({"again": again.astype(float), **targets}, click, inputs)
+
+    def _moments(self, clicks: ClickBatch, labels: Labels, pay: Int64, of_pay: Int64) -> tuple[Int64, Int64]:
+        """Return clicks, by place, and instants at which their future is asked about."""
+        assert self.attribution is not None
+        paid = np.flatnonzero(labels.converted)
+        start, close = labels.first_pay[paid], clicks.time[paid] + self.attribution
+        places, instants = [of_pay], [pay]
+        for k in range(MOMENTS):
+            share = draws(clicks.click_id[paid], "learners", "remaining", k)
+            # Half of them soon after the pay, when most of what is left to say is said.
+            share = share if k % 2 else np.power(1e-3, share)
+            places.append(paid)
+            instants.append(start + (share * (close - start)).astype(np.int64))
+        place, now = np.concatenate(places), np.concatenate(instants)
+        inside = now < clicks.time[place] + self.attribution
+        return place[inside], now[inside]
+
+    def numbers(self, elapsed: Int64, silent: Int64, count: Float64, gmv: Float64) -> Float64:
+        """Return the inputs, each of about unit size; times in microseconds."""
+        assert self.attribution is not None, "prepare() fills it in"
+        return np.stack(
+            [
+                elapsed / self.attribution,
+                silent / self.attribution,
+                np.log(silent / HOUR + AT_ONCE) / 3,
+                np.log(np.maximum(count, 1.0)),
+                np.log1p(gmv) / 5,
+            ],
+            axis=1,
+        )
+
+
+class RemainingEstimator(Estimator):
+    """Asks the network of `Remaining` for open journeys that have paid."""
+
+    def __init__(self, auxiliary: Remaining, model: Model) -> None:
+        self._auxiliary, self._model = auxiliary, model
+
+    def of_journeys(
+        self,
+        clicks: Clicks,
+        now: Int64,
+        journey: JourneyView,
+        known: Mapping[str, Float64],  # noqa: ARG002
+    ) -> Mapping[str, Float64]:
+        count = journey.pay_count.astype(np.float64)
+        inputs = self._auxiliary.numbers(now - clicks.time, now - journey.last_pay_time, count, journey.gmv)
+        outputs = self._model.outputs(clicks.features, inputs)
+        return {head: scale.value(outputs[head]) for head, scale in self._auxiliary.heads.items()}
+
+
+def _count(of_pay: Int64, pay: Int64, click: Int64, now: Int64) -> Int64:
+    """Return how many pays each click has by an instant of its own; pays are sorted by (click, time)."""
+    if not len(pay):
+        return np.zeros(len(click), np.int64)
+    begin = int(min(pay.min(), now.min()))
+    length = int(max(pay.max(), now.max())) - begin + 1
+    found = np.searchsorted(of_pay * length + (pay - begin), click * length + (now - begin), side="right")
+    return found - np.searchsorted(of_pay, click)
