@@ -91,7 +91,8 @@ def pulls(kind, role, y, p, e, **parameters):
 
 CASES = [
     ("defer", {"ratio": "bounded"}), ("defer", {"ratio": "signed"}), ("defuse", {}), ("defuse", {"merged": True}),
-    ("ddfm", {}), ("ddfm", {"share": "signed"}), ("ddfm", {"share": "absolute"}), ("bi-defuse", {}), ("bi-defuse", {"variant": "port"}), ("fsiw", {}),
+    ("ddfm", {}), ("ddfm", {"share": "signed"}), ("ddfm", {"share": "absolute"}),
+    ("bi-defuse", {}), ("bi-defuse", {"variant": "port"}), ("fsiw", {}),
     ("fnw", {"rate": "pre-trained"}), ("dfsn", {}), ("miss", {}), ("miss", {"alpha": 0.7}),
 ]  # fmt: skip
 
