@@ -159,6 +159,7 @@ TABLE: tuple[Method, ...] = (
         objective="fsiw", start="cvr", serve="probability", auxiliary="feedback-shift",
         description="Label after the observation window, once; weights from two classifiers that know the click's age.",
         source=_YASUI,
+        netcvr=in_cascade({"kind": "waiting-window", "refunds": True}, "fsiw"),
     ),
     Method(
         name="dfm", policy="waiting-window",
@@ -166,6 +167,8 @@ TABLE: tuple[Method, ...] = (
         description="Label after the observation window, once; the likelihood of an exponential delay.",
         source=_CHAPELLE,
         reference={"objective": {"kind": "dfm", "rate": "softplus", "delay": "elapsed"}},
+        netcvr=in_cascade({"kind": "waiting-window", "refunds": True}, "dfm", start="dfm"),
+        netcvr_reference={"objective": {"conversion": {"kind": "dfm", "rate": "softplus", "delay": "elapsed"}}},
     ),
 )  # fmt: skip
 

@@ -20,7 +20,10 @@ def built_in(window: int) -> dict[str, Policy]:
     windows = {"window": f"{window}us", "refund_window": f"{window}us"}
     specs: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in POLICIES}
     specs["oracle/first-pay"] = {"kind": "oracle", "at": "first-pay"}
-    specs |= {f"{kind}/refunds": {"kind": kind, "refunds": True} for kind in ("complete", "fake-negative")}
+    specs |= {
+        f"{kind}/refunds": {"kind": kind, "refunds": True}
+        for kind in ("complete", "fake-negative", "waiting-window")
+    }
     specs |= {f"elapsed-time/{how}": {"kind": "elapsed-time", "refunds": how} for how in ("replay", "window")}
     replaying = ("real-negative", "duplicate", "multi-window", "satellites")
     specs |= {f"{kind}/replay": {"kind": kind, "refunds": "replay"} for kind in replaying}

@@ -217,8 +217,17 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
         _, refunded, gmv = j.future
         return [("oracle", 1.0, float(refunded), gmv)] if name == "pay" and first(j) else []
 
-    def waiting_window(name: str, j: Journey, time: int, elapsed: int) -> Any:
-        return [("observed", float(bool(j.pays)), NULL, NULL)] if name == "timer" else []
+    def waiting_window(refunds: bool) -> Rule:
+        def rule(name: str, j: Journey, time: int, elapsed: int) -> Any:
+            if name == "timer":
+                return [("observed", float(bool(j.pays)), NULL, NULL)]
+            if refunds and name == "pay" and first(j):
+                return [("no_refund", NULL, 0.0, NULL)]
+            return (
+                [("refund", NULL, 1.0, NULL)] if refunds and name == "refund" and len(j.refunds) == 1 else []
+            )
+
+        return rule
 
     def complete(name: str, j: Journey, time: int, elapsed: int) -> Any:
         if name == "close":
@@ -341,7 +350,8 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
         "gmv-settlement": (amounts_settled_at_closing, (), None),
         "oracle": (oracle, (), None),
         "oracle/first-pay": (oracle_first_pay, (), None),
-        "waiting-window": (waiting_window, (window,), None),
+        "waiting-window": (waiting_window(refunds=False), (window,), None),
+        "waiting-window/refunds": (waiting_window(refunds=True), (window,), None),
         "complete": (complete, (), None),
         "complete/refunds": (complete, (), windows.refund),
         "fake-negative": (fake_negative(refunds=False), (), None),

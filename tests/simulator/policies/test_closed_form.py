@@ -47,6 +47,10 @@ CLOSED_FORM = {
         select click_id, first_pay, 1.0, (coalesce(refunds, 0) > 0)::double, total from journeys where first_pay is not null""",
     "waiting-window": """
         select click_id, time + $window, coalesce(first_pay <= time + $window, false)::double, null, null from journeys""",
+    "waiting-window/refunds": """
+        select click_id, time + $window, coalesce(first_pay <= time + $window, false)::double, null, null from journeys
+        union all select click_id, first_pay, null, 0.0, null from journeys where first_pay is not null
+        union all select click_id, first_refund, null, 1.0, null from journeys where first_refund is not null""",
     "complete": "select click_id, time + $attribution, (first_pay is not null)::double, null, total from journeys",
     # Without a segment end it meets each click at its closing: tests/simulator/policies/test_settlement.py has the rest.
     "posterior-settlement": """
