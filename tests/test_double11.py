@@ -17,11 +17,18 @@ CORRECTED = ("fnc", "fnw", "es-dfm")
 """Those of them that hear of late positives."""
 
 
+METHODS = ("pre-trained", "oracle", *TRUSTING, "offline", "online-single", "oracle-single")
+"""What theory speaks of; the scenario has more, and the first command of the README runs them all."""
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("double11")
+    scenario = out / "double11.toml"
+    methods = "".join(f'[[method]]\nmethod = "{method}"\n' for method in METHODS)
+    scenario.write_text(f'extends = "{ROOT / "scenarios" / "double11.toml"}"\n{methods}', encoding="utf-8")
     sim(
-        ROOT / "scenarios" / "double11.toml",
+        scenario,
         "--out",
         out,
         "--set",
@@ -95,7 +102,7 @@ def test_references_enclose_the_methods(run: Path):
 
 def test_gmv_methods_are_judged_on_amounts(run: Path):
     methods = summary_of(run)["methods"]
-    for method in ("pre-single", "online-single", "offline-single", "oracle-single"):
+    for method in ("online-single", "oracle-single"):
         values = methods[method]["gmv"]
         assert 0.5 < values["auc"] < 1
         assert 0 < values["acc"] < 1
