@@ -9,16 +9,13 @@ import numpy as np
 from pydantic import PositiveInt
 
 from learners.auxiliary.base import AUXILIARIES, Estimator
-from learners.auxiliary.evidence import Evidence
+from learners.auxiliary.evidence import Evidence, EvidenceEstimator
 from learners.evidence.layout import DenseFields, OpenClicks
 from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 
 if TYPE_CHECKING:
     from learners.bench import Bench
-    from learners.evidence.net import EvidenceNet
-    from learners.model import Model
-    from learners.offsets import KnownOffset
     from simulator.engine.batch import JourneyView
     from simulator.learning import Clicks
 
@@ -61,24 +58,8 @@ class CascadeEvidence(Evidence):
         return _Both(pays, RefundEvidence(net, fields, bench.offset, believed))
 
 
-class RefundEvidence(Estimator):
-    """Asks the net of the refund stage; the pay stands for the click.
-
-    Parameters
-    ----------
-    fields : reads the dense fields of a click's features.
-    offset : what the method adds to the refund logit; taken off before the net is asked.
-    believed : the model that gives the priors; None for those that the policy tells.
-    """
-
-    def __init__(
-        self,
-        net: EvidenceNet,
-        fields: DenseFields,
-        offset: KnownOffset | None = None,
-        believed: Model | None = None,
-    ) -> None:
-        self._net, self._fields, self._offset, self._believed = net, fields, offset, believed
+class RefundEvidence(EvidenceEstimator):
+    """Asks the net of the refund stage; the pay stands for the click, and offset and prior are the refund logit's."""
 
     def of_journeys(
         self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from simulator.units import HOUR
 
 if TYPE_CHECKING:
     from learners.bench import Bench
+    from learners.evidence.net import EvidenceNet
     from simulator.learning import Clicks
 
 
@@ -33,12 +33,13 @@ class CalendarOffset(NetParameters, Offset):
 
         net = evidence_net(self, bench)
         fields = DenseFields(bench.history.log.features, net.layout.fields)
+        return lambda clicks: {"cvr": shift_at_click(net, fields, clicks)}
 
-        def offset(clicks: Clicks) -> Mapping[str, Float64]:
-            if not net.layout.sales:
-                return {"cvr": np.zeros(len(clicks))}
-            time = clicks.time / HOUR
-            nothing, logit = np.full(len(clicks), np.inf), np.full(len(clicks), net.mean_logit)
-            return {"cvr": net.shift(OpenClicks(time, time, nothing, logit, fields(clicks.features)))}
 
-        return offset
+def shift_at_click(net: EvidenceNet, fields: DenseFields, clicks: Clicks) -> Float64:
+    """Return what a net says of clicks at their own time, no cart and a mean logit; 0 where it has met no sale."""
+    if not net.layout.sales:
+        return np.zeros(len(clicks))
+    time = clicks.time / HOUR
+    nothing, logit = np.full(len(clicks), np.inf), np.full(len(clicks), net.mean_logit)
+    return net.shift(OpenClicks(time, time, nothing, logit, fields(clicks.features)))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import PositiveInt
 
-from learners.evidence.layout import DenseFields, OpenClicks
+from learners.evidence.layout import DenseFields
 from learners.offsets.base import OFFSETS, KnownOffset
-from learners.offsets.calendar import CalendarOffset
-from simulator.log.schema import Float64
-from simulator.units import HOUR
+from learners.offsets.calendar import CalendarOffset, shift_at_click
 
 if TYPE_CHECKING:
     from learners.bench import Bench
-    from simulator.learning import Clicks
 
 
 @OFFSETS.register("cascade-calendar")
@@ -41,13 +36,4 @@ class CascadeCalendarOffset(CalendarOffset):
         few = {"carts": False, "epochs": self.refund_epochs, "batch_size": self.refund_batch_size}
         net = evidence_net(self.model_copy(update=few), bench, "refund at click")
         fields = DenseFields(bench.history.log.features, net.layout.fields)
-
-        def offset(clicks: Clicks) -> Mapping[str, Float64]:
-            if not net.layout.sales:
-                return {**pays(clicks), "rfr": np.zeros(len(clicks))}
-            time = clicks.time / HOUR
-            nothing, logit = np.full(len(clicks), np.inf), np.full(len(clicks), net.mean_logit)
-            state = OpenClicks(time, time, nothing, logit, fields(clicks.features))
-            return {**pays(clicks), "rfr": net.shift(state)}
-
-        return offset
+        return lambda clicks: {**pays(clicks), "rfr": shift_at_click(net, fields, clicks)}
