@@ -7,7 +7,7 @@ those of the checkpoint. Nothing else of a run needs saving.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # what torch.load(weights_only=True) raises; nothing is unpickled here
 from typing import Any
@@ -23,7 +23,7 @@ from simulator.samples import Samples
 
 
 class Journal:
-    """A learner with a journal in a directory: ``<name>.pt`` (state) and ``<name>.<part>.npz`` (predictions).
+    """A learner with a journal in a directory: ``<name>.pt`` (state) and ``<name>.<part>.npz`` (its answers).
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Journal:
     """
 
     def __init__(self, learner: Learner, directory: Path | None, name: str, *, resume: bool = False) -> None:
-        self.tasks = learner.tasks
+        self.tasks, self.adapts = learner.tasks, learner.adapts
         self._learner, self._directory, self._name = learner, directory, name
         self._calls = self._known = self._parts = 0
         self._answers: list[dict[str, Float64]] = []
@@ -63,18 +63,28 @@ class Journal:
 
     def predict(self, clicks: Clicks) -> Predictions:
         """Predict, or repeat what was predicted before the checkpoint."""
-        if not self._fresh():
-            return self._answers.pop(0)
-        predictions = self._learner.predict(clicks)
-        if self._directory is not None:
-            self._answers.append({task: np.asarray(values) for task, values in predictions.items()})
-        return predictions
+        return self._answer(lambda: self._learner.predict(clicks))
 
     def estimate(
         self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
     ) -> Mapping[str, Float64]:
-        """Estimate: the auxiliary is frozen, so this needs no journal."""
-        return self._learner.estimate(clicks, now, journey, known)
+        """Estimate, or repeat what was estimated; what does not adapt needs no journal."""
+        if not self.adapts:
+            return self._learner.estimate(clicks, now, journey, known)
+        return self._answer(lambda: self._learner.estimate(clicks, now, journey, known))
+
+    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+        """Tell the learner, unless the checkpoint came after it."""
+        if self._fresh():
+            self._learner.heed(clicks, now, journey, known)
+
+    def _answer(self, ask: Callable[[], Mapping[str, Float64]]) -> Mapping[str, Float64]:
+        if not self._fresh():
+            return self._answers.pop(0)
+        found = ask()
+        if self._directory is not None:
+            self._answers.append({name: np.asarray(values) for name, values in found.items()})
+        return found
 
     def _fresh(self) -> bool:
         self._calls += 1

@@ -14,7 +14,7 @@ from learners.batch import Batch
 from learners.links import Link
 from learners.model import Model
 from learners.objectives import Objective
-from learners.offsets import KnownOffset
+from learners.offsets import KnownOffset, Terms
 from simulator.engine.batch import JourneyView
 from simulator.learning import Clicks, Predictions
 from simulator.log.schema import Float64, Int32, Int64
@@ -47,10 +47,15 @@ class TorchLearner:
     ) -> None:
         self.tasks = link.tasks
         self._model, self._objective, self._link = model, objective, link
-        self._estimator, self._offset = estimator, offset
+        self._estimator, self._offset = estimator, offset or Terms()
         self._decay, self._seed = decay, seed
         self._answered: tuple[Clicks, Predictions] | None = None
         self._model.publish()
+
+    @property
+    def adapts(self) -> bool:
+        """Whether what it adds or estimates changes in the stream."""
+        return self._offset.adapts or (self._estimator is not None and self._estimator.adapts)
 
     @property
     def steps(self) -> int:
@@ -71,14 +76,20 @@ class TorchLearner:
         if not len(samples):
             return
         batch = Batch(samples, self._estimates(samples, features), step=self.steps, seed=self._seed)
-        known = self._known(Clicks(samples.row, samples.event_time - samples.elapsed, features))
+        clicks = Clicks(samples.row, samples.event_time - samples.elapsed, features)
+        known = {
+            head: torch.from_numpy(values).float().requires_grad_(self._offset.adapts)
+            for head, values in self._offset.training(clicks).items()
+        }
 
         def loss(outputs: dict[str, Tensor]) -> Tensor:
             for head, offset in known.items():
-                outputs[head] = outputs[head] + torch.from_numpy(offset).float()
+                outputs[head] = outputs[head] + offset
             return self._objective.loss(batch, outputs)
 
         self._model.step(features, loss)
+        if self._offset.adapts:
+            self._offset.learn(clicks, {head: _slope(offset) for head, offset in known.items()})
 
     def _estimates(self, samples: Samples, features: Int32) -> dict[str, Tensor]:
         if self._estimator is None or not self._objective.estimates:
@@ -86,13 +97,11 @@ class TorchLearner:
         found = self._estimator.of_samples(samples, features)
         return {name: torch.from_numpy(found[name]).float() for name in self._objective.estimates}
 
-    def _known(self, clicks: Clicks) -> Mapping[str, Float64]:
-        return {} if self._offset is None else self._offset(clicks)
-
     def publish(self) -> None:
         """Make the current weights the served ones."""
         self._answered = None
         self._model.publish()
+        self._offset.publish(self._model.served_outputs)
         if self._decay != 1:
             self._model.slow(self._decay)
 
@@ -108,7 +117,7 @@ class TorchLearner:
 
     def _predicted(self, clicks: Clicks) -> Predictions:
         outputs = self._model.served_outputs(clicks.features)
-        for head, offset in self._known(clicks).items():
+        for head, offset in self._offset(clicks).items():
             outputs[head] = outputs[head] + offset
         if self._link.estimates:
             assert self._estimator is not None, "the catalog gives a link that asks an auxiliary"
@@ -122,12 +131,19 @@ class TorchLearner:
         assert self._estimator is not None, "the catalog gives a policy that asks an auxiliary"
         return self._estimator.of_journeys(clicks, now, journey, known)
 
+    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+        """Tell offset and auxiliary what the policy believes (`simulator.learning.Advisor`)."""
+        self._offset.heed(clicks, now, known, self._model.served_outputs)
+        if self._estimator is not None:
+            self._estimator.heed(clicks, now, journey, known)
+
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that the stream changes, as tensors and plain values.
 
-        A frozen auxiliary is not among it: `learners.build.build_learner` makes the same one again.
+        What is fitted on the history alone is not among it: `learners.build.build_learner` makes the same again.
         """
-        return self._model.state_dict()
+        estimator = {} if self._estimator is None else self._estimator.state_dict()
+        return {**self._model.state_dict(), "offset": self._offset.state_dict(), "estimator": estimator}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned.
@@ -138,6 +154,14 @@ class TorchLearner:
         """
         self._answered = None
         self._model.load_state_dict(state)
+        self._offset.load_state_dict(state["offset"])
+        if self._estimator is not None:
+            self._estimator.load_state_dict(state["estimator"])
+
+
+def _slope(offset: Tensor) -> Float64:
+    """Return the slope of the last loss in an offset; nothing where the loss did not ask for its head."""
+    return np.zeros(len(offset)) if offset.grad is None else offset.grad.numpy().astype(np.float64)
 
 
 def _same(a: Clicks, b: Clicks) -> bool:

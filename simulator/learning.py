@@ -30,7 +30,11 @@ class Clicks(Columns):
 
 
 class Advisor(Protocol):
-    """One method's published model and frozen auxiliary, as its own delay policy may ask them."""
+    """One method's published model, offset and auxiliary, as its own delay policy may ask them."""
+
+    @property
+    def adapts(self) -> bool:
+        """Whether offset or auxiliary learn from what they are told by `heed`."""
 
     def predict(self, clicks: Clicks) -> Predictions:
         """Predict with the weights published last."""
@@ -43,11 +47,22 @@ class Advisor(Protocol):
         ``journey`` is their state then, ``known`` what the policy knows besides (a served logit, say).
         """
 
+    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+        """Tell what the policy believes of journeys whose window is open, those that have paid included.
+
+        ``known`` are ``prior``, the log odds that were served; ``evidence``, the log likelihood ratio of what the journey
+        has shown by ``now`` (infinite once paid); ``previous``, that of the last segment's end (NaN where there was none).
+        """
+
 
 class Learner(Protocol):
     """An online learner with a training copy and a serving copy of its weights."""
 
     tasks: tuple[str, ...]
+
+    @property
+    def adapts(self) -> bool:
+        """See `Advisor`; its estimates then depend on when it is asked."""
 
     def learn(self, samples: Samples, features: Int32) -> None:
         """Take one optimisation step on a mini-batch; ``features[i]`` belongs to sample ``i``."""
@@ -62,6 +77,9 @@ class Learner(Protocol):
         self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
     ) -> Mapping[str, Float64]:
         """Return the auxiliary's estimates for open journeys; see `Advisor`."""
+
+    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+        """Take note of what the policy believes; see `Advisor`."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on to the same numbers (tensors and plain values)."""

@@ -129,28 +129,52 @@ def assert_equal_runs(run: Path, again: Path) -> None:
         assert all(u == v or (u != u and v != v) for u, v in zip(x, y, strict=True)), name
 
 
+ADAPTIVE = f"""extends = "{MINIMAL}"
+[[method]]
+method = "posterior-settlement"
+policy = {{ normalise = true }}
+offset = {{ level = true, tower = true }}
+"""
+
+
+def test_a_method_whose_parts_adapt_goes_on_to_the_same_numbers(
+    cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    scenario = tmp_path / "adaptive.toml"
+    scenario.write_text(ADAPTIVE, encoding="utf-8")
+    sim(scenario, "--out", tmp_path / "whole", "--set", cache, "--dump-samples", "--progress", "none")
+    again = _interrupted(scenario, cache, tmp_path / "resumed", 4, monkeypatch)
+    assert_equal_runs(run_directory(tmp_path / "whole"), again)
+    assert "causal" in sim("audit", scenario, "--set", cache).stdout
+
+
 def test_an_interrupted_run_goes_on_to_the_same_numbers(
     run: Path, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    loaded = load_scenario(MINIMAL, [cache, "engine.checkpoint_every=12h"], out=str(tmp_path))
+    assert_equal_runs(run, _interrupted(MINIMAL, cache, tmp_path, 9, monkeypatch))
+
+
+def _interrupted(scenario: Path, cache: str, out: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Interrupt a run after so many checkpoints, go on with it, and return its directory."""
+    loaded = load_scenario(scenario, [cache, "engine.checkpoint_every=12h"], out=str(out))
     save, saved = Journal.save, []
 
     def interrupted(journal: Journal) -> None:
         save(journal)
         saved.append(journal)
-        if len(saved) == 9:
+        if len(saved) == after:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(Journal, "save", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            session.run(loaded, run_dir_base=tmp_path, dump_samples=True, progress="none", replace=False)
-    (partial,) = tmp_path.glob("*/*.partial")
+            session.run(loaded, run_dir_base=out, dump_samples=True, progress="none", replace=False)
+    (partial,) = out.glob("*/*.partial")
     assert not (partial / "DONE").exists()
     sim("resume", partial, "--progress", "none")
-    again = run_directory(tmp_path)
+    again = run_directory(out)
     assert not (again / "checkpoints").exists()
-    assert_equal_runs(run, again)
+    return again
 
 
 def test_a_second_run_does_not_overwrite_the_first(run: Path, cache: str):

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 
 class Estimator:
-    """An auxiliary made ready for a run: it answers, and never changes.
+    """An auxiliary made ready for a run: it answers, and hardly ever changes.
 
     What it is asked for says who asks: the objective for the samples of a batch, the link for the clicks it serves,
     the delay policy for open journeys. An estimator answers the questions that it is made for.
     """
+
+    adapts: bool = False
+    """Whether it learns in the stream, from what `heed` tells it."""
 
     def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
         """Return each estimate for delivered samples; ``features[i]`` belongs to sample ``i``."""
@@ -38,6 +41,16 @@ class Estimator:
     ) -> Mapping[str, Float64]:
         """Return each estimate for open journeys as of ``now`` (`simulator.learning.Advisor.estimate`)."""
         raise NotImplementedError
+
+    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+        """Take note of what a policy believes at a segment's end (`simulator.learning.Advisor.heed`)."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return copies of all that the stream changes, as tensors and plain values."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
 
 
 class Auxiliary(Part):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from learners.evidence.layout import DenseFields, Float32
 from learners.history import Rows, batches
 from learners.model import Outputs
 from learners.pretrain import Pretraining, history_loss
+from learners.recipes import Recipe
 from learners.recipes.base import Examples
 from learners.recipes.cascade import CascadeRates
 from learners.recipes.cvr import ConversionRate
@@ -36,7 +37,7 @@ class KnownClicks(Columns):
     dense: Float32
 
 
-class _WithJourney(ConversionRate):
+class WithJourney(ConversionRate):
     """The conversion label, with what happened in the journey beside it."""
 
     inputs = ("day", "hour", "pay", "cart")
@@ -86,18 +87,10 @@ def progressive(
     most : clicks to return at most.
     as_of_click : of the cascade, return the clicks of those pays.
     """
-    model = plan.untrained()
-    model.set_biases(plan.history.biases(plan.recipe))
     refunds = "rfr" in plan.recipe.heads
-    rows = plan.history.rows(_WithRefund(as_of_click=as_of_click) if refunds else _WithJourney())
-    shuffled = batches(
-        rows, plan.learner.pretrain_batch_size, generator(plan.seed, "learners", "evidence", "shuffle")
-    )
     parts: list[KnownClicks] = []
-    for batch in shuffled:
-        listener = _Listener(history_loss(plan.recipe, batch), "rfr" if refunds else "cvr")
-        model.step(batch.features, listener)
-        known = _known(batch, listener.logit, fields)
+    for batch, logit in surprised(plan, _WithRefund(as_of_click=as_of_click) if refunds else WithJourney()):
+        known = _known(batch, logit, fields)
         parts.append(known[~np.isnan(batch.targets[:, -1])] if refunds else known)
     clicks = KnownClicks.concatenate(parts) if parts else _nobody(fields)
     clicks = clicks[int(skipped * len(clicks)) :]
@@ -105,6 +98,20 @@ def progressive(
         return clicks
     rng = generator(plan.seed, "learners", "evidence", "clicks")
     return clicks[np.sort(rng.choice(len(clicks), most, replace=False))]
+
+
+def surprised(plan: Pretraining, recipe: Recipe) -> Iterator[tuple[Rows, Float64]]:
+    """Pre-train once over the history, and yield its batches with the logits of just before each one's own step.
+
+    ``recipe`` says what the batches hold beside the targets of the plan's own.
+    """
+    model = plan.untrained()
+    model.set_biases(plan.history.biases(plan.recipe))
+    rng = generator(plan.seed, "learners", "evidence", "shuffle")
+    for batch in batches(plan.history.rows(recipe), plan.learner.pretrain_batch_size, rng):
+        listener = _Listener(history_loss(plan.recipe, batch), "rfr" if "rfr" in plan.recipe.heads else "cvr")
+        model.step(batch.features, listener)
+        yield batch, listener.logit
 
 
 class _Listener:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from pydantic import PositiveFloat
 
 from learners.evidence.layout import DenseFields, OpenClicks
 from learners.evidence.parameters import NetParameters
-from learners.offsets.base import OFFSETS, KnownOffset, Offset
+from learners.offsets.base import OFFSETS, FixedOffset, KnownOffset, Offset, Terms
 from simulator.log.schema import Float64
 from simulator.units import HOUR
 
@@ -28,12 +29,43 @@ class CalendarOffset(NetParameters, Offset):
 
     heads: ClassVar[tuple[str, ...]] = ("cvr",)
 
+    level: bool = False
+    """Add a level that is solved for at every segment's end (`learners.evidence.level`). For posterior settlement."""
+    tower: bool = False
+    """Add weights of single features in a promotion, which learn (`learners.evidence.tower`)."""
+    tower_rate: PositiveFloat = 0.02
+    """Of the tower's Adagrad steps in the stream."""
+    tower_history_rate: PositiveFloat = 0.05
+    """Of those on the promotions of the history."""
+
     def prepare(self, bench: Bench) -> KnownOffset:
         from learners.evidence.fit import evidence_net  # noqa: PLC0415
 
         net = evidence_net(self, bench)
         fields = DenseFields(bench.history.log.features, net.layout.fields)
-        return lambda clicks: {"cvr": shift_at_click(net, fields, clicks)}
+        fixed = FixedOffset(lambda clicks: {"cvr": shift_at_click(net, fields, clicks)})
+        terms: list[KnownOffset] = [fixed]
+        if self.tower:
+            terms.append(self._tower(bench, fixed))
+        if self.level:
+            from learners.evidence.level import Level  # noqa: PLC0415
+
+            terms.append(Level(bench.calendar))
+        return Terms(terms)
+
+    def _tower(self, bench: Bench, fixed: KnownOffset) -> KnownOffset:
+        from learners.evidence.tower import Tower, learnt_before  # noqa: PLC0415
+        from learners.networks.mlp import MLP  # noqa: PLC0415
+        from learners.pretrain import Pretraining  # noqa: PLC0415
+        from learners.recipes.cvr import ConversionRate  # noqa: PLC0415
+
+        history = bench.history
+        tower = Tower(history.log.features, bench.calendar, self.tower_rate)
+        if history.end > history.start:
+            network = MLP().settled(bench.learner)
+            plan = Pretraining(ConversionRate(), network, (), bench.learner, history, bench.seed)
+            learnt_before(tower, plan, fixed, skipped=self.skipped, rate=self.tower_history_rate)
+        return tower
 
 
 def shift_at_click(net: EvidenceNet, fields: DenseFields, clicks: Clicks) -> Float64:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import PositiveInt
 
 from learners.evidence.layout import DenseFields
-from learners.offsets.base import OFFSETS, KnownOffset
+from learners.offsets.base import OFFSETS, FixedOffset, KnownOffset, Terms
 from learners.offsets.calendar import CalendarOffset, shift_at_click
 
 if TYPE_CHECKING:
@@ -36,4 +36,4 @@ class CascadeCalendarOffset(CalendarOffset):
         few = {"carts": False, "epochs": self.refund_epochs, "batch_size": self.refund_batch_size}
         net = evidence_net(self.model_copy(update=few), bench, "refund at click")
         fields = DenseFields(bench.history.log.features, net.layout.fields)
-        return lambda clicks: {**pays(clicks), "rfr": shift_at_click(net, fields, clicks)}
+        return Terms([pays, FixedOffset(lambda clicks: {"rfr": shift_at_click(net, fields, clicks)})])

@@ -211,10 +211,19 @@ class At:
         return self._advisor.estimate(self._clicks, self.time, self.journey, known)
 
     @property
+    def adapts(self) -> bool:
+        """Whether the method has parts that learn from what `heed` tells them; see `predict` for when."""
+        return self._advisor.adapts
+
+    def heed(self, **known: Float64) -> None:
+        """Tell the method's offset and auxiliary what is believed of these journeys; see `predict` for when."""
+        self._advisor.heed(self._clicks, self.time, self.journey, known)
+
+    @property
     def _advisor(self) -> Advisor:
         if self.scene.advisor is None:
             raise PolicyError(
-                "at.predict() and at.estimate() are for on_segment of a policy that declares "
+                "at.predict(), at.estimate() and at.heed() are for on_segment of a policy that declares "
                 "wants_predictions = True"
             )
         return self.scene.advisor

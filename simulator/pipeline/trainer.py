@@ -112,6 +112,11 @@ class Trainer:
         """Predict with the model published last, in the method's own order of things."""
         self.lane.submit(lambda: then(self.method.learner.predict(clicks)))
 
+    @property
+    def adapts(self) -> bool:
+        """Whether offset or auxiliary learn from what they are told."""
+        return self.method.learner.adapts
+
     def predict(self, clicks: Clicks) -> Predictions:
         """Predict and wait for it (for policies that want predictions)."""
         self.lane.join()
@@ -123,6 +128,11 @@ class Trainer:
         """Ask the auxiliary, and wait for it."""
         self.lane.join()
         return self.method.learner.estimate(clicks, now, journey, known)
+
+    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+        """Tell offset and auxiliary, and wait until they have heard."""
+        self.lane.join()
+        self.method.learner.heed(clicks, now, journey, known)
 
     def notes(self) -> dict[str, float]:
         """Return what training cost: steps, samples, and the mean time from a visible label to a served model."""

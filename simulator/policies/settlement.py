@@ -56,8 +56,17 @@ class PosteriorSettlement(Policy):
     evidence: Literal["posterior", "retraction"] = "posterior"
     """"retraction" takes silence for a no until the pay, and then takes the no back: right weights, wrong timing."""
 
+    normalise: bool = False
+    """Multiply what silence weighs at a segment's end by what came over what was given up, for clicks of before, during and
+    after a promotion apart: a partial likelihood on the calendar's clock (Cox, 1972), so that a flood teaches who pays
+    rather than how many. The deliveries then do not add up to p - y any more: the level needs an offset of its own."""
+
+    @property
+    def _pays(self) -> Stage:
+        return Stage(self.budget, self.evidence, normalise=self.normalise)
+
     def on_segment(self, at: At, out: Outbox) -> None:
-        Stage(self.budget, self.evidence).segment(at, out)
+        self._pays.segment(at, out)
 
     def on_close(self, at: At, out: Outbox) -> None:
-        Stage(self.budget, self.evidence).close(at, out)
+        self._pays.close(at, out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from simulator.log.schema import Bool, Float64, Int64
+from simulator.log.schema import Bool, Float64, Int64, UInt8
 from simulator.randomness import draws
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ SMALLEST = 1e-9
 """Served probabilities are taken to lie in [1e-9, 1 - 1e-9], so that their log odds are finite."""
 ROUNDS = 50
 """Of the search for the sampling rate; each saturates more items, and a handful is enough."""
+FEWEST, STEEPEST = 10.0, 3.0
+"""Outcomes added to both sides of a pace, and how far from 1 it may be."""
 LEARNT = ("evidence", "start", "network", "prior")
 """What a stage asks of the auxiliary, each with the stage's prefix."""
 
@@ -28,6 +30,7 @@ class Stage:
     ----------
     budget : settlements of silent items that are delivered, per item, over the whole window.
     evidence : "retraction" takes silence for a no.
+    normalise : scale what silence weighs to what came (`PosteriorSettlement.normalise`).
     """
 
     prefix = ""
@@ -39,8 +42,10 @@ class Stage:
     first, met, silence = "first", "pay", "silence"
     """Roles: the first delivery; the outcome has come; it has not come so far, or never will."""
 
-    def __init__(self, budget: float, evidence: Literal["posterior", "retraction"]) -> None:
-        self._budget, self._believes = budget, evidence == "posterior"
+    def __init__(
+        self, budget: float, evidence: Literal["posterior", "retraction"], *, normalise: bool = False
+    ) -> None:
+        self._budget, self._believes, self._normalise = budget, evidence == "posterior", normalise
 
     @classmethod
     def columns(cls) -> dict[str, tuple[str, float]]:
@@ -80,8 +85,10 @@ class Stage:
         met = at[happened]
         self._met(met, out, order=self.when(met))
         if self._believes:
-            self._silence(at[running & ~happened], out)
+            self._silence(at[running & ~happened], out, met, evidence[happened])
             self._closing(at)
+            if len(at) and at.adapts:
+                self._tell(at, evidence)
 
     def close(self, at: At, out: Outbox) -> None:
         """Settle the items whose window closes, at the instant of closing."""
@@ -119,14 +126,25 @@ class Stage:
         self._set(at, "evidence", np.inf)
         self._deliver(at, out, role=self.met, previous=previous, order=order)
 
-    def _silence(self, at: At, out: Outbox) -> None:
+    def _tell(self, at: At, previous: Float64) -> None:
+        known = {"prior": self._get(at, "prior"), "evidence": self._get(at, "evidence"), "previous": previous}
+        at.heed(**{self.prefix + name: values for name, values in known.items()})
+
+    def _silence(self, at: At, out: Outbox, met: At, met_previous: Float64) -> None:
+        """Settle the silent items; ``met`` are those whose outcome came, with their evidence before."""
         if not len(at):
             return
         previous, prior = self._get(at, "evidence"), self._get(at, "prior")
         known = {"network": self._get(at, "network"), "start": self._get(at, "start")}
         now = self._asked(at, logit=prior, **known)["evidence"]
         self._set(at, "evidence", now)
-        moved = np.abs(posterior(prior, now) - posterior(prior, previous))
+        change = posterior(prior, now) - posterior(prior, previous)
+        moved = np.abs(change)
+        pace = np.ones(len(at))
+        if self._normalise:
+            left = 1 - posterior(self._get(met, "prior"), met_previous)
+            of_met, of_silent = (at.calendar.around(self.origin(items)) for items in (met, at))
+            pace = paces(of_met, left, of_silent, -change)[of_silent]
         chance = np.minimum(1.0, sampling_rate(moved, self._expected(at)) * moved)
         chosen = self._drawn(at, chance, "silence")
         delivered = at[chosen]
@@ -135,7 +153,7 @@ class Stage:
             out,
             role=self.silence,
             previous=previous[chosen],
-            weight=1 / chance[chosen],
+            weight=pace[chosen] / chance[chosen],
             order=spread(delivered, f"{self.prefix}silence"),
         )
 
@@ -225,6 +243,19 @@ def spread(at: At, purpose: str) -> Int64:
     end = int(at.time[0]) + 1 if len(at) else at.segment_start
     within = draws(at.click_id, purpose, "order", end)
     return at.segment_start + (within * (end - at.segment_start)).astype(np.int64)
+
+
+def paces(of_met: UInt8, met: Float64, of_silent: UInt8, silent: Float64) -> Float64:
+    """Return what came over what was given up, per phase of the promotion (`Calendar.around`), between a third and three.
+
+    Parameters
+    ----------
+    of_met, of_silent : phases of the items whose outcome came, and of the others.
+    met, silent : what each was short of certainty before, and by how much each belief fell.
+    """
+    came = np.bincount(of_met, met, minlength=3)
+    given_up = np.maximum(np.bincount(of_silent, silent, minlength=3), 0.0)
+    return np.clip((came + FEWEST) / (given_up + FEWEST), 1 / STEEPEST, STEEPEST)
 
 
 def _log_odds(probability: Float64) -> Float64:

@@ -17,6 +17,7 @@ class Adder:
     """Predicts the published sum of everything it has learned."""
 
     tasks = ("cvr",)
+    adapts = True
 
     def __init__(self):
         self.total, self.served = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
@@ -31,6 +32,12 @@ class Adder:
 
     def predict(self, features):
         return {"cvr": features.sum(axis=1) + self.served.item()}
+
+    def estimate(self, clicks, now, journey, known):
+        return {"evidence": clicks.sum(axis=1) - self.total.item()}
+
+    def heed(self, clicks, now, journey, known):
+        self.total = self.total + float(clicks.max())
 
     def state_dict(self):
         return {"total": self.total, "served": self.served}
@@ -50,6 +57,10 @@ def go(journal, calls, *, saves=(), stop=None):
             journal.learn(Samples.empty(), features)
         elif call == "publish":
             journal.publish()
+        elif call == "heed":
+            journal.heed(features, None, None, {})
+        elif call == "estimate":
+            answers.append(journal.estimate(features, None, None, {})["evidence"].tolist())
         else:
             answers.append(journal.predict(features)["cvr"].tolist())
         if place in saves:
@@ -57,7 +68,9 @@ def go(journal, calls, *, saves=(), stop=None):
     return answers
 
 
-CALLS = st.lists(st.sampled_from(["learn", "publish", "predict"]), min_size=1, max_size=30)
+CALLS = st.lists(
+    st.sampled_from(["learn", "publish", "predict", "estimate", "heed"]), min_size=1, max_size=30
+)
 
 
 @settings(max_examples=60, deadline=None)

@@ -24,6 +24,8 @@ ALL = {"kind": "cascade-settlement", "budget": 1e9, "refund_budget": 1e9}
 class Fixed:
     """A frozen model whose logits are a click's features, and evidence of refunds that is a function of the journey."""
 
+    adapts = False
+
     def __init__(self, evidence):
         self._evidence = evidence
 
