@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING
 
-from pydantic import Field, PositiveInt
-
-from learners.networks.base import NETWORKS, Network
+from learners.networks.base import NETWORKS
+from learners.networks.perceptron import Perceptron
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
-
-    from simulator.scenario.model import LearnerBlock
+    from torch import Generator, nn
 
 
 @NETWORKS.register("mlp")
-class MLP(Network):
+class MLP(Perceptron):
     """Linear, batch norm, leaky ReLU per hidden layer, one linear output per head (NetCVR, WWW 2026).
 
     A head for a probability gives its logit. The head for GMV gives log1p of the amount; OnlineGMV's
@@ -25,31 +22,7 @@ class MLP(Network):
     as 1 / amount, and 0 is no kink.
     """
 
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
-    """Units of the hidden layers; ``[learner] hidden`` unless given."""
+    def trunk(self, width: int, hidden: Sequence[int], generator: Generator) -> nn.Module:
+        from learners.layers import trunk  # noqa: PLC0415
 
-    def settled(self, learner: LearnerBlock) -> Self:
-        return self if self.hidden is not None else self.model_copy(update={"hidden": learner.hidden})
-
-    def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
-        from torch import nn  # noqa: PLC0415
-
-        from learners.layers import linear, trunk  # noqa: PLC0415
-
-        assert self.hidden is not None, "settled() comes before build()"
-        return nn.ModuleDict(
-            {
-                "trunk": trunk(width + inputs, self.hidden, generator),
-                "heads": nn.ModuleDict({head: linear(self.hidden[-1], 1, generator) for head in heads}),
-            }
-        )
-
-    def forward(
-        self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        import torch  # noqa: PLC0415
-
-        whole = embedded[0] if inputs is None else torch.cat([embedded[0], inputs], dim=1)
-        hidden = layers["trunk"](whole)
-        heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
-        return {name: head(hidden).squeeze(1) for name, head in heads.items()}
+        return trunk(width, hidden, generator)
