@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import pickle
 import threading
 from collections import defaultdict
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
+from simulator.aside import written_aside
 from simulator.sources import sources_of
 
 LOGGER = logging.getLogger(__name__)
@@ -78,9 +78,5 @@ def load(path: Path, key: str, model: Stateful) -> bool:
 def save(path: Path, key: str, model: Stateful) -> None:
     """Write a checkpoint aside and rename it, so that no reader ever meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    try:
+    with written_aside(path) as aside:
         torch.save({"key": key, "model": model.state_dict()}, aside)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from learners.conclusion import Stopwatch, conclude
 from learners.journal import Journal
 from learners.learner import TorchLearner
 from learners.plan import Plan, open_data, plan_run
+from simulator.aside import write_text
 from simulator.engine import Engine
 from simulator.errors import RunError
 from simulator.evaluation.cells import Grid
@@ -25,7 +26,7 @@ from simulator.learning import Advisor
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.recorder import Recorder
 from simulator.report.progress import Progress
-from simulator.rundir import RunDirectory, manifest, write_json, write_text
+from simulator.rundir import RunDirectory, manifest, write_json
 from simulator.scenario.load import Loaded, load_scenario
 from simulator.scenario.resolve import config_hash, to_toml
 

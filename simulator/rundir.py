@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from simulator.aside import write_text
 from simulator.errors import RunError
 
 PARTIAL = ".partial"
@@ -217,13 +218,6 @@ def _acquire(final: Path) -> int:
         except FileNotFoundError:
             pass
         os.close(handle)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing: aside first, then renamed."""
-    aside = path.with_name(path.name + ".tmp")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

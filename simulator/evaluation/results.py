@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulator.aside import written_aside
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Cell
 from simulator.evaluation.tasks import RELATIVE, TASKS
@@ -201,9 +202,8 @@ class Results:
 
     def write_metrics(self, path: Path) -> None:
         """Write ``metrics.parquet``, aside and then renamed."""
-        aside = path.with_name(path.name + ".partial")
-        pq.write_table(self.metrics, aside, compression="zstd")
-        aside.replace(path)
+        with written_aside(path) as aside:
+            pq.write_table(self.metrics, aside, compression="zstd")
 
     def _series(self, method: str, task: str) -> Series:
         found = [cell.statistics[method, task] for cell in self.cells]

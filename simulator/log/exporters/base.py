@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from simulator.aside import written_aside
 from simulator.errors import LogError, UsageError, unknown
 from simulator.log.meta import FILE
 from simulator.log.reader import Log
@@ -122,19 +123,17 @@ def export_log(
         raise UsageError(f"{target}: exists already; choose another file, or say --replace")
     if target.is_dir():
         raise UsageError(f"{target}: is a directory; choose another file")
-    aside, made = target.with_name(target.name + ".partial"), not target.parent.exists()
+    made = not target.parent.exists()
     try:
-        with workspace(target) as con:
+        with workspace(target) as con, written_aside(target) as aside:
             _make_views(con, log)
             written = exporter.write(con, meta, asked)
             [(rows,)] = con.execute(
                 _copy(exporter, written.query, aside, packed=target.suffix == ".gz")
             ).fetchall()
-        aside.replace(target)
     except duckdb.Error as error:
         raise LogError(f"{log}: cannot be exported ({one_line(error)})") from None
     finally:
-        aside.unlink(missing_ok=True)
         if made and not target.exists():
             with suppress(OSError):
                 target.parent.rmdir()
