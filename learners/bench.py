@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from learners.auxiliary import Estimator, FittedAuxiliary
 from learners.history import History
@@ -31,6 +32,7 @@ class Bench:
     observation : observation window of the method's policy in microseconds.
     start : returns the model that the method starts from, as it is before the stream.
     offset : what the method adds to the outputs; None for nothing (and while the offset itself is made).
+    shared : what the method's parts have in common, each under a key of its own.
     """
 
     history: History
@@ -41,6 +43,7 @@ class Bench:
     cache: Path
     start: Callable[[], Model]
     offset: KnownOffset | None = None
+    shared: dict[object, Any] = field(default_factory=dict, compare=False)
 
     def pretrained(self, recipe: Recipe) -> Model:
         """Fit a perceptron of the learner's sizes by a recipe, or load it: equal recipes share one."""

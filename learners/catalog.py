@@ -133,8 +133,11 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
         raise ScenarioError(found)
     if auxiliary is not None:
         auxiliary = auxiliary.settled_for(policy, scenario.windows.observation)
-        if fault := auxiliary.misfit(scenario):
-            raise ScenarioError(f"{key}.auxiliary: {fault}")
+    for name, part in (("auxiliary", auxiliary), ("offset", offset)):
+        if part is not None and (fault := part.misfit(scenario)):
+            found.append(f"{key}.{name}: {fault}")
+    if found:
+        raise ScenarioError(found)
     if start is not None:
         start = start.settled(getattr(policy, "window", scenario.windows.observation))
     return ResolvedMethod(

@@ -66,7 +66,7 @@ def resume(path: Path, progress: str) -> Path:
         with watch.stage("data"):
             plan = plan_run(scenario, resolve_all(scenario), open_data(loaded, progress))
         now = _identity(plan)
-        for key in ("afterclick", "packages", "config_hash", "seed", "threads", "data_fingerprint"):
+        for key in ("afterclick", "packages", "config_hash", "seed", "threads", "data_fingerprint", "reads"):
             if began[key] != now[key]:
                 raise RunError(
                     f"{directory.path}: cannot go on to the same numbers, {key} was {began[key]} and is "
@@ -77,12 +77,16 @@ def resume(path: Path, progress: str) -> Path:
 
 def _identity(plan: Plan) -> dict[str, Any]:
     scenario = plan.scenario
-    return manifest(
-        seed=scenario.seed,
-        config_hash=config_hash(scenario),
-        threads=scenario.engine.threads,
-        fingerprint=plan.log.meta.fingerprint,
-    )
+    parts = [part for method in plan.methods for part in method.parts().values() if part is not None]
+    return {
+        **manifest(
+            seed=scenario.seed,
+            config_hash=config_hash(scenario),
+            threads=scenario.engine.threads,
+            fingerprint=plan.log.meta.fingerprint,
+        ),
+        "reads": {name: found for part in parts for name, found in part.reads().items()},
+    }
 
 
 def _execute(

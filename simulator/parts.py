@@ -24,6 +24,10 @@ class Part(Block):
         """Return kind and parameters as plain values, such as a scenario could hold."""
         return {"kind": self.kind, **self.model_dump(mode="json")}
 
+    def reads(self) -> dict[str, str]:
+        """Return what it reads besides the run's own log: by name what identifies it. A run is resumed with the same alone."""
+        return {}
+
 
 P = TypeVar("P", bound=Part)
 

@@ -89,6 +89,31 @@ Duration = Annotated[
 """Pydantic field type: a duration in TOML, integer microseconds in code."""
 
 
+def parse_signed_duration(value: Any) -> int:
+    """Read a duration that may have a sign, such as ``"-6h"``, as integer microseconds.
+
+    >>> parse_signed_duration("-6h") == -6 * HOUR
+    True
+    """
+    if not isinstance(value, str) or value.strip()[:1] not in ("-", "+"):
+        return parse_duration(value)
+    text = value.strip()
+    try:
+        size = parse_duration(text[1:])
+    except ValueError as error:
+        raise ValueError(str(error).replace(repr(text[1:]), repr(value), 1)) from None
+    return Microseconds(-size if text[0] == "-" else size)
+
+
+SignedDuration = Annotated[
+    int,
+    BeforeValidator(parse_signed_duration),
+    AfterValidator(Microseconds),
+    PlainSerializer(format_duration, return_type=str),
+]
+"""The same for how much later something is; earlier with a minus sign."""
+
+
 def _positive(value: int) -> int:
     if value <= 0:
         raise ValueError("must be longer than 0s")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import PositiveInt
@@ -85,9 +85,20 @@ class RefundEvidence(EvidenceEstimator):
 class _Both(Estimator):
     def __init__(self, pays: Estimator, refunds: Estimator) -> None:
         self._pays, self._refunds = pays, refunds
+        # Both stages have one set of openings; the pays tell more of them.
+        self.adapts = pays.adapts
 
     def of_journeys(
         self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
     ) -> Mapping[str, Float64]:
         stage = self._refunds if OF_REFUND + "logit" in known else self._pays
         return stage.of_journeys(clicks, now, journey, known)
+
+    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+        self._pays.heed(clicks, now, journey, known)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._pays.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._pays.load_state_dict(state)

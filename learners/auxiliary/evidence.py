@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -67,6 +67,8 @@ class EvidenceEstimator(Estimator):
         believed: Model | None = None,
     ) -> None:
         self._net, self._fields, self._offset, self._believed = net, fields, offset, believed
+        self._openings = net.openings
+        self.adapts = self._openings is not None
 
     def of_journeys(
         self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
@@ -80,6 +82,8 @@ class EvidenceEstimator(Estimator):
             network = prior - offset
         cart = np.where(journey.carted, journey.cart_time / HOUR, np.inf)
         state = OpenClicks(clicks.time / HOUR, now / HOUR, cart, network, self._fields(clicks.features))
+        if self._openings is not None:
+            self._openings.watch(state, self._net.each)
         start = known.get("start")
         if start is None:
             start = self._net.shift(state.at_click())
@@ -89,3 +93,16 @@ class EvidenceEstimator(Estimator):
             "network": network,
             "prior": prior,
         }
+
+    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:  # noqa: ARG002
+        """Tell the possible openings of sales, if there are several, how many have paid."""
+        if self._openings is not None and "evidence" in known and len(now):
+            end = float(now[0]) / HOUR
+            self._openings.heed(clicks.time / HOUR, end, known["evidence"], known["previous"])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {} if self._openings is None else self._openings.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        if self._openings is not None:
+            self._openings.load_state_dict(state)

@@ -14,8 +14,10 @@ from learners import checkpoint
 from learners.adam import FlatAdam
 from learners.evidence.layout import DenseFields, Layout, OpenClicks
 from learners.evidence.net import EvidenceNet
-from learners.evidence.parameters import NetParameters
+from learners.evidence.parameters import BELIEFS, NetParameters
+from learners.evidence.prior import Prior, open_prior
 from learners.evidence.progressive import KnownClicks, progressive
+from learners.evidence.uncertain import believed
 from learners.networks.mlp import MLP
 from learners.pretrain import Pretraining
 from learners.recipes import Recipe
@@ -41,10 +43,14 @@ Stage = Literal["pay", "refund", "refund at click"]
 
 
 def evidence_net(parameters: NetParameters, bench: Bench, stage: Stage = "pay") -> EvidenceNet:
-    """Return the net of a workbench. An empty history leaves it saying nothing."""
+    """Return the net of a workbench, as it is to be asked of sales to come.
+
+    An empty own history leaves it saying nothing, a prior or not: its logits are those of the method's own network.
+    """
     history = bench.history
     recipe: Recipe = ConversionRate() if stage == "pay" else CascadeRates()
-    layout = parameters.layout(history, bench.calendar)
+    prior = _prior(parameters, bench, stage)
+    layout = parameters.layout(history, bench.calendar, prior)
     if stage == "refund":
         layout = replace(layout, window=history.windows.refund / HOUR)
     seed = torch_seed(bench.seed, "learners", "evidence", "weights")
@@ -54,27 +60,47 @@ def evidence_net(parameters: NetParameters, bench: Bench, stage: Stage = "pay") 
     plan = Pretraining(recipe, MLP().settled(bench.learner), (), bench.learner, history, bench.seed)
     parts = {
         **plan.parts(),
-        "evidence": parameters.model_dump(mode="json", include=set(NetParameters.model_fields)),
+        "evidence": parameters.model_dump(
+            mode="json", include=set(NetParameters.model_fields) - {*BELIEFS, "prior"}
+        ),
         "layout": [layout.window, layout.sales, layout.carts, layout.fields],
         "observation": bench.observation,
         "stage": stage,
+        "prior": None if prior is None else [replace(plan, history=prior.history).parts(), prior.shift],
     }
     key = checkpoint.key_of(parts)
     path = bench.cache / "checkpoints" / f"{key}.pt"
     with checkpoint.lock_of(path):
         if not checkpoint.load(path, key, net):
             net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
-            clicks = progressive(
-                plan,
-                DenseFields(history.log.features, layout.fields),
-                skipped=parameters.skipped,
-                most=parameters.clicks,
-                as_of_click=stage == "refund at click",
-            )
-            ages = stage != "refund at click"
-            fit(net, clicks, parameters, bench.observation / HOUR, bench.seed, ages=ages)
+            at_click = stage == "refund at click"
+            own = _known(parameters, plan, layout, at_click)
+            clicks = own
+            if prior is not None:
+                other = _known(parameters, replace(plan, history=prior.history), layout, at_click)
+                clicks = KnownClicks.concatenate([own, replace(other, click=other.click + prior.shift)])
+            fit(net, clicks, parameters, bench.observation / HOUR, bench.seed, ages=not at_click)
+            if len(own):  # the offset is for own clicks
+                net.mean_logit = float(own.logit.mean())
             checkpoint.save(path, key, net)
-    return net
+    return believed(net, parameters, history.end, bench.shared)
+
+
+def _prior(parameters: NetParameters, bench: Bench, stage: Stage) -> Prior | None:
+    """Open the prior; None where there is none, or no sale to come that it could teach anything of."""
+    if parameters.prior is None or not parameters.calendar or not bench.calendar.promotions:
+        return None
+    return open_prior(parameters.prior, bench.history, bench.calendar, bench.cache, refunds=stage != "pay")
+
+
+def _known(parameters: NetParameters, plan: Pretraining, layout: Layout, at_click: bool) -> KnownClicks:
+    return progressive(
+        plan,
+        DenseFields(plan.history.log.features, layout.fields),
+        skipped=parameters.skipped,
+        most=parameters.clicks,
+        as_of_click=at_click,
+    )
 
 
 def fit(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from learners.evidence.layout import Float32, Layout, OpenClicks
+from learners.evidence.openings import Openings
 from simulator.log.schema import Float64
 
 SLOPE = 0.05
@@ -29,6 +30,9 @@ class EvidenceNet:
     hidden : sizes of the hidden layers.
     generator : of the initial weights. The last layer starts at 0: a net that was not fitted says nothing.
     """
+
+    openings: Openings | None = None
+    """Chances that the stream moves; None where sales open as announced."""
 
     def __init__(self, layout: Layout, hidden: Sequence[int], generator: torch.Generator) -> None:
         self.layout = layout
@@ -78,6 +82,10 @@ class EvidenceNet:
                         functional.leaky_relu_(values, SLOPE)
                 shifts[part] = values[0].numpy()
         return shifts
+
+    def each(self, clicks: OpenClicks) -> Float64:
+        """Return the logits of open clicks for each opening that sales may have, shape (openings, n)."""
+        return (clicks.logit + self.shift(clicks))[np.newaxis]
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that fitting changes."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from learners.evidence.layout import DENSE, Layout, sales_of
+from learners.evidence.prior import Prior, identity, read_prior, windows_fault
 from learners.history import History
 from simulator.calendar import Calendar
 from simulator.errors import RunError, unknown
 from simulator.parts import Part
-from simulator.units import HOUR
+from simulator.scenario.model import Scenario
+from simulator.units import HOUR, Duration, SignedDuration
+
+BELIEFS = ("calendar_uncertainty", "calendar_error")
+"""Parameters of what is believed of sales to come: the fitted net is the same for all."""
 
 
 class NetParameters(Part):
@@ -20,7 +25,17 @@ class NetParameters(Part):
     carts: bool = True
     """Whether carts are observed."""
     calendar: bool = True
-    """Whether it knows the promotion calendar; without a sale in the history it learns nothing from it."""
+    """Whether it knows the promotion calendar; without a sale in the history, or a prior, it learns nothing from it."""
+    calendar_uncertainty: Duration = "0s"  # type: ignore[assignment]
+    """By how much a sale to come (one that opens after the history) may open earlier or later than announced, at most; its
+    end moves along. Any time between is as likely, until posterior settlement sees who pays. Auxiliary and offset learn of
+    it together if they are given the same."""
+    calendar_error: SignedDuration = "0s"  # type: ignore[assignment]
+    """An experiment: by how much the calendar announces sales to come too late; too early, if negative."""
+    prior: str | None = None
+    """Another log that teaches it what a sale is, named by a scenario (a path from the working directory): the clicks of
+    that scenario's history are learnt from beside the own ones. It stands in for a sale that the own history lacks; a
+    history that has one is pooled with it. Give its world another seed, so that it is another shop."""
     fields: tuple[str, ...] | None = None
     """Features to read as ordered buckets of a score; default: those that the shipped worlds publish so."""
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (64, 64)
@@ -34,19 +49,58 @@ class NetParameters(Part):
     clicks: PositiveInt = 400_000
     """Clicks of the history that it learns from at most, drawn at random."""
 
-    def layout(self, history: History, calendar: Calendar) -> Layout:
+    @model_validator(mode="after")
+    def _unknown_calendar(self) -> Self:
+        for name in BELIEFS:
+            if getattr(self, name) and not self.calendar:
+                raise ValueError(
+                    f"{name} asks for calendar = true: a calendar that is unknown cannot be wrong"
+                )
+        return self
+
+    @field_validator("prior")
+    @classmethod
+    def _readable(cls, prior: str | None) -> str | None:
+        if prior is not None:
+            read_prior(prior)
+        return prior
+
+    @model_validator(mode="after")
+    def _asked_of_sales(self) -> Self:
+        if self.prior is not None and not self.calendar:
+            raise ValueError("prior asks for calendar = true: what it teaches is the calendar")
+        return self
+
+    def misfit(self, scenario: Scenario) -> str:
+        """Say why its prior cannot serve in a scenario; an empty string where it can."""
+        if self.prior is None:
+            return ""
+        theirs = read_prior(self.prior).scenario.windows.windows()
+        return windows_fault(self.prior, theirs, scenario.windows.windows())
+
+    def reads(self) -> dict[str, str]:
+        return {} if self.prior is None else {self.prior: identity(read_prior(self.prior))}
+
+    def layout(self, history: History, calendar: Calendar, prior: Prior | None = None) -> Layout:
         """Return what the net is told on a log.
 
         Raises
         ------
-        RunError : a field that the log does not have.
+        RunError : a field that the log, or that of the prior, does not have.
         """
-        known = [feature.name for feature in history.log.features]
-        fields = tuple(name for name in DENSE if name in known) if self.fields is None else self.fields
-        for name in fields:
-            if name not in known:
-                raise RunError(f"{self.kind!r}, fields: {unknown('feature', name, known)}")
+        published = [[feature.name for feature in history.log.features]]
+        if prior is not None:
+            published.append([feature.name for feature in prior.history.log.features])
+        fields = self.fields
+        if fields is None:
+            fields = tuple(name for name in DENSE if all(name in known for known in published))
+        for known, whose in zip(published, ("", " of its prior"), strict=False):
+            for name in fields:
+                if name not in known:
+                    raise RunError(f"{self.kind!r}, fields: {unknown(f'feature{whose}', name, known)}")
         # A net that saw no sale would say anything of the next one.
-        seen = any(history.start <= p.start < history.end for p in calendar.promotions)
+        seen = prior is not None or any(history.start <= p.start < history.end for p in calendar.promotions)
         sales = sales_of(calendar) if self.calendar and seen else ()
+        if sales and prior is not None:
+            sales = (*prior.sales, *sales)
         return Layout(history.windows.attribution / HOUR, sales, self.carts, fields)

@@ -11,6 +11,7 @@ from simulator.parts import Part, Registry
 if TYPE_CHECKING:
     from learners.bench import Bench
     from simulator.learning import Clicks
+    from simulator.scenario.model import Scenario
 
 Served = Callable[[Int32], Mapping[str, Float64]]
 """The network's own outputs, per head, for features of shape (n, F), by the weights published last."""
@@ -115,6 +116,10 @@ class Offset(Part):
 
     heads: ClassVar[tuple[str, ...]] = ()
     """Network heads that it moves."""
+
+    def misfit(self, scenario: Scenario) -> str:  # noqa: ARG002
+        """Say why it cannot serve in a scenario; an empty string where it can."""
+        return ""
 
     def prepare(self, bench: Bench) -> KnownOffset:
         """Return the offset for a run."""

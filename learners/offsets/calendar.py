@@ -24,7 +24,7 @@ class CalendarOffset(NetParameters, Offset):
     """c(t, d) = G(state at the click, no cart, mean logit), where G is the net of the auxiliary ``evidence``.
 
     What an earlier sale taught of clicks at this place in the calendar, and with these dense fields. Of the features it
-    sees the dense fields alone. Nothing (0) where the history holds no sale: then there is nothing to know.
+    sees the dense fields alone. Nothing (0) where neither the history nor a prior holds a sale: then there is nothing to know.
     """
 
     heads: ClassVar[tuple[str, ...]] = ("cvr",)

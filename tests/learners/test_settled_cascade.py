@@ -249,6 +249,9 @@ def test_a_small_run(tmp_path):
         assert push["refunds"]["paid"] > 0
         assert len(push["refunds"]["cells"]) == 4
     assert 0.3 < summary["methods"]["settlement-gmv"]["gmv"]["pcoc"] < 3
+    amounts = summary["costs"]["settlement-gmv"]["push"]["gmv"]
+    assert amounts["paid"] > 0
+    assert amounts["expected"] > 0
 
 
 def test_an_offset_of_both_stages_is_for_methods_of_both(resolved):
