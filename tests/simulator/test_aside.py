@@ -20,8 +20,13 @@ def test_it_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path):
 def test_what_fails_leaves_what_was_there(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "ä")
-    with pytest.raises(TypeError, match="data must be str"), written_aside(path) as aside:
-        aside.write_text("half")
-        aside.write_text(b"no text")
+    with pytest.raises(ValueError, match="halfway"):
+        _half(path)
     assert path.read_text(encoding="utf-8") == "ä"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def _half(path):
+    with written_aside(path) as aside:
+        aside.write_text("half")
+        raise ValueError("halfway")
