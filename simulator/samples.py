@@ -41,7 +41,8 @@ for a retraction of what was delivered before. ``pay_count`` is the number of pa
 ratio of a conversion against none that the journey has shown since its click (inf: paid, -inf: closed unpaid), and
 ``previous_evidence`` that of the delivery which this one settles (null: it is the first). ``prior`` is the log odds of a
 conversion that the method served for the click, where its policy asked for them. In a sample that carries ``refunded`` all
-three are of a refund after the pay.
+three are of a refund after the pay. In one that puts an amount in the place of an earlier one ``prior`` is log1p of that, and
+there is no evidence.
 """
 
 ROLES: list[str] = []

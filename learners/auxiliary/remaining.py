@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from learners.auxiliary.base import AUXILIARIES, Estimator, FittedAuxiliary
 from learners.heads import PROBABILITY, Head
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOMENTS = 4
 """Random instants of each paying click, besides those of its pays."""
 AT_ONCE = 0.1
-"""Hours added to the time since the last pay before its logarithm is taken."""
+"""Hours added to the time since the last pay, and to that until the close, before its logarithm is taken."""
 
 
 class Quantile(Head):
@@ -53,21 +53,24 @@ class Remaining(FittedAuxiliary):
     The growth is log1p(final GMV) - log1p(GMV so far), as READER's calibrator has it (OnlineGMV, WWW 2026, eq. 14), which
     knows its median at pays alone. Fitted on the paying clicks of the history at each of their pays and at random times
     of silence between the first one and the close, from the features, the time since the click as a share of the
-    attribution window, that since the latest pay, the number of pays and the GMV so far.
+    attribution window, what is left of it, the time since the latest pay, the number of pays and the GMV so far.
     """
 
     heads = {  # noqa: RUF012
         "again": PROBABILITY,
         **{f"growth_{level}": Quantile(level / 100) for level in (10, 30, 50, 70, 90)},
     }
-    inputs = ("elapsed", "silent", "ln_silent", "ln_count", "ln_gmv")
+    inputs = ("elapsed", "ln_rest", "silent", "ln_silent", "ln_count", "ln_gmv")
     uses_events = True
 
     attribution: PositiveDuration | None = None
     """What times are a share of; the attribution window unless given."""
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (64, 32)
     """Sizes of its hidden layers. It is asked for every open click that has paid, every segment."""
-    batch_size: PositiveInt = 512
+    batch_size: PositiveInt = 128
+    embedding_learning_rate: PositiveFloat = 0.002
+    """Far below that of a learner: each click is shown at every pay and some times more, all with one fate, and at the
+    learner's own rate its ids are learnt by heart, so that beliefs are too bold on the stream."""
 
     def prepare(self, bench: Bench) -> Estimator:
         from learners.networks.mlp import MLP  # noqa: PLC0415
@@ -75,7 +78,9 @@ class Remaining(FittedAuxiliary):
 
         given = self.attribution if self.attribution is not None else bench.history.windows.attribution
         own = self.model_copy(update={"attribution": given})
-        learner = bench.learner.model_copy(update={"pretrain_batch_size": self.batch_size})
+        rate = self.embedding_learning_rate
+        update = {"pretrain_batch_size": self.batch_size, "embedding_learning_rate": rate}
+        learner = bench.learner.model_copy(update=update)
         network = MLP(hidden=self.hidden)
         plan = Pretraining(own, network, (), learner, bench.history, bench.seed)
         return RemainingEstimator(own, pretrained(plan, bench.cache))
@@ -121,6 +126,7 @@ class Remaining(FittedAuxiliary):
         return np.stack(
             [
                 elapsed / self.attribution,
+                np.log(np.maximum(self.attribution - elapsed, 0) / HOUR + AT_ONCE) / 3,
                 silent / self.attribution,
                 np.log(silent / HOUR + AT_ONCE) / 3,
                 np.log(np.maximum(count, 1.0)),

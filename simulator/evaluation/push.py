@@ -9,9 +9,11 @@ import numpy as np
 
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Grid
-from simulator.log.schema import Float64
+from simulator.log.schema import Bool, Float64
 from simulator.samples import Samples
 
+STAGES = ("pays", "refunds", "gmv")
+"""What is audited, each by itself."""
 _Cells = dict[tuple[int, int], Float64]
 """Per cell of the grid the sums of push, its square, paid and expected."""
 
@@ -26,6 +28,12 @@ class PushMeter:
     to 1, and what all others were taken down by. Samples that carry ``refunded`` are of the refund stage, and audited by
     themselves, pays standing for clicks and refunds for pays.
 
+    Samples that put an amount in the place of an earlier one (``gmv`` with ``prior``, and no evidence) are audited by
+    themselves, too: with a right belief in the final GMV the change of log1p of the drawn amount has mean 0
+    (`simulator.policies.gmv_settlement`). ``paid`` is what the amounts rose by, ``expected`` what they fell by, in log1p.
+    Within a cell each click changes once; its changes in several cells share its draws, so that z over many cells is only
+    nearly of unit size.
+
     Parameters
     ----------
     grid : segments of the stream, cut where the phase of the promotion changes.
@@ -33,21 +41,23 @@ class PushMeter:
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._stages: tuple[_Cells, _Cells] = ({}, {})
+        self._stages: dict[str, _Cells] = {stage: {} for stage in STAGES}
 
     def delivered(self, samples: Samples) -> None:
-        """Enter samples as they are delivered; those without evidence are left out."""
-        samples = samples[~np.isnan(samples.prior) & ~np.isnan(samples.evidence)]
-        refunds = ~np.isnan(samples.refunded)
-        for cells, part in zip(self._stages, (samples[~refunds], samples[refunds]), strict=True):
-            if len(part):
-                self._enter(cells, part)
+        """Enter samples as they are delivered; those that settle nothing are left out."""
+        samples = samples[~np.isnan(samples.prior)]
+        believed, refunds = ~np.isnan(samples.evidence), ~np.isnan(samples.refunded)
+        weighed = samples[believed & ~refunds], samples[believed & refunds]
+        for stage, part in zip(("pays", "refunds"), weighed, strict=True):
+            self._enter(stage, part, _evidence_push(part), part.evidence == np.inf)
+        amounts = samples[~believed & ~np.isnan(samples.gmv)]
+        change = amounts.weight * (amounts.prior - np.log1p(amounts.gmv))
+        self._enter("gmv", amounts, change, change < 0)
 
-    def _enter(self, cells: _Cells, samples: Samples) -> None:
-        first = np.isnan(samples.previous_evidence)
-        before = _posterior(samples.prior, np.where(first, 0.0, samples.previous_evidence))
-        push = samples.weight * (before - _posterior(samples.prior, samples.evidence))
-        paid = samples.evidence == np.inf
+    def _enter(self, stage: str, samples: Samples, push: Float64, paid: Bool) -> None:
+        if not len(samples):
+            return
+        cells = self._stages[stage]
         numbers = np.stack([push, push**2, np.where(paid, -push, 0.0), np.where(paid, 0.0, push)])
         keys, place = np.unique(
             np.stack(self._grid.locate(samples.visible_time)), axis=1, return_inverse=True
@@ -60,12 +70,12 @@ class PushMeter:
     def summary(self) -> dict[str, Any] | None:
         """Return z, paid and expected overall, by phase and by cell; None where nothing was weighed.
 
-        Where refunds were, "refunds" holds the same of them.
+        Where refunds were, "refunds" holds the same of them; where amounts were, "gmv".
         """
-        pays, refunds = (self._summed(cells) for cells in self._stages)
-        if refunds is None:
-            return pays
-        return {**(pays or {**_told(np.zeros(4)), "phases": {}, "cells": []}), "refunds": refunds}
+        found = {stage: self._summed(cells) for stage, cells in self._stages.items()}
+        pays = found.pop("pays") or {**_told(np.zeros(4)), "phases": {}, "cells": []}
+        further = {stage: part for stage, part in found.items() if part is not None}
+        return {**pays, **further} if pays["cells"] or further else None
 
     def _summed(self, cells: _Cells) -> dict[str, Any] | None:
         if not cells:
@@ -87,6 +97,12 @@ def _told(sums: Float64) -> dict[str, float]:
     push, square, paid, expected = sums.tolist()
     z = push / math.sqrt(square) if square > 0 else 0.0
     return {"z": z, "paid": paid, "expected": expected}
+
+
+def _evidence_push(samples: Samples) -> Float64:
+    first = np.isnan(samples.previous_evidence)
+    before = _posterior(samples.prior, np.where(first, 0.0, samples.previous_evidence))
+    return samples.weight * (before - _posterior(samples.prior, samples.evidence))
 
 
 def _posterior(prior: Float64, evidence: Float64) -> Float64:

@@ -42,6 +42,12 @@ class GMVSettlement(Policy):
     change has mean 0 at every time. A point in the place of F would not do: the slope at the mean (or the median) of F is
     not the mean of the slopes under F, so that it pulls one way at first and the other way at the close.
 
+    **It can be audited.** A correction carries log1p of the amount that it takes the place of as its ``prior``, and the push
+    meter (`simulator.evaluation.push.PushMeter`) adds up how log1p T changed in each segment: if F is right that has mean 0.
+    Exactly so at ``tolerance`` 0; else small changes wait for the close, which evens out in a steady flow of clicks, not
+    within the first window of the stream. What it finds is the pull on the model: beliefs that are too fast at one age and
+    too slow at another pull by nothing while the flow is steady, and are not found.
+
     **It is its own sample.** While a click is silent ``again`` falls, and T drops to the GMV so far once, with the
     probability by which ``again`` fell: pairs are Poisson-sampled with that probability and weight 1.
 
@@ -90,7 +96,7 @@ class GMVSettlement(Policy):
         """Deliver pairs; both of a pair have one order, so that they lie side by side."""
         order = spread(at, "gmv") if spread_out else None
         out.deliver(at, converted=True, gmv=old, weight=-1.0, order=order, role="retraction")
-        out.deliver(at, converted=True, gmv=gmv, order=order, role=role)
+        out.deliver(at, converted=True, gmv=gmv, prior=np.log1p(old), order=order, role=role)
 
     def _believed(self, at: At) -> Float64:
         """Return T, never below the GMV so far."""

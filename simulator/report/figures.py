@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from simulator.evaluation.results import SUMS
 from simulator.log.schema import Float64, Int64
 from simulator.report import numbers
+from simulator.report.beliefs import ALARM, audits
 from simulator.units import DAY, HOUR
 
 Figure = dict[str, Any]
@@ -171,20 +173,24 @@ def correctness_figure(summary: Mapping[str, Any]) -> Figure | None:
 
 
 def beliefs_figure(summary: Mapping[str, Any]) -> Figure | None:
-    """What policies that settle beliefs pulled their models by, in standard deviations, segment by segment (`PushMeter`)."""
+    """What policies that settle beliefs pulled by, in standard deviations, segment by segment: a panel for each stage."""
     data: list[dict[str, Any]] = []
-    for method, costs in summary["costs"].items():
-        if cells := (costs.get("push") or {}).get("cells"):
+    found = audits(summary)
+    axes = ["y", *(f"y{k + 1}" for k in range(1, len(found)))]
+    for axis, (_, parts) in zip(axes, found, strict=False):
+        for method, audit in parts.items():
+            cells = audit["cells"]
             x = [_date((cell["start"] + cell["end"]) / 2, summary.get("origin")) for cell in cells]
-            data.append({**_trace(summary, method), "x": x, "y": [cell["z"] for cell in cells]})
+            trace = {**_trace(summary, method), "x": x, "y": [cell["z"] for cell in cells], "yaxis": axis}
+            data.append({**trace, "showlegend": not any(t["name"] == method for t in data)})
     if not data:
         return None
-    layout = plain_layout(420)
-    layout["yaxis"]["title"] = {"text": "net push, standard deviations"}
+    layout = plain_layout(240 + 180 * len(found))
+    _panels(layout, [f"{stage.panel}: net push, sd" for stage, _ in found])
     layout["shapes"] += [
-        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": z, "y1": z,
+        {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "yref": axis, "y0": z, "y1": z,
          "line": {"color": "#94a3b8", "width": 1, "dash": "dot" if z else "solid"}}
-        for z in (-3, 0, 3)
+        for axis, z in product(axes, (-ALARM, 0, ALARM))
     ]  # fmt: skip
     _shade(layout, summary, data)
     return {"data": data, "layout": layout}

@@ -10,9 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simulator.aside import write_text
 from simulator.errors import RunError
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
+from simulator.report.beliefs import Audit, Stage, alarms, audits, belief_of, phases_of
 from simulator.report.likeness import likeness_figures
 from simulator.report.reading import sentences
 
@@ -74,6 +76,7 @@ def write_report(
         reading=sentences(summary),
         tasks=[_task(summary, task) for task in summary["ranking"]],
         costs=[_cost(method, costs) for method, costs in summary["costs"].items()],
+        beliefs=[_beliefs(stage, parts) for stage, parts in audits(summary)],
         scenario_text=scenario_text,
         manifest=_flat(manifest or {}),
     )
@@ -94,9 +97,7 @@ def write_page(path: Path, template: str, drawn: Mapping[str, figures.Figure | N
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
         **values,
     )
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text(page, encoding="utf-8")
-    aside.replace(path)
+    write_text(path, page)
 
 
 def _figures(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, figures.Figure | None]:
@@ -229,6 +230,21 @@ def _cost(method: str, costs: Mapping[str, Any]) -> dict[str, Any]:
             numbers.duration(extra["staleness"]),
         ],
     }
+
+
+def _beliefs(stage: Stage, parts: Mapping[str, Audit]) -> dict[str, Any]:
+    """Prepare the audit of one stage: ratio and z of the whole and of each phase."""
+    phases = phases_of(parts)
+    rows = []
+    for method, audit in parts.items():
+        found = [belief_of(part) for part in (audit, *(audit["phases"].get(phase) for phase in phases))]
+        cells = [
+            {"text": text, "side": belief.side if belief and k else ""}
+            for belief in found
+            for k, text in enumerate(belief.texts if belief else ("-", "-"))
+        ]
+        rows.append({"name": method, "cells": cells, "alarms": alarms(audit)})
+    return {"title": stage.title, "heads": ["all", *phases], "rows": rows}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

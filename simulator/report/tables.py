@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,13 +15,14 @@ from rich.text import Text
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
+from simulator.report.beliefs import ALARM, alarms, audits, belief_of, phases_of
 
 _RULES = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
 _GAP = 2
 _NAME = 28
 _TRIPLE = (7, 6, 6)
-ALARM = 3.0
-"""Standard deviations beyond which what was believed is not put down to chance."""
+_PHASE_DROPS = {"before": 4, "after": 3, "anticipation": 2, "promotion": 1}
+"""Which phases of the audit go first where room is short: a calm one is much like the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,37 +137,31 @@ def costs_table(summary: Mapping[str, Any], width: int) -> RenderableType:
 
 
 def beliefs_table(summary: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
-    """Yield, for policies that settle beliefs, where pays came otherwise than believed (`PushMeter`)."""
-    audits = {name: costs["push"] for name, costs in summary["costs"].items() if costs.get("push")}
-    if not audits:
-        return
+    """Yield, for policies that settle beliefs, where what was believed in came otherwise: a table for each stage."""
+    for stage, parts in audits(summary):
 
-    def column(title: str, parts: Sequence[Mapping[str, float] | None], drop: int = 0) -> Column:
-        return Column(f"{title}\nratio      z", [_belief(part) for part in parts], drop)
+        def column(title: str, found: Sequence[Mapping[str, float] | None], drop: int = 0) -> Column:
+            return Column(f"{title}\nratio    z", [_belief(part) for part in found], drop)
 
-    phases = list(dict.fromkeys(phase for audit in audits.values() for phase in audit["phases"]))
-    alarms = [sum(abs(cell["z"]) > ALARM for cell in audit["cells"]) for audit in audits.values()]
-    columns = [
-        Column("method", list(audits), left=True),
-        column("all", list(audits.values())),
-        *(
-            column(phase, [a["phases"].get(phase) for a in audits.values()], 1 + k)
-            for k, phase in enumerate(phases)
-        ),
-        Column(
-            f"segments\n|z| > {ALARM:g}",
-            [f"{n} of {len(a['cells'])}" for n, a in zip(alarms, audits.values(), strict=True)],
-        ),
-    ]
-    title = f"Pays over those believed in (where beliefs are right: 1, and z within {ALARM:g} of 0)"
-    yield lay_out(columns, width, title)
+        columns = [
+            Column("method", list(parts), left=True),
+            column("all", list(parts.values())),
+            *(
+                column(phase, [a["phases"].get(phase) for a in parts.values()], _PHASE_DROPS[phase])
+                for phase in phases_of(parts)
+            ),
+            Column(f"segments\n|z| > {ALARM:g}", [alarms(audit) for audit in parts.values()]),
+        ]
+        title = f"{stage.title} (where beliefs are right: 1, and z within {ALARM:g} of 0)"
+        yield lay_out(columns, width, title)
 
 
 def _belief(part: Mapping[str, float] | None) -> str:
-    if part is None:
+    found = belief_of(part)
+    if found is None:
         return "-"
-    ratio = part["paid"] / part["expected"] if part["expected"] > 0 else math.nan
-    return f"{ratio:.2f} {part['z']:+6.1f}"
+    ratio, z = found.texts
+    return f"{ratio:>4} {z:>5}"
 
 
 def _size(summary: Mapping[str, Any], task: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from learners.auxiliary import AUXILIARIES
-from learners.auxiliary.remaining import MOMENTS, _count
+from learners.auxiliary.remaining import AT_ONCE, MOMENTS, _count
 from learners.batch import Batch
 from learners.bench import Bench
 from learners.history import History
@@ -46,7 +46,7 @@ def test_examples_are_what_a_slow_count_says():
     clicks, labels, event = few_clicks()
     part = AUXILIARIES["remaining"](attribution="2d")
     found = part.examples(clicks, labels, event)
-    elapsed, silent, _, ln_count, ln_gmv = found.inputs.T
+    elapsed, ln_rest, silent, _, ln_count, ln_gmv = found.inputs.T
     assert len(found.click) > 4 * labels.converted.sum()
     for k, click in enumerate(found.click):
         own = event.row == clicks.row + click
@@ -56,6 +56,8 @@ def test_examples_are_what_a_slow_count_says():
         assert seen.any()
         assert now < clicks.time[click] + WINDOW
         assert silent[k] * WINDOW == pytest.approx(now - when[seen][-1], abs=2)
+        left = (clicks.time[click] + WINDOW - now) / HOUR
+        assert np.exp(3 * ln_rest[k]) == pytest.approx(left + AT_ONCE, rel=1e-6)
         assert np.exp(ln_count[k]) == pytest.approx(seen.sum())
         assert np.expm1(5 * ln_gmv[k]) == pytest.approx(amount[seen].sum(), rel=1e-9)
         assert found.targets["again"][k] == (not seen.all())

@@ -95,3 +95,29 @@ def test_refunds_are_audited_by_themselves():
     )
     assert alone.summary()["cells"] == []
     assert alone.summary()["refunds"]["paid"] == 0.5
+
+
+def test_amounts_are_audited_by_themselves():
+    audit = meter()
+    e2 = np.e**2 - 1
+    audit.delivered(
+        make_samples(
+            6,
+            visible_time=np.array([1, 1, 1, 1, 3, 3]) * HOUR,
+            converted=1.0,
+            gmv=[e2, e2, 0.0, e2, np.e - 1, 5.0],
+            weight=[1.0, -1.0, 1.0, 1.0, 1.0, 1.0],
+            # A first delivery, a retraction, a fall by 2, a rise by 1, a rise by 1/2, and another policy's correction.
+            prior=[np.nan, np.nan, 2.0, 1.0, 0.5, np.nan],
+            evidence=np.nan,
+            previous_evidence=np.nan,
+            previous_gmv=3.0,
+        )
+    )
+    found = audit.summary()
+    assert found["cells"] == []
+    amounts = found["gmv"]
+    assert (amounts["paid"], amounts["expected"]) == (pytest.approx(1.5), pytest.approx(2.0))
+    assert amounts["z"] == pytest.approx(0.5 / np.sqrt(4 + 1 + 0.25))
+    assert [cell["z"] for cell in amounts["cells"]] == [pytest.approx(1 / np.sqrt(5)), pytest.approx(-1.0)]
+    assert "refunds" not in found

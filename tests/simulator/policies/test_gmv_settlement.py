@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.calendar import Calendar
 from simulator.engine import Engine
+from simulator.evaluation.cells import Grid
+from simulator.evaluation.push import PushMeter
 from simulator.log.memory import MemoryLog, final_labels, random_log
 from simulator.log.schema import EventBatch, Kind
 from simulator.policies import policy_from
@@ -262,6 +265,58 @@ def test_wrong_beliefs_pull_while_they_are_wrong():
     early = settled.visible_time < 12 * HOUR
     spread = np.sqrt((slope[early] ** 2).sum())
     assert slope[early].sum() / spread < -5, "pays come sooner than believed"
+
+
+def audit(samples: Samples, segment: int) -> dict:
+    meter = PushMeter(Grid(0, segment, Calendar()))
+    meter.delivered(samples)
+    found = meter.summary()
+    assert found is not None
+    return found["gmv"]
+
+
+@pytest.mark.parametrize(("tolerance", "opens"), [(0.0, 0), (0.0, 2 * DAY), (0.5, 2 * DAY)])
+def test_with_right_beliefs_the_audit_finds_chance(tolerance, opens):
+    """Growths are as likely to be exchanged one way as the other here, so that a tolerance moves nothing."""
+    segment = 3 * HOUR
+    spec = {"kind": "gmv-settlement", "tolerance": tolerance}
+    found = audit(replay(shop(2), spec, 8 * DAY, segment, right(1.0), opens=opens), segment)
+    z = np.array([cell["z"] for cell in found["cells"]])
+    assert len(z) >= (8 * DAY - opens) // segment - 1
+    assert np.abs(z).max() < 3.5
+    assert np.mean(z**2) == pytest.approx(1, abs=0.5)
+    assert abs(found["z"]) < 3
+    assert found["paid"] == pytest.approx(found["expected"], rel=0.05)
+
+
+@pytest.mark.parametrize(("factor", "side"), [(0.7, -1), (1.3, 1)])
+def test_beliefs_in_too_little_or_too_much_are_found(factor, side):
+    class Biased(Fixed):
+        def estimate(self, *asked):
+            found = right(1.0).estimate(*asked)
+            return {**found, "again": factor * found["again"]}
+
+    segment = 6 * HOUR
+    found = audit(replay(shop(2), EXACT, 8 * DAY, segment, Biased(None, None)), segment)
+    z = np.array([cell["z"] for cell in found["cells"]])
+    assert side * found["z"] > 10
+    assert (side * z[8:] > 0).mean() > 0.9
+    assert side * (found["expected"] - found["paid"]) > 0.1 * found["paid"]
+
+
+def test_a_correction_says_what_it_replaces_and_leaves_the_gmv_so_far_alone():
+    log = random_log(generator(2, "log"), 800, WINDOWS, days=4)
+    samples = replay(log, EXACT, 8 * DAY, 7 * HOUR)
+    back = np.flatnonzero(samples.weight < 0)
+    np.testing.assert_array_equal(samples.prior[back + 1], np.log1p(samples.gmv[back]))
+    others = np.setdiff1d(np.arange(len(samples)), back + 1)
+    assert np.isnan(samples.prior[others]).all()
+    assert np.isnan(samples.evidence).all()
+    pays = log.event.kind == Kind.PAY
+    for k in (*back[:50], *(back[:50] + 1)):
+        own = pays & (log.event.row == samples.row[k]) & (log.event.time <= samples.event_time[k])
+        own &= log.event.time <= log.click_time[samples.row[k]] + WINDOWS.attribution
+        assert samples.previous_gmv[k] == pytest.approx(log.event.amount[own].sum())
 
 
 def test_the_numbers_of_a_click_are_its_own():
