@@ -18,11 +18,6 @@ from simulator.units import HOUR
 if TYPE_CHECKING:
     from simulator.learning import Clicks
 
-MEMORY = 18.0
-"""Hours in which a click of no promotion loses most of its weight (by e)."""
-SPREADS = (0.03, 0.1, 0.1)
-"""Standard deviations of a level about what it is believed to be: outside of promotions its last value, in and after
-one that outside."""
 RECENT = 3_000
 """Latest clicks by which the network's own drift is measured."""
 ROUNDS, LONGEST, CLOSE = 30, 0.5, 1e-7
@@ -34,7 +29,7 @@ class Level(KnownOffset):
 
     At each segment's end they maximise the likelihood of what all clicks of the attribution window have shown so far,
     the sum of log[p P(path | pays) + (1 - p) P(path | does not)], whose slope in the level is the sum of q - p
-    (`simulator.policies.settlement`), with a normal prior. Clicks outside of promotions weigh exp(-age / 18 h).
+    (`simulator.policies.settlement`), with a normal prior. Clicks outside of promotions weigh exp(-age / memory).
 
     The logits that were served to those clicks are brought to one scale first: the level of their time is taken off, and
     so is the network's own drift, measured on the latest clicks before and after each segment's steps. What is served is
@@ -43,13 +38,19 @@ class Level(KnownOffset):
     Parameters
     ----------
     calendar : the promotions.
+    memory : hours in which a click of no promotion loses most of its weight (by e).
+    spreads : standard deviations of the levels about what they are believed to be: outside of promotions the last value, in
+        and after one the level outside.
     head : output that is moved.
     """
 
     adapts = True
 
-    def __init__(self, calendar: Calendar, head: str = "cvr") -> None:
+    def __init__(
+        self, calendar: Calendar, memory: float, spreads: tuple[float, float, float], head: str = "cvr"
+    ) -> None:
         self._calendar, self._head = calendar, head
+        self._memory, self._spreads = memory, spreads
         self._level, self._drift = np.zeros(3), 0.0
         self._since: list[int] = []
         """When each of ``_levels`` began to be served; before the first it was zero."""
@@ -84,9 +85,11 @@ class Level(KnownOffset):
         for phase in range(3):
             of = told.phase == phase
             age, last = told.age[of], float(self._level[phase])
-            weight = np.ones(len(age)) if phase else np.exp(-age / MEMORY)
+            weight = np.ones(len(age)) if phase else np.exp(-age / self._memory)
             believed = float(found[0])  # outside of promotions: the last one
-            found[phase] = solved(told.logit[of], told.evidence[of], weight, believed, SPREADS[phase], last)
+            found[phase] = solved(
+                told.logit[of], told.evidence[of], weight, believed, self._spreads[phase], last
+            )
         self._level = found
         kept = max(int(np.searchsorted(self._since, told.oldest, side="right")) - 1, 0)
         self._since = [*self._since[kept:], told.end]

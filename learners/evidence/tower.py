@@ -16,8 +16,6 @@ from simulator.learning import Clicks
 from simulator.log.schema import Bool, Feature, Float64, Int32, Int64
 from simulator.units import DAY, HOUR
 
-LARGEST = 1_000
-"""Categories of a feature that has a weight each; those with more are ids, of which one promotion tells nothing."""
 EPSILON = 1e-10
 BATCH = 512
 """Clicks of a step on the history."""
@@ -31,7 +29,8 @@ class Tower(KnownOffset):
 
     Parameters
     ----------
-    features : all features of the log; those of at most `LARGEST` categories are read.
+    features : all features of the log.
+    largest : those of at most so many categories are read.
     calendar : the promotions.
     rate : of the steps in the stream.
     head : output that is moved.
@@ -40,10 +39,15 @@ class Tower(KnownOffset):
     adapts = True
 
     def __init__(
-        self, features: Sequence[Feature], calendar: Calendar, rate: float, head: str = "cvr"
+        self,
+        features: Sequence[Feature],
+        largest: int,
+        calendar: Calendar,
+        rate: float,
+        head: str = "cvr",
     ) -> None:
         self.calendar, self._rate, self._head = calendar, rate, head
-        self._columns = [k for k, feature in enumerate(features) if feature.cardinality <= LARGEST]
+        self._columns = [k for k, feature in enumerate(features) if feature.cardinality <= largest]
         sizes = [features[k].cardinality for k in self._columns]
         self._begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
         total = int(self._begin[-1])

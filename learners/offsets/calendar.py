@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import PositiveFloat
+from pydantic import PositiveFloat, PositiveInt
 
 from learners.evidence.layout import DenseFields, OpenClicks
 from learners.evidence.parameters import NetParameters
 from learners.offsets.base import OFFSETS, FixedOffset, KnownOffset, Offset, Terms
 from simulator.log.schema import Float64
-from simulator.units import HOUR
+from simulator.units import HOUR, PositiveDuration
 
 if TYPE_CHECKING:
     from learners.bench import Bench
@@ -31,8 +31,16 @@ class CalendarOffset(NetParameters, Offset):
 
     level: bool = False
     """Add a level that is solved for at every segment's end (`learners.evidence.level`). For posterior settlement."""
+    level_memory: PositiveDuration = "18h"  # type: ignore[assignment]
+    """Age at which a click of no promotion has lost most of its weight (by e) in that."""
+    level_spread: PositiveFloat = 0.03
+    """Standard deviation of the level outside of promotions about its last value."""
+    level_sale_spread: PositiveFloat = 0.1
+    """That of the levels in a promotion and after it about the one outside."""
     tower: bool = False
     """Add weights of single features in a promotion, which learn (`learners.evidence.tower`)."""
+    tower_largest: PositiveInt = 1_000
+    """Features with more categories are ids, of which one promotion tells nothing, and have no weights."""
     tower_rate: PositiveFloat = 0.02
     """Of the tower's Adagrad steps in the stream."""
     tower_history_rate: PositiveFloat = 0.05
@@ -50,7 +58,8 @@ class CalendarOffset(NetParameters, Offset):
         if self.level:
             from learners.evidence.level import Level  # noqa: PLC0415
 
-            terms.append(Level(bench.calendar))
+            spreads = (self.level_spread, self.level_sale_spread, self.level_sale_spread)
+            terms.append(Level(bench.calendar, self.level_memory / HOUR, spreads))
         return Terms(terms)
 
     def _tower(self, bench: Bench, fixed: KnownOffset) -> KnownOffset:
@@ -60,7 +69,7 @@ class CalendarOffset(NetParameters, Offset):
         from learners.recipes.cvr import ConversionRate  # noqa: PLC0415
 
         history = bench.history
-        tower = Tower(history.log.features, bench.calendar, self.tower_rate)
+        tower = Tower(history.log.features, self.tower_largest, bench.calendar, self.tower_rate)
         if history.end > history.start:
             network = MLP().settled(bench.learner)
             plan = Pretraining(ConversionRate(), network, (), bench.learner, history, bench.seed)

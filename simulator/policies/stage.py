@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,10 +18,34 @@ SMALLEST = 1e-9
 """Served probabilities are taken to lie in [1e-9, 1 - 1e-9], so that their log odds are finite."""
 ROUNDS = 50
 """Of the search for the sampling rate; each saturates more items, and a handful is enough."""
-FEWEST, STEEPEST = 10.0, 3.0
-"""Outcomes added to both sides of a pace, and how far from 1 it may be."""
 LEARNT = ("evidence", "start", "network", "prior")
 """What a stage asks of the auxiliary, each with the stage's prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What came over what was given up, by which silence is scaled.
+
+    Parameters
+    ----------
+    prior : outcomes added to both.
+    limit : how far from 1 it may be, as a factor.
+    """
+
+    prior: float
+    limit: float
+
+    def of(self, of_met: UInt8, met: Float64, of_silent: UInt8, silent: Float64) -> Float64:
+        """Return the pace per phase of the promotion (`Calendar.around`), shape (3,).
+
+        Parameters
+        ----------
+        of_met, of_silent : phases of the items whose outcome came, and of the others.
+        met, silent : what each was short of certainty before, and by how much each belief fell.
+        """
+        came = np.bincount(of_met, met, minlength=3)
+        given_up = np.maximum(np.bincount(of_silent, silent, minlength=3), 0.0)
+        return np.clip((came + self.prior) / (given_up + self.prior), 1 / self.limit, self.limit)
 
 
 class Stage:
@@ -30,7 +55,7 @@ class Stage:
     ----------
     budget : settlements of silent items that are delivered, per item, over the whole window.
     evidence : "retraction" takes silence for a no.
-    normalise : scale what silence weighs to what came (`PosteriorSettlement.normalise`).
+    pace : scales what silence weighs (`PosteriorSettlement.normalise`); None leaves it.
     """
 
     prefix = ""
@@ -43,9 +68,9 @@ class Stage:
     """Roles: the first delivery; the outcome has come; it has not come so far, or never will."""
 
     def __init__(
-        self, budget: float, evidence: Literal["posterior", "retraction"], *, normalise: bool = False
+        self, budget: float, evidence: Literal["posterior", "retraction"], pace: Pace | None = None
     ) -> None:
-        self._budget, self._believes, self._normalise = budget, evidence == "posterior", normalise
+        self._budget, self._believes, self._pace = budget, evidence == "posterior", pace
 
     @classmethod
     def columns(cls) -> dict[str, tuple[str, float]]:
@@ -141,10 +166,10 @@ class Stage:
         change = posterior(prior, now) - posterior(prior, previous)
         moved = np.abs(change)
         pace = np.ones(len(at))
-        if self._normalise:
+        if self._pace is not None:
             left = 1 - posterior(self._get(met, "prior"), met_previous)
             of_met, of_silent = (at.calendar.around(self.origin(items)) for items in (met, at))
-            pace = paces(of_met, left, of_silent, -change)[of_silent]
+            pace = self._pace.of(of_met, left, of_silent, -change)[of_silent]
         chance = np.minimum(1.0, sampling_rate(moved, self._expected(at)) * moved)
         chosen = self._drawn(at, chance, "silence")
         delivered = at[chosen]
@@ -243,19 +268,6 @@ def spread(at: At, purpose: str) -> Int64:
     end = int(at.time[0]) + 1 if len(at) else at.segment_start
     within = draws(at.click_id, purpose, "order", end)
     return at.segment_start + (within * (end - at.segment_start)).astype(np.int64)
-
-
-def paces(of_met: UInt8, met: Float64, of_silent: UInt8, silent: Float64) -> Float64:
-    """Return what came over what was given up, per phase of the promotion (`Calendar.around`), between a third and three.
-
-    Parameters
-    ----------
-    of_met, of_silent : phases of the items whose outcome came, and of the others.
-    met, silent : what each was short of certainty before, and by how much each belief fell.
-    """
-    came = np.bincount(of_met, met, minlength=3)
-    given_up = np.maximum(np.bincount(of_silent, silent, minlength=3), 0.0)
-    return np.clip((came + FEWEST) / (given_up + FEWEST), 1 / STEEPEST, STEEPEST)
 
 
 def _log_odds(probability: Float64) -> Float64:

@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from learners.evidence.level import MEMORY, SPREADS, Level, solved
+from learners.evidence.level import Level, solved
 from simulator.calendar import Calendar, Promotion
 from simulator.learning import Clicks
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR
 
+MEMORY, SPREADS = 18.0, (0.03, 0.1, 0.1)
 SALE = Calendar((Promotion("sale", 5 * DAY, 6 * DAY),))
 
 
@@ -66,7 +67,7 @@ def tell(level, clicks, end, prior, evidence, network):
 
 def test_the_drift_of_the_network_is_taken_off():
     """Nothing was seen (evidence 0): whatever the network has drifted by, what is served stays as it was."""
-    level, network = Level(SALE), Network()
+    level, network = Level(SALE, MEMORY, SPREADS), Network()
     clicks = clicks_of(1, 500)
     served = network.output + level(clicks)["cvr"]
     tell(level, clicks, 2 * DAY, served, np.zeros(500), network)
@@ -83,7 +84,7 @@ def test_the_drift_of_the_network_is_taken_off():
 def test_it_finds_the_level_of_a_promotion_in_some_segments():
     """Clicks of the sale convert at a higher rate than is served; final evidence says so."""
     rng = generator(1, "pays")
-    level, network = Level(SALE), Network()
+    level, network = Level(SALE, MEMORY, SPREADS), Network()
     n, rate = 4_000, sigmoid(-1.2)
     for segment in range(5):
         clicks = clicks_of(5, n, segment)
@@ -101,7 +102,7 @@ def test_it_finds_the_level_of_a_promotion_in_some_segments():
 
 def test_what_was_served_is_brought_to_one_scale():
     """A click keeps the prior that it was served with: the level of that time is taken off before the next is solved."""
-    level, network = Level(SALE), Network()
+    level, network = Level(SALE, MEMORY, SPREADS), Network()
     old = clicks_of(1, 3_000)
     rng = generator(2, "pays")
     prior = network.output + level(old)["cvr"]
@@ -120,7 +121,7 @@ def test_what_was_served_is_brought_to_one_scale():
 
 
 def test_refunds_are_not_its_business():
-    level, network = Level(SALE), Network()
+    level, network = Level(SALE, MEMORY, SPREADS), Network()
     clicks = clicks_of(1, 5)
     level.heed(clicks, clicks.time + DAY, {"refund_prior": np.zeros(5)}, network)
     level.publish(network)
@@ -129,7 +130,7 @@ def test_refunds_are_not_its_business():
 
 def test_state_goes_on_to_the_same_numbers():
     rng = generator(3, "state")
-    one, other, network = Level(SALE), Level(SALE), Network()
+    one, other, network = Level(SALE, MEMORY, SPREADS), Level(SALE, MEMORY, SPREADS), Network()
     for segment in range(6):
         clicks = clicks_of(4 + segment // 3, 200, segment)
         evidence = np.where(rng.random(200) < 0.3, np.inf, -1.0)

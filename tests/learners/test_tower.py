@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from learners.bench import Bench
 from learners.build import build_learner
-from learners.evidence.tower import LARGEST, Tower
+from learners.evidence.tower import Tower
 from learners.history import History
 from learners.offsets import OFFSETS, FixedOffset, KnownOffset, Terms
 from simulator.calendar import Calendar, Promotion
@@ -20,7 +20,7 @@ from simulator.randomness import generator
 from simulator.units import DAY, HOUR
 
 SALE = Calendar((Promotion("sale", 5 * DAY, 6 * DAY),))
-FIELDS = (Feature("a", 3), Feature("user", LARGEST + 1), Feature("b", 5))
+FIELDS = (Feature("a", 3), Feature("user", 9), Feature("b", 5))
 
 
 def clicks(rng, n):
@@ -32,7 +32,7 @@ def clicks(rng, n):
 @given(st.integers(0, 100_000))
 def test_it_is_adagrad_on_one_weight_a_category(seed):
     rng = generator(seed, "tower")
-    tower = Tower(FIELDS, SALE, 0.05)
+    tower = Tower(FIELDS, 8, SALE, 0.05)
     weight = torch.zeros(8, dtype=torch.float64, requires_grad=True)
     adagrad = torch.optim.Adagrad([weight], lr=0.05)
     for _ in range(6):
@@ -49,11 +49,11 @@ def test_it_is_adagrad_on_one_weight_a_category(seed):
     assert not tower(probe)["cvr"].any(), "nothing is served before it is published"
     tower.publish(lambda _: {})
     np.testing.assert_array_equal(tower(probe)["cvr"], tower.training(probe)["cvr"])
-    other = Tower(FIELDS, SALE, 0.05)
+    other = Tower(FIELDS, 8, SALE, 0.05)
     other.load_state_dict(tower.state_dict())
     np.testing.assert_array_equal(other(probe)["cvr"], tower(probe)["cvr"])
     with pytest.raises(ValueError, match="8 weights, not 3"):
-        Tower(FIELDS[:1], SALE, 0.05).load_state_dict(tower.state_dict())
+        Tower(FIELDS[:1], 8, SALE, 0.05).load_state_dict(tower.state_dict())
 
 
 class Probe(KnownOffset):

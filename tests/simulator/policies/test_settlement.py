@@ -11,7 +11,7 @@ from simulator.engine import Engine
 from simulator.log.memory import MemoryLog, final_labels, random_log
 from simulator.log.schema import EventBatch, Feature, Kind
 from simulator.policies import policy_from
-from simulator.policies.stage import paces, sampling_rate
+from simulator.policies.stage import Pace, sampling_rate
 from simulator.randomness import draws, generator
 from simulator.samples import ROLES, Samples
 from simulator.units import DAY, HOUR, MINUTE
@@ -302,7 +302,7 @@ def test_normalised_silence_weighs_what_came():
 )  # fmt: skip
 def test_paces(met, silent, expected):
     of = lambda values: np.full(len(values), 1, np.uint8)  # noqa: E731
-    found = paces(of(met), np.array(met), of(silent), np.array(silent))
+    found = Pace(10.0, 3.0).of(of(met), np.array(met), of(silent), np.array(silent))
     np.testing.assert_allclose(found, [1, expected, 1])
 
 
