@@ -82,6 +82,11 @@ class Task:
     scaled: bool = True
 
     @property
+    def short(self) -> str:
+        """What the task is called in a sentence."""
+        return self.title.partition(":")[0]
+
+    @property
     def compared(self) -> tuple[str, ...]:
         """Metrics for which differences get an interval."""
         return (self.primary, "auc", "pcoc")

@@ -131,6 +131,7 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
     return {
         "name": task,
         "title": TASKS[task].title,
+        "short": TASKS[task].short,
         "of": TASKS[task].of,
         "binary": TASKS[task].binary,
         "rows": summary["rows"][task],

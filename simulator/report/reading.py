@@ -30,7 +30,7 @@ def _ranking(summary: Mapping[str, Any], task: str) -> Iterator[str]:
         return
     best = methods[0]
     value = numbers.number(metric, summary["methods"][best][task].get(metric))
-    text = f"{task.upper()}: {best} has the lowest {numbers.TITLES[metric]} ({value})"
+    text = f"{TASKS[task].short}: {best} has the lowest {numbers.TITLES[metric]} ({value})"
     interval = numbers.find_interval(summary, best, task, TASKS[task].primary)
     if interval is not None and interval["difference"] is not None:
         gap = numbers.number(metric, abs(interval["difference"]))
@@ -57,7 +57,7 @@ def _relative(summary: Mapping[str, Any], task: str) -> Iterator[str]:
     if known and ranking["pretrained"] and ranking["oracle"]:
         method, value = max(known, key=lambda pair: pair[1])
         yield (
-            f"{task.upper()}: of the AUC that lies between the frozen model ({ranking['pretrained']}) and "
+            f"{TASKS[task].short}: of the AUC that lies between the frozen model ({ranking['pretrained']}) and "
             f"perfect labels at once ({ranking['oracle']}), {method} recovers the most, {value:.0f}%."
         )
 
@@ -74,7 +74,7 @@ def _calibration(summary: Mapping[str, Any], task: str) -> Iterator[str]:
             if len(off) * 2 > len(methods):
                 worst = (min if side == "too low" else max)(off, key=lambda m: (off[m], m))
                 yield (
-                    f"{task.upper()}: in phase '{phase}' {len(off)} of {len(methods)} methods predict {side} "
+                    f"{TASKS[task].short}: in phase '{phase}' {len(off)} of {len(methods)} methods predict {side} "
                     f"by more than a tenth; the furthest off is {worst} (PCOC {off[worst]:.2f})."
                 )
 
@@ -90,7 +90,7 @@ def _crossing(summary: Mapping[str, Any], task: str) -> Iterator[str]:
         if best is not None and best != methods[0]:
             elsewhere.setdefault(best, []).append(f"'{phase}'")
     for method, phases in elsewhere.items():
-        yield f"{task.upper()}: the order changes: {method} is best in {' and '.join(phases)}."
+        yield f"{TASKS[task].short}: the order changes: {method} is best in {' and '.join(phases)}."
 
 
 def _counts(summary: Mapping[str, Any]) -> Iterator[str]:

@@ -194,7 +194,7 @@ def _matrices(
     methods = [*ranking["methods"], *ranking["references"]]
     metrics = numbers.shown_metrics(summary, task)
     titles = [numbers.TITLES[metric].removeprefix("NLL ") for metric in metrics]
-    title = f"{task.upper()} {what}"
+    title = f"{TASKS[task].short} {what}"
     name = Column("method", methods, left=True)
     references = range(len(ranking["methods"]), len(methods))
     if name.width + len(columns) * (sum(_TRIPLE) + 2 + _GAP) <= width:
