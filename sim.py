@@ -85,11 +85,11 @@ def run(
 def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Check a scenario without running it: every fault at once, then what is probably not meant."""
     from learners.catalog import resolve_all
-    from learners.references import scale_warnings
+    from learners.lint import lint_methods
     from simulator.commands.describe import validated
 
     loaded = _load(scenario, overrides, seed)
-    validated(loaded, scale_warnings(resolve_all(loaded.scenario)))
+    validated(loaded, lint_methods(resolve_all(loaded.scenario), loaded.scenario))
     return 0
 
 

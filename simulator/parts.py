@@ -6,12 +6,15 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from simulator.errors import AfterclickError, PluginError, ScenarioError, nearest, unknown
 from simulator.scenario.base import Block
+
+if TYPE_CHECKING:
+    from simulator.scenario.model import Scenario
 
 
 class Part(Block):
@@ -23,6 +26,10 @@ class Part(Block):
     def spec(self) -> dict[str, Any]:
         """Return kind and parameters as plain values, such as a scenario could hold."""
         return {"kind": self.kind, **self.model_dump(mode="json")}
+
+    def doubt(self, scenario: Scenario) -> str:  # noqa: ARG002
+        """Say what is allowed in a scenario but probably not meant; an empty string where nothing is."""
+        return ""
 
     def reads(self) -> dict[str, str]:
         """Return what it reads besides the run's own log: by name what identifies it. A run is resumed with the same alone."""

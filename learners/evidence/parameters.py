@@ -13,6 +13,7 @@ from simulator.calendar import Calendar
 from simulator.errors import RunError, unknown
 from simulator.parts import Part
 from simulator.scenario.model import Scenario
+from simulator.scenario.timeline import stream_gap, stream_start
 from simulator.units import HOUR, Duration, SignedDuration
 
 BELIEFS = ("calendar_uncertainty", "calendar_error")
@@ -77,6 +78,21 @@ class NetParameters(Part):
             return ""
         theirs = read_prior(self.prior).scenario.windows.windows()
         return windows_fault(self.prior, theirs, scenario.windows.windows())
+
+    def doubt(self, scenario: Scenario) -> str:
+        if not self.calendar or self.prior is not None:
+            return ""
+        start = stream_start(scenario, 0)
+        seen = start - stream_gap(scenario)
+        opens = scenario.calendar().promotions
+        ahead = [p.name for p in opens if p.start >= seen]
+        if not ahead or any(seen - scenario.stream.history <= p.start < seen for p in opens):
+            return ""
+        return (
+            f"no sale opens in the history, so nothing is known of one when {' and '.join(map(repr, ahead))} comes, and who "
+            "waits for it is taken for lost. A scenario whose history has a sale can teach it: give auxiliary and offset "
+            'prior = "scenarios/other_shop.toml", or one of your own.'
+        )
 
     def reads(self) -> dict[str, str]:
         return {} if self.prior is None else {self.prior: identity(read_prior(self.prior))}

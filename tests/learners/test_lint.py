@@ -1,0 +1,73 @@
+"""What is warned of: a sale to come that nothing was learnt for."""
+
+from __future__ import annotations
+
+import pytest
+
+from learners.catalog import resolve_all
+from learners.lint import lint_methods
+from simulator.scenario.load import load_scenario
+from tests.commands import ROOT
+
+SCENARIO = """
+[world]
+days = 31
+clicks_per_day = 1000
+{earlier}
+[[world.promotion]]
+name = "sale"
+start = "26d"
+
+[stream]
+history = "16d"
+gap = "3d"
+length = "12d"
+
+[[method]]
+method = "pre-trained"
+
+[[method]]
+method = "oracle"
+
+[[method]]
+{method}
+"""
+EARLIER = '[[world.promotion]]\nname = "earlier"\nstart = "{}"'
+PRIOR = f'prior = "{ROOT}/scenarios/promotion_proof.toml"'
+
+
+@pytest.fixture
+def doubts(tmp_path):
+    def doubts(method, earlier=""):
+        path = tmp_path / "a.toml"
+        path.write_text(SCENARIO.format(method=method, earlier=earlier), encoding="utf-8")
+        scenario = load_scenario(path).scenario
+        return lint_methods(resolve_all(scenario), scenario)
+
+    return doubts
+
+
+@pytest.mark.parametrize(
+    "method", ['method = "posterior-settlement"', 'method = "es-dfm"\noffset = "calendar"']
+)
+def test_a_sale_to_come_that_nothing_was_learnt_for(doubts, method):
+    (warning,) = doubts(method)  # one, though offset and auxiliary both have the doubt
+    assert "no sale opens in the history" in warning
+    assert "'sale'" in warning
+    assert "'earlier'" not in warning
+    (warning,) = doubts(method, EARLIER.format("17d"))  # in the gap: neither learnt from nor served
+    assert "'earlier' and 'sale'" in warning
+    assert doubts(method, EARLIER.format("8d")) == []
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        'method = "es-dfm"',
+        'method = "settlement-gmv"',
+        f'method = "posterior-settlement"\nauxiliary = {{ {PRIOR} }}\noffset = {{ {PRIOR} }}',
+        'method = "posterior-settlement"\nauxiliary = { calendar = false }\noffset = "none"',
+    ],
+)
+def test_who_knows_or_wants_no_calendar_has_no_doubt(doubts, method):
+    assert not [warning for warning in doubts(method) if "no sale" in warning]
