@@ -200,7 +200,8 @@ def test_value_objectives(samples, seed):
     paid = rng.random(n) < rng.choice([0.0, 0.3])
     gmv = np.where(paid, rng.exponential(50, n) + 0.01, np.nan)
     batch = samples(n, converted=paid, gmv=gmv)
-    logit, amount, spread = rng.normal(-1, 1, n), rng.normal(3.5, 1, n), rng.normal(0, 1, n)
+    logit, spread = rng.normal(-1, 1, n), rng.normal(0, 1, n)
+    amount = np.maximum(rng.normal(3.5, 1, n), 0.1)  # log1p of an amount
     p = 1 / (1 + np.exp(-logit))
     surprise = -(paid * np.log(p) + ~paid * np.log1p(-p)).mean()
 
