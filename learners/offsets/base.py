@@ -117,6 +117,11 @@ class Offset(Part):
     heads: ClassVar[tuple[str, ...]] = ()
     """Network heads that it moves."""
 
+    @property
+    def listens(self) -> bool:
+        """Whether it learns from what a policy believes: then it needs one that says so (``tells``)."""
+        return False
+
     def misfit(self, scenario: Scenario) -> str:  # noqa: ARG002
         """Say why it cannot serve in a scenario; an empty string where it can."""
         return ""

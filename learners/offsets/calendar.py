@@ -46,6 +46,10 @@ class CalendarOffset(NetParameters, Offset):
     tower_history_rate: PositiveFloat = 0.05
     """Of those on the promotions of the history."""
 
+    @property
+    def listens(self) -> bool:
+        return self.level
+
     def prepare(self, bench: Bench) -> KnownOffset:
         from learners.evidence.fit import evidence_net  # noqa: PLC0415
 

@@ -66,6 +66,10 @@ class PosteriorSettlement(Policy):
     """How far from 1 the ratio may be, as a factor."""
 
     @property
+    def tells(self) -> bool:
+        return self.evidence == "posterior"
+
+    @property
     def pace(self) -> Pace | None:
         """What silence is scaled by; None where it is not."""
         return Pace(self.normalise_prior, self.normalise_limit) if self.normalise else None
