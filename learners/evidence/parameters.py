@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -9,15 +10,17 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 from learners.evidence.layout import DENSE, Layout, sales_of
 from learners.evidence.prior import Prior, identity, read_prior, windows_fault
 from learners.history import History
-from simulator.calendar import Calendar
+from simulator.calendar import Calendar, Promotion
 from simulator.errors import RunError, unknown
 from simulator.parts import Part
 from simulator.scenario.model import Scenario
 from simulator.scenario.timeline import stream_gap, stream_start
-from simulator.units import HOUR, Duration, SignedDuration
+from simulator.units import HOUR, Duration, SignedDuration, format_duration
 
 BELIEFS = ("calendar_uncertainty", "calendar_error")
 """Parameters of what is believed of sales to come: the fitted net is the same for all."""
+ALIKE = 2.0
+"""Sales whose lengths differ by no more than this factor may teach of each other."""
 
 
 class NetParameters(Part):
@@ -80,19 +83,27 @@ class NetParameters(Part):
         return windows_fault(self.prior, theirs, scenario.windows.windows())
 
     def doubt(self, scenario: Scenario) -> str:
-        if not self.calendar or self.prior is not None:
+        if not self.calendar:
             return ""
-        start = stream_start(scenario, 0)
-        seen = start - stream_gap(scenario)
-        opens = scenario.calendar().promotions
-        ahead = [p.name for p in opens if p.start >= seen]
-        if not ahead or any(seen - scenario.stream.history <= p.start < seen for p in opens):
-            return ""
-        return (
-            f"no sale opens in the history, so nothing is known of one when {' and '.join(map(repr, ahead))} comes, and who "
-            "waits for it is taken for lost. A scenario whose history has a sale can teach it: give auxiliary and offset "
-            'prior = "scenarios/other_shop.toml", or one of your own.'
-        )
+        begun = stream_start(scenario, 0) - stream_gap(scenario)
+        ahead = [p for p in scenario.calendar().promotions if p.start >= begun]
+        seen = _learnt_from(scenario)
+        if self.prior is not None:
+            seen += _learnt_from(read_prior(self.prior).scenario)
+        if ahead and not seen:
+            return (
+                f"no sale opens in the history, so nothing is known of one when {_named(ahead)} comes, and who waits for it "
+                "is taken for lost. A scenario whose history has a sale can teach it: give auxiliary and offset "
+                'prior = "scenarios/other_shop.toml", or one of your own.'
+            )
+        other = [p for p in ahead if not any(ALIKE >= _length(p) / _length(q) >= 1 / ALIKE for q in seen)]
+        if other:
+            lasted = ", ".join(f"{q.name!r} {format_duration(_length(q))}" for q in seen)
+            return (
+                f"{_named(other)} lasts {format_duration(_length(other[0]))}, and what is learnt from does not resemble it "
+                f"({lasted}): evidence of another kind of sale can be far worse than none."
+            )
+        return ""
 
     def reads(self) -> dict[str, str]:
         return {} if self.prior is None else {self.prior: identity(read_prior(self.prior))}
@@ -120,3 +131,17 @@ class NetParameters(Part):
         if sales and prior is not None:
             sales = (*prior.sales, *sales)
         return Layout(history.windows.attribution / HOUR, sales, self.carts, fields)
+
+
+def _learnt_from(scenario: Scenario) -> list[Promotion]:
+    """Return the sales that open in a scenario's history, as far as can be told without its log."""
+    end = stream_start(scenario, 0) - stream_gap(scenario)
+    return [p for p in scenario.calendar().promotions if end - scenario.stream.history <= p.start < end]
+
+
+def _length(sale: Promotion) -> int:
+    return max(sale.end - sale.start, 1)
+
+
+def _named(sales: Sequence[Promotion]) -> str:
+    return " and ".join(repr(sale.name) for sale in sales)

@@ -71,3 +71,13 @@ def test_a_sale_to_come_that_nothing_was_learnt_for(doubts, method):
 )
 def test_who_knows_or_wants_no_calendar_has_no_doubt(doubts, method):
     assert not [warning for warning in doubts(method) if "no sale" in warning]
+
+
+def test_a_sale_that_is_not_like_those_learnt_from(doubts):
+    """Three hours teach nothing of a day; a day does of a day, whatever else is known."""
+    flash = EARLIER.format("8d") + '\nlength = "3h"'
+    (warning,) = doubts('method = "posterior-settlement"', flash)
+    assert "'sale' lasts 1d" in warning
+    assert "('earlier' 3h)" in warning
+    settled = f'method = "posterior-settlement"\nauxiliary = {{ {PRIOR} }}\noffset = {{ {PRIOR} }}'
+    assert doubts(settled, flash) == []
