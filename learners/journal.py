@@ -74,10 +74,10 @@ class Journal:
             return self._learner.estimate(clicks, now, journey, known)
         return self._answer(lambda: self._learner.estimate(clicks, now, journey, known))
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell the learner, unless the checkpoint came after it."""
         if self._fresh():
-            self._learner.heed(clicks, now, journey, known)
+            self._learner.heed(clicks, now, known)
 
     def _answer(self, ask: Callable[[], Mapping[str, Float64]]) -> Mapping[str, Float64]:
         if not self._fresh():

@@ -131,11 +131,11 @@ class TorchLearner:
         assert self._estimator is not None, "the catalog gives a policy that asks an auxiliary"
         return self._estimator.of_journeys(clicks, now, journey, known)
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell offset and auxiliary what the policy believes (`simulator.learning.Advisor`)."""
         self._offset.heed(clicks, now, known, self._model.served_outputs)
         if self._estimator is not None:
-            self._estimator.heed(clicks, now, journey, known)
+            self._estimator.heed(clicks, now, known)
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that the stream changes, as tensors and plain values.

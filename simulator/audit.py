@@ -181,8 +181,8 @@ class AnyModel:
         score = self._score(clicks) / 7 + self._heard
         return _AnyName(score - 0.1 * age + shown + sum(known.values(), np.zeros(len(age))))
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
-        told = np.concatenate([now - clicks.time, journey.pay_count, *known.values()])
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+        told = np.concatenate([now - clicks.time, *known.values()])
         self._heard = float(np.tanh(self._heard + np.nan_to_num(told, posinf=1.0, neginf=-1.0).mean()))
 
     def _score(self, clicks: Clicks) -> Float64:

@@ -47,11 +47,12 @@ class Advisor(Protocol):
         ``journey`` is their state then, ``known`` what the policy knows besides (a served logit, say).
         """
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell what the policy believes of journeys whose window is open, those that have paid included.
 
         ``known`` are ``prior``, the log odds that were served; ``evidence``, the log likelihood ratio of what the journey
         has shown by ``now`` (infinite once paid); ``previous``, that of the last segment's end (NaN where there was none).
+        It is heard when the clicks of the segment have been served, and before anything is learnt of it.
         """
 
 
@@ -78,7 +79,7 @@ class Learner(Protocol):
     ) -> Mapping[str, Float64]:
         """Return the auxiliary's estimates for open journeys; see `Advisor`."""
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Take note of what the policy believes; see `Advisor`."""
 
     def state_dict(self) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Estimator:
         """Return each estimate for open journeys as of ``now`` (`simulator.learning.Advisor.estimate`)."""
         raise NotImplementedError
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Take note of what a policy believes at a segment's end (`simulator.learning.Advisor.heed`)."""
 
     def state_dict(self) -> dict[str, Any]:

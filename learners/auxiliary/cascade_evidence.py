@@ -94,8 +94,8 @@ class _Both(Estimator):
         stage = self._refunds if OF_REFUND + "logit" in known else self._pays
         return stage.of_journeys(clicks, now, journey, known)
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
-        self._pays.heed(clicks, now, journey, known)
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+        self._pays.heed(clicks, now, known)
 
     def state_dict(self) -> dict[str, Any]:
         return self._pays.state_dict()

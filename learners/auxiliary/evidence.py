@@ -94,7 +94,7 @@ class EvidenceEstimator(Estimator):
             "prior": prior,
         }
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:  # noqa: ARG002
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell the possible openings of sales, if there are several, how many have paid."""
         if self._openings is not None and "evidence" in known and len(now):
             end = float(now[0]) / HOUR

@@ -216,8 +216,13 @@ class At:
         return self._advisor.adapts
 
     def heed(self, **known: Float64) -> None:
-        """Tell the method's offset and auxiliary what is believed of these journeys; see `predict` for when."""
-        self._advisor.heed(self._clicks, self.time, self.journey, known)
+        """Tell the method's offset and auxiliary what is believed of these journeys; see `predict` for when.
+
+        They hear it later in that instant, so that they get copies: a slice of the journeys' columns would move on.
+        """
+        own = self[np.arange(len(self))]
+        copies = {name: values.copy() for name, values in known.items()}
+        self._advisor.heed(own._clicks, own.time, copies)  # noqa: SLF001
 
     @property
     def _advisor(self) -> Advisor:

@@ -57,6 +57,7 @@ class Trainer:
         self._env = env
         self._backlog: simpy.Store = simpy.Store(env)
         self._learned: list[tuple[int, int]] = []
+        self._told: list[Callable[[], None]] = []
         self.steps = 0
         self.samples = 0
         self._published = 0
@@ -67,7 +68,10 @@ class Trainer:
             env.process(self._checkpoint(method.checkpoint, method.checkpoint_every, start))
 
     def hand_over(self, until: int) -> Parcel | None:
-        """Give the trainer everything that has become visible, cut into mini-batches."""
+        """Give the trainer everything that has become visible, cut into mini-batches, and before that what it was told."""
+        for told in self._told:
+            self.lane.submit(told)
+        self._told.clear()
         parcel = self.mailbox.take(until)
         if parcel is not None:
             for batch in mini_batches(parcel, self.method.batch_size):
@@ -129,10 +133,9 @@ class Trainer:
         self.lane.join()
         return self.method.learner.estimate(clicks, now, journey, known)
 
-    def heed(self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]) -> None:
-        """Tell offset and auxiliary, and wait until they have heard."""
-        self.lane.join()
-        self.method.learner.heed(clicks, now, journey, known)
+    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+        """Tell offset and auxiliary, as soon as they have served the clicks of the segment that ends."""
+        self._told.append(partial(self.method.learner.heed, clicks, now, known))
 
     def notes(self) -> dict[str, float]:
         """Return what training cost: steps, samples, and the mean time from a visible label to a served model."""

@@ -36,7 +36,7 @@ class Adder:
     def estimate(self, clicks, now, journey, known):
         return {"evidence": clicks.sum(axis=1) - self.total.item()}
 
-    def heed(self, clicks, now, journey, known):
+    def heed(self, clicks, now, known):
         self.total = self.total + float(clicks.max())
 
     def state_dict(self):
@@ -58,7 +58,7 @@ def go(journal, calls, *, saves=(), stop=None):
         elif call == "publish":
             journal.publish()
         elif call == "heed":
-            journal.heed(features, None, None, {})
+            journal.heed(features, None, {})
         elif call == "estimate":
             answers.append(journal.estimate(features, None, None, {})["evidence"].tolist())
         else:

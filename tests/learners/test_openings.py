@@ -194,7 +194,7 @@ def test_auxiliary_and_offset_hold_the_same_chances(ground, small):
     for now in (9 * DAY, 9 * DAY + 2 * HOUR):
         told = np.full(len(rows), now)
         estimator.of_journeys(clicks, told, nobody, {"logit": np.full(len(rows), -1.0)})
-        estimator.heed(clicks, told, nobody, known)
+        estimator.heed(clicks, told, known)
     # Nobody has paid, but the first openings expected some.
     found = np.exp(estimator.state_dict()["log"].numpy())[0]
     assert not np.allclose(found, 1 / 7)

@@ -136,6 +136,40 @@ def test_ticks_and_threads_change_nothing():
     assert results[0] == results[1] == results[2]
 
 
+class Listener(Diary):
+    """Serves how often it was told something; asked for evidence, it knows none."""
+
+    adapts = True
+
+    def __init__(self):
+        super().__init__()
+        self.heard = 0
+
+    def predict(self, clicks):
+        return {"cvr": np.full(len(clicks), (1 + self.heard) / 100)}
+
+    def estimate(self, clicks, now, journey, known):
+        nothing = np.zeros(len(clicks))
+        return {"evidence": nothing, "start": nothing, "network": nothing, "prior": known["logit"]}
+
+    def heed(self, *told):
+        assert len(told[0])
+        self.heard += 1
+
+
+@pytest.mark.parametrize("beside", [[], [HOUR]])
+def test_who_is_told_at_the_end_of_a_segment_has_served_its_clicks_before(beside):
+    """Also where another method's publications have the clicks of a segment predicted in several parts."""
+    m = MethodRun("m", "posterior-settlement", Listener(), 50, SEGMENT)
+    others = [method(f"other {k}", publish_every=every) for k, every in enumerate(beside)]
+    log, audience, _ = run([m, *others])
+    assert m.learner.heard == (END - START) // SEGMENT
+    assert len(audience.predicted["m"]) > m.learner.heard * len(beside)
+    for row, predicted in audience.predicted["m"]:
+        segment = (log.click_time[row : row + len(predicted)] - START) // SEGMENT
+        np.testing.assert_allclose(predicted, (1 + segment) / 100)
+
+
 def test_publishing_every_day_serves_a_model_of_yesterday():
     m = method(publish_every=DAY)
     _, audience, _ = run([m])

@@ -315,8 +315,8 @@ class Listening(Fixed):
         super().__init__(evidence)
         self.told = []
 
-    def heed(self, clicks, now, journey, known):
-        self.told.append((clicks.row, now, journey.paid, {name: v.copy() for name, v in known.items()}))
+    def heed(self, clicks, now, known):
+        self.told.append((clicks.row, now, known))
 
 
 def test_who_adapts_is_told_of_all_open_clicks_those_that_paid_included():
@@ -328,10 +328,12 @@ def test_who_adapts_is_told_of_all_open_clicks_those_that_paid_included():
     silent = replay(log, policy, 6 * DAY, segment, deaf)
     for column in ("row", "evidence", "weight"):
         np.testing.assert_array_equal(getattr(heard, column), getattr(silent, column))
+    final = final_labels(log.click_time, log.event, 0, WINDOWS)
     before: dict[int, float] = {}
-    for rows, now, paid, known in advisor.told:
+    for rows, now, known in advisor.told:
         open_ = (log.click_time <= now[0]) & (now[0] - log.click_time < WINDOWS.attribution)
         np.testing.assert_array_equal(np.sort(rows), np.flatnonzero(open_))
+        paid = final.converted[rows] & (final.first_pay[rows] <= now)
         np.testing.assert_array_equal(np.isposinf(known["evidence"]), paid)
         np.testing.assert_allclose(known["prior"], log.feature_matrix[rows, 0] / 10.0, atol=1e-9)
         np.testing.assert_array_equal(known["previous"], [before.get(row, np.nan) for row in rows])
