@@ -53,9 +53,7 @@ class CalendarOffset(NetParameters, Offset):
     def prepare(self, bench: Bench) -> KnownOffset:
         from learners.evidence.fit import evidence_net  # noqa: PLC0415
 
-        net = evidence_net(self, bench)
-        fields = DenseFields(bench.history.log.features, net.layout.fields)
-        fixed = FixedOffset(lambda clicks: {"cvr": shift_at_click(net, fields, clicks)})
+        fixed = said_at_click(evidence_net(self, bench), bench, "cvr")
         terms: list[KnownOffset] = [fixed]
         if self.tower:
             terms.append(self._tower(bench, fixed))
@@ -81,10 +79,15 @@ class CalendarOffset(NetParameters, Offset):
         return tower
 
 
-def shift_at_click(net: EvidenceNet, fields: DenseFields, clicks: Clicks) -> Float64:
+def said_at_click(net: EvidenceNet, bench: Bench, head: str) -> KnownOffset:
     """Return what a net says of clicks at their own time, no cart and a mean logit; 0 where it has met no sale."""
-    if not net.layout.sales:
-        return np.zeros(len(clicks))
-    time = clicks.time / HOUR
-    nothing, logit = np.full(len(clicks), np.inf), np.full(len(clicks), net.mean_logit)
-    return net.shift(OpenClicks(time, time, nothing, logit, fields(clicks.features)))
+    fields = DenseFields(bench.history.log.features, net.layout.fields)
+
+    def shift(clicks: Clicks) -> Float64:
+        if not net.layout.sales:
+            return np.zeros(len(clicks))
+        time = clicks.time / HOUR
+        nothing, logit = np.full(len(clicks), np.inf), np.full(len(clicks), net.mean_logit)
+        return net.shift(OpenClicks(time, time, nothing, logit, fields(clicks.features)))
+
+    return FixedOffset(lambda clicks: {head: shift(clicks)})

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveInt
 
-from learners.evidence.layout import DenseFields
-from learners.offsets.base import OFFSETS, FixedOffset, KnownOffset, Terms
-from learners.offsets.calendar import CalendarOffset, shift_at_click
+from learners.offsets.base import OFFSETS, KnownOffset, Terms
+from learners.offsets.calendar import CalendarOffset, said_at_click
 
 if TYPE_CHECKING:
     from learners.bench import Bench
@@ -35,5 +34,4 @@ class CascadeCalendarOffset(CalendarOffset):
         pays = super().prepare(bench)
         few = {"carts": False, "epochs": self.refund_epochs, "batch_size": self.refund_batch_size}
         net = evidence_net(self.model_copy(update=few), bench, "refund at click")
-        fields = DenseFields(bench.history.log.features, net.layout.fields)
-        return Terms([pays, FixedOffset(lambda clicks: {"rfr": shift_at_click(net, fields, clicks)})])
+        return Terms([pays, said_at_click(net, bench, "rfr")])

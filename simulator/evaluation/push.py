@@ -10,6 +10,7 @@ import numpy as np
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Grid
 from simulator.log.schema import Bool, Float64
+from simulator.policies.stage import posterior
 from simulator.samples import Samples
 
 STAGES = ("pays", "refunds", "gmv")
@@ -101,12 +102,5 @@ def _told(sums: Float64) -> dict[str, float]:
 
 def _evidence_push(samples: Samples) -> Float64:
     first = np.isnan(samples.previous_evidence)
-    before = _posterior(samples.prior, np.where(first, 0.0, samples.previous_evidence))
-    return samples.weight * (before - _posterior(samples.prior, samples.evidence))
-
-
-def _posterior(prior: Float64, evidence: Float64) -> Float64:
-    """Return sigmoid(prior + evidence)."""
-    odds = prior + evidence
-    decay = np.exp(-np.abs(odds))
-    return np.where(odds >= 0, 1.0, decay) / (1.0 + decay)
+    before = posterior(samples.prior, np.where(first, 0.0, samples.previous_evidence))
+    return samples.weight * (before - posterior(samples.prior, samples.evidence))
