@@ -53,6 +53,12 @@ def _load(scenario: str, overrides: tuple[str, ...], seed: int | None, out: str 
     return loaded
 
 
+def _open_data(loaded: Loaded) -> Path:
+    from learners.plan import open_data
+
+    return open_data(loaded)
+
+
 @app.default
 @verb(app, "run scenarios/minimal.toml", "run scenarios/minimal.toml --out results --dump-samples")
 def run(
@@ -89,7 +95,7 @@ def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) 
     from simulator.commands.describe import validated
 
     loaded = _load(scenario, overrides, seed)
-    validated(loaded, lint_methods(resolve_all(loaded.scenario), loaded.scenario))
+    validated(loaded, lint_methods(resolve_all(loaded.scenario), loaded.scenario), _open_data)
     return 0
 
 
@@ -214,17 +220,23 @@ def ls(kind: Listed | None = None, /) -> int:
 @verb(
     app,
     "import retailrocket events.csv.gz --out data/retailrocket",
+    "import csv --map my.toml --out data/shop",
     "import cascade CASCADE/ --out data/cascade",
     "import trace trace_encrypted.txt --mapping feature_mapping.pkl --out data/trace",
     name="import",
 )
 def import_(
-    format: Annotated[str, Parameter(help="A public format (sim.py ls importers).")],  # noqa: A002
-    source: Annotated[Path, Parameter(help="The file; for cascade also a directory of *.txt shards.")],
+    format: Annotated[  # noqa: A002
+        str, Parameter(help="A known format (sim.py ls formats), or parquet, csv or json with --map.")
+    ],
     /,
-    *,
+    *source: Annotated[Path, Parameter(help="The file or folder; with --map none, or those in its place.")],
     out: Annotated[Path, Parameter(help="Directory of the log to make.")],
-    opens: Opens = "view",
+    by: Annotated[
+        Path | None,
+        Parameter(name="--map", help="Scenario whose [data] says what the columns mean (sim.py init writes it)."),
+    ] = None,
+    opens: Opens | None = None,
     attribution: Attribution = None,
     mapping: Annotated[
         Path | None, Parameter(help="Raw feature values to ids (cascade, trace); read as data, never run.")
@@ -232,7 +244,7 @@ def import_(
     on_bad_row: BadRows = "quarantine",
     replace: Replace = False,
 ) -> int:
-    """Turn a public log in its original format into a log that scenarios can name."""
+    """Turn a log in its original format, or of your own, into a log that scenarios can name."""
     from simulator.commands.data import import_log
 
     import_log(
@@ -242,6 +254,7 @@ def import_(
         opens=opens,
         attribution=attribution,
         mapping=mapping,
+        by=by,
         on_bad_row=on_bad_row,
         replace=replace,
     )

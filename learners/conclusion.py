@@ -13,6 +13,7 @@ from learners.plan import Plan
 from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.results import Results
+from simulator.log.account import told
 from simulator.log.facts import fact_sheet
 from simulator.pipeline import Pipeline
 from simulator.pipeline.recorder import Recorder
@@ -84,6 +85,8 @@ def conclude(
         calendar=plan.calendar,
         identity=_identity(plan),
     )
+    if plan.scenario.data is not None:
+        summary["account"] = told(meta, plan.log.path)
     with watch.stage("likeness"):
         if (likeness := likeness_of(plan)) is not None:
             summary["likeness"] = json_safe(likeness)

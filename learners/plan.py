@@ -12,7 +12,7 @@ from learners.catalog import ResolvedMethod
 from learners.references import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import RunError, ScenarioError
-from simulator.log.columns import open_mapped
+from simulator.log.intake.open import Settings, open_own
 from simulator.log.reader import Log
 from simulator.policies import Policy
 from simulator.report.progress import Progress
@@ -125,8 +125,8 @@ def open_data(loaded: Loaded, progress: str = "auto") -> Path:
     if data is None:
         raise ScenarioError("give exactly one of [data] and [world]")
     if data.path is None:
-        return open_mapped(data, cache)
+        return open_own(data, Settings.of(scenario), cache)
     if not Path(data.path).is_dir():
-        how = f" Make it with:\n    {data.missing}" if data.missing else ""
+        how = f" Make it with:\n    {data.made_by}" if data.made_by else ""
         raise RunError(f'data.path = "{data.path}": nothing is there.{how}')
     return Path(data.path)

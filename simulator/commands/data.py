@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from simulator.commands.console import stderr, stdout, table
+from simulator.commands.account import print_account
+from simulator.commands.console import stderr
 from simulator.errors import ScenarioError, unknown
 from simulator.log.opens import Opens
 from simulator.units import parse_duration
@@ -17,16 +19,17 @@ if TYPE_CHECKING:
 
 def import_log(
     form: str,
-    source: Path,
+    sources: Sequence[Path],
     out: Path,
     *,
-    opens: Opens,
+    opens: Opens | None,
     attribution: str | None,
     mapping: Path | None = None,
+    by: Path | None = None,
     on_bad_row: Literal["quarantine", "fail"],
     replace: bool,
 ) -> None:
-    """Import a public log and print what was read, kept and put aside.
+    """Import a public log, or files by a mapping (``by``), and print what was read, kept and put aside.
 
     Raises
     ------
@@ -35,30 +38,49 @@ def import_log(
     """
     from simulator.log import importers  # noqa: PLC0415 - loads DuckDB
 
-    if form not in importers.IMPORTERS:
-        raise ScenarioError(unknown("format", form, importers.IMPORTERS))
-    meta = importers.import_log(
-        form,
-        source,
-        out,
-        opens=opens,
-        attribution=None if attribution is None else duration("--attribution", attribution),
-        mapping=mapping,
-        on_bad_row=on_bad_row,
-        replace=replace,
-    )
-    rows = {"clicks": meta.clicks, "events": meta.events}
-    rows |= {f"quarantined: {reason}": count for reason, count in sorted(meta.reasons.items())}
-    rows |= {f"left out by design: {what}": count for what, count in meta.provenance["skipped"].items()}
-    shown = table("", "rows", "what became of them")
-    shown.title, shown.columns[0].justify = None, "right"
-    for what, count in rows.items():
-        shown.add_row(f"{count:,}", what)
-    console = stdout()
-    shape = meta.provenance.get("read_as")
-    read_as = "" if shape is None else f", read as {shape}"
-    console.print(f"{out}: from {meta.provenance['source_rows']:,} rows of {source}{read_as}", soft_wrap=True)
-    console.print(shown)
+    from simulator.log.formats import format_names  # noqa: PLC0415
+    from simulator.log.intake import imports  # noqa: PLC0415
+
+    window = None if attribution is None else duration("--attribution", attribution)
+    known = (*importers.IMPORTERS, *format_names(), *imports.PLAIN)
+    if form not in known:
+        raise ScenarioError(unknown("format", form, known))
+    if (form in imports.PLAIN) != (by is not None):
+        raise ScenarioError(
+            f"import {form}: needs --map FILE, which says what the columns mean (sim.py init SOURCE writes one)"
+            if by is None
+            else f"--map goes with {', '.join(imports.PLAIN)}; {form} says itself what its columns mean"
+        )
+    if mapping is not None and form not in importers.IMPORTERS:
+        raise ScenarioError(f"--mapping: {form} takes none; those that do: cascade, trace")
+    if by is not None:
+        meta = imports.import_mapped(
+            by, sources, out, attribution=window, on_bad_row=on_bad_row, replace=replace
+        )
+    elif form in importers.IMPORTERS:
+        if len(sources) != 1:
+            raise ScenarioError(f"import {form}: takes one source; {len(sources)} given")
+        meta = importers.import_log(
+            form,
+            sources[0],
+            out,
+            opens=opens or "view",
+            attribution=window,
+            mapping=mapping,
+            on_bad_row=on_bad_row,
+            replace=replace,
+        )
+    else:
+        meta = imports.import_format(
+            form,
+            sources,
+            out,
+            opens=opens,
+            attribution=window,
+            on_bad_row=on_bad_row,
+            replace=replace,
+        )
+    print_account(meta, out)
 
 
 def duration(option: str, text: str) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulator.commands.account import print_account
 from simulator.commands.console import stdout, table, warn
 from simulator.errors import LogError, ScenarioError
 from simulator.parts import Part
@@ -21,15 +22,23 @@ if TYPE_CHECKING:
     from simulator.log.schema import Meta
 
 
-def validated(loaded: Loaded, warnings: Sequence[str]) -> None:
+def validated(loaded: Loaded, warnings: Sequence[str], open_data: Callable[[Loaded], Path] | None = None) -> None:
     """Print that the scenario is valid, and warnings (``warnings`` among them) about what is probably not meant.
+
+    ``open_data`` opens the files of a scenario on files of its own: what they hold is part of whether it is valid.
 
     Raises
     ------
     ScenarioError : the stream does not fit on the log.
     """
     scenario = loaded.scenario
-    log, wrong = extent_of(loaded)
+    meta = None
+    data = scenario.data
+    if open_data is not None and data is not None and data.path is None:
+        path = open_data(loaded)
+        meta = meta_of(path)
+        print_account(meta, path)
+    log, wrong = extent_of(loaded) if meta is None else (Extent(meta.start, meta.observed_until), [])
     if log is not None:
         try:
             timeline(scenario, log)
@@ -41,6 +50,13 @@ def validated(loaded: Loaded, warnings: Sequence[str]) -> None:
         f"id {config_hash(scenario)}-s{scenario.seed}",
         soft_wrap=True,
     )
+
+
+def meta_of(path: Path) -> Meta:
+    """Read what a log says of itself."""
+    from simulator.log.meta import read_meta  # noqa: PLC0415 - only scenarios on data need it
+
+    return read_meta(path)
 
 
 def extent_of(loaded: Loaded) -> tuple[Extent | None, list[str]]:

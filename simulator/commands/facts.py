@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.calendar import Calendar, Promotion
+from simulator.commands.account import print_account
 from simulator.commands.console import stdout
 from simulator.commands.data import duration
 from simulator.errors import ScenarioError, unknown
@@ -87,6 +88,8 @@ def print_log(described: Described, *, fit: bool, against: str | None) -> None:
     from simulator.log.reader import Log  # noqa: PLC0415
 
     log, console = Log.open(described.path), stdout()
+    if targets is None:
+        print_account(log.meta, described.path)
     sheet = fact_sheet(log, described.windows, described.calendar)
     if targets is not None:
         from simulator.worlds.targets.compare import fit_table, verdict_line  # noqa: PLC0415

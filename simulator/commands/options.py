@@ -53,7 +53,7 @@ LogPromotions = Annotated[
         help="A promotion in a log: START..END from its origin, such as 20d..21d. Repeatable.",
     ),
 ]
-Listed = Literal["scenarios", "methods", "policies", "importers", "exporters"]
+Listed = Literal["scenarios", "methods", "policies", "formats", "importers", "exporters"]
 
 
 def examples(*lines: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.commands.console import stdout
+from simulator.commands.console import stdout, table
 from simulator.commands.scenarios import run_directory
 from simulator.errors import ScenarioError
 
@@ -51,9 +51,16 @@ def print_run(run: Path) -> None:
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     print_summary(summary)
     console = stdout()
+    if account := summary.get("account"):
+        console.print(f"log {account['where']} ({account['log']}):", soft_wrap=True)
+        shown = table("", "rows", "what became of them")
+        shown.title, shown.columns[0].justify = None, "right"
+        for row in account["rows"]:
+            shown.add_row(f"{row['rows']:,}", row["what"])
+        console.print(shown)
     if bad := summary["log"].get("quarantined"):
         console.print(
-            f"{bad:,} of {summary['log']['read']:,} rows of the log were quarantined: {run / 'quarantine.parquet'}",
+            f"{bad:,} of {summary['log']['read']:,} rows of the log were put aside: {run / 'quarantine.parquet'}",
             soft_wrap=True,
         )
     console.print(f"{run}", soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,17 +11,21 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from simulator.errors import LogError
+from simulator.errors import LogError, UsageError
+from simulator.log.account import check_most_bad, put_aside
 from simulator.log.dayfiles import DayFiles
 from simulator.log.directory import NewDirectory
 from simulator.log.fingerprint import fingerprint, parquet_files
+from simulator.log.intake.spans import main_span
 from simulator.log.meta import origin_utc, read_meta, write_meta
-from simulator.log.quarantine import KIND_RANK, collect, stage_clicks, stage_events
-from simulator.log.schema import ROW_GROUP, Feature, Meta
+from simulator.log.quarantine import KIND_RANK, Rules, check_strays, collect, stage_clicks, stage_events
+from simulator.log.refunds import settle_refunds
+from simulator.log.schema import ROW_GROUP, Aside, Feature, Meta
 from simulator.log.sql import identifier, literal, one_line
 from simulator.log.writer import EVENT_SCHEMA, click_schema
 
 QUARANTINE = "quarantine.parquet"
+PLAIN = Rules(duplicates="keep")
 
 
 def ingest(
@@ -40,6 +44,12 @@ def ingest(
     extra_quarantine: str | None = None,
     source: str | None = None,
     replace: bool = False,
+    rules: Rules = PLAIN,
+    most_bad: float = 1.0,
+    shapes: Sequence[Feature] | None = None,
+    ignored: Mapping[str, int] | None = None,
+    notes: Sequence[str] = (),
+    time_zone: str = "UTC",
 ) -> Meta:
     """Check, sort and write a log from two views of ``con`` with the columns of the contract.
 
@@ -51,29 +61,46 @@ def ingest(
     ----------
     con : connection that knows the views, preferably of `simulator.log.sql.workspace`.
     clicks, events : names of views or tables; ``click_row`` is not among the columns of events, it is added
-        here.
+        here. With ``rules.raw`` they have ``_row``, the place of each row in the table of that name.
+    features : columns of the features in ``clicks``.
     cardinalities : sizes of features; one that is not named gets its largest id plus one.
-    observed_until : instant up to which events were recorded; default: the last click or event.
-    extra_quarantine : view (source_row, reason) of rows that were rejected before.
+    observed_until : instant up to which events were recorded; default: the last click or event that is no stray.
+    extra_quarantine : view (source, reason, col, class, row) of rows that were put aside before.
     source : where the rows come from, for messages; default: ``name``.
+    most_bad : share of clicks, or of events, that may be bad.
+    shapes : the features that the columns make up, where one has several; default: each column is one.
+    ignored : rows that were left out by their kind, by what they are; they are in neither count.
+    notes : sentences on the log that go with it.
 
     Raises
     ------
-    LogError If ``out`` exists (and not ``replace``), no click is left, or a row is bad and ``on_bad_row`` is
-        "fail".
+    LogError : ``out`` exists (and not ``replace``), no click is left, or a row is bad and ``on_bad_row`` is "fail".
+    UsageError : more than ``most_bad`` of the rows are bad, or all of a kind.
     """
     told = name if source is None else source
     _check_names(told, features)
+    said = list(notes)
     with NewDirectory(out, replace=replace) as directory:
         staging = directory.path / "staging.duckdb"
         con.execute(f"ATTACH {literal(str(staging))} AS staging")
         try:
-            stage_clicks(con, clicks, features, cardinalities or {})
+            reused = stage_clicks(con, clicks, features, cardinalities or {}, rules)
+            if reused:
+                said.append(
+                    f"{reused:,} click ids are used again later: events go to the latest click with that id before them"
+                )
             _sort_clicks(con, features)
-            stage_events(con, events)
-            collect(con, features, extra_quarantine)
-            reasons = _reasons(con, told, fail=on_bad_row == "fail")
-            facts = _facts(con, told, features, cardinalities or {})
+            stage_events(con, events, rules, reused=reused > 0)
+            last = _last_event(con)
+            check_strays(con, rules, last)
+            cut = settle_refunds(con, rules)
+            if cut:
+                said.append(f"{cut:,} refunds are of more than was left to refund; they count up to that")
+            collect(con, features, extra_quarantine, rules)
+            aside = put_aside(con)
+            _refuse(aside, told, fail=on_bad_row == "fail")
+            facts = _facts(con, told, aside, features, cardinalities or {}, last)
+            check_most_bad(con, told, aside, most_bad)
             event_count = _write(con, directory.path, features)
         except duckdb.Error as error:
             raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
@@ -83,19 +110,37 @@ def ingest(
         meta = Meta(
             name=name,
             origin=origin_utc(origin),
-            features=facts.features,
+            features=facts.features if shapes is None else tuple(shapes),
             clicks=facts.clicks,
             events=event_count,
-            quarantined=sum(reasons.values()),
+            quarantined=sum(part.rows for part in aside),
             start=facts.start,
             observed_until=facts.end if observed_until is None else observed_until,
             fingerprint=fingerprint(directory.path, parquet_files(directory.path)),
             provenance=provenance,
-            reasons=reasons,
+            reasons=_by_reason(aside),
+            aside=tuple(aside),
+            ignored=dict(ignored or {}),
+            notes=tuple(said),
+            time_zone=time_zone,
         )
         write_meta(directory.path, meta)
         directory.commit()
     return read_meta(out)
+
+
+def _last_event(con: duckdb.DuckDBPyConnection) -> int:
+    """Return the time of the last event with a click that is no stray, or -1."""
+    span = main_span(con, "staging.joined", "reason IS NULL")
+    [(last_click,)] = con.execute("SELECT max(time) FROM staging.sorted_clicks").fetchall()
+    return max(-1 if span is None else span.last, -1 if last_click is None else int(last_click))
+
+
+def _by_reason(aside: Sequence[Aside]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in aside:
+        found[part.reason] = found.get(part.reason, 0) + part.rows
+    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,53 +166,54 @@ def _sort_clicks(con: duckdb.DuckDBPyConnection, features: Sequence[str]) -> Non
     """Sort the good clicks; in the new table ``rowid`` is the position in replay order."""
     typed = "".join(f", {identifier(f)}::INTEGER AS {identifier(f)}" for f in features)
     con.execute(
-        f"CREATE TABLE staging.sorted_clicks AS SELECT click_id, time, user_id, item_id{typed} "
+        f"CREATE TABLE staging.sorted_clicks AS SELECT _row, click_id, time, user_id, item_id{typed} "
         "FROM staging.clicks ANTI JOIN staging.bad_clicks AS bad ON clicks.rowid = bad._rid "
         "ORDER BY time, click_id"
     )
 
 
-def _reasons(con: duckdb.DuckDBPyConnection, name: str, *, fail: bool) -> dict[str, int]:
-    """Count the bad rows by reason; if they must not be, say so with an example of each."""
-    rows = con.execute(
-        "SELECT reason, count(*), arg_min(source || ' ' || row, (source, _rid, row)) FROM staging.quarantine "
-        "GROUP BY reason ORDER BY reason"
-    ).fetchall()
-    if rows and fail:
-        lines = [f"  {reason}: {count:,}, such as {example}" for reason, count, example in rows]
-        total = sum(count for _, count, _ in rows)
-        bad = f"{total:,} bad row{'s' * (total != 1)}"
-        raise LogError(f"{name}: {bad}, and on_bad_row is 'fail'\n" + "\n".join(lines))
-    return {reason: count for reason, count, _ in rows}
+def _refuse(aside: Sequence[Aside], name: str, *, fail: bool) -> None:
+    """Where no row may be bad, say so with an example of each."""
+    bad = [part for part in aside if part.kind == "bad"]
+    if bad and fail:
+        lines = [f"  {part.told}: {part.rows:,}, such as {part.table} {part.example}" for part in bad]
+        total = sum(part.rows for part in bad)
+        what = f"{total:,} bad row{'s' * (total != 1)}"
+        raise LogError(f"{name}: {what}, and on_bad_row is 'fail'\n" + "\n".join(lines))
 
 
 def _facts(
-    con: duckdb.DuckDBPyConnection, name: str, features: Sequence[str], cardinalities: dict[str, int]
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    aside: Sequence[Aside],
+    features: Sequence[str],
+    cardinalities: dict[str, int],
+    last: int,
 ) -> _Facts:
     largest = "".join(f", max({identifier(feature)})" for feature in features)
     query = f"SELECT count(*), min(time), max(time){largest} FROM staging.sorted_clicks"
     count, start, end, *ids = con.execute(query).fetchall()[0]
     if not count:
-        bad = "".join(f"\n  {reason}: {rows:,}" for reason, rows in _reasons(con, name, fail=False).items())
+        bad = "".join(f"\n  {part.told}: {part.rows:,}, such as {part.example}" for part in aside)
         why = f"; what became of its rows:{bad}" if bad else ", and no bad row either: it is empty"
-        raise LogError(f"{name}: no click is left to replay{why}")
-    [(last,)] = con.execute("SELECT max(time) FROM staging.joined WHERE reason IS NULL").fetchall()
+        raise UsageError(f"{name}: no click is left to replay{why}")
     sizes = [
-        cardinalities.get(feature, largest_id + 1) for feature, largest_id in zip(features, ids, strict=True)
+        cardinalities.get(feature, max(largest_id, 0) + 1) for feature, largest_id in zip(features, ids, strict=True)
     ]
-    return _Facts(tuple(map(Feature, features, sizes)), count, start, end if last is None else max(end, last))
+    return _Facts(tuple(map(Feature, features, sizes)), count, start, max(end, last))
 
 
 def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str]) -> int:
     """Write the three kinds of files; return the number of events."""
     schema = click_schema(features)
     _stream(
-        con, "SELECT * FROM staging.sorted_clicks", DayFiles(root, schema, {"clicks": schema.names}), schema
+        con, "SELECT * EXCLUDE (_row) FROM staging.sorted_clicks", DayFiles(root, schema, {"clicks": schema.names}), schema
     )
     query = f"""
-        SELECT event_id, click_id, time, kind, amount, click_row FROM staging.joined
-        ANTI JOIN staging.bad_events AS bad ON joined._rid = bad._rid
-        ORDER BY time, {KIND_RANK.format("kind")}, event_id
+        SELECT event_id, click_id, joined.time, kind, coalesce(refunded.amount, joined.amount) AS amount, joined.click_row
+        FROM staging.joined ANTI JOIN staging.bad_events AS bad ON joined._rid = bad._rid
+        LEFT JOIN (SELECT _rid, amount FROM staging.refunded) AS refunded ON joined._rid = refunded._rid
+        ORDER BY joined.time, {KIND_RANK.format("kind")}, event_id
     """
     events = _stream(con, query, DayFiles(root, EVENT_SCHEMA, {"events": EVENT_SCHEMA.names}), EVENT_SCHEMA)
     con.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import tomlkit
 
 from simulator.errors import LogError
 from simulator.log.fingerprint import fingerprint, parquet_files
-from simulator.log.schema import SCHEMA_VERSION, Feature, Meta
+from simulator.log.schema import SCHEMA_VERSION, Aside, Feature, Meta
 
 FILE = "meta.toml"
 
@@ -46,12 +46,13 @@ def write_meta(root: Path, meta: Meta) -> None:
     document: dict[str, Any] = {
         field.name: plain(getattr(meta, field.name))
         for field in fields(Meta)
-        if field.name not in {"features", "origin"}
+        if field.name not in {"features", "origin", "aside"}
     }
     document["origin"] = origin_utc(meta.origin)
     document["features"] = {feature.name: feature.cardinality for feature in meta.features}
+    document["aside"] = [asdict(part) for part in meta.aside]
     document["files"] = parquet_files(root)
-    tables = {key: value for key, value in document.items() if isinstance(value, dict)}
+    tables = {key: value for key, value in document.items() if isinstance(value, dict) or key == "aside"}
     ordered = {key: value for key, value in document.items() if key not in tables} | tables
     (root / FILE).write_text(tomlkit.dumps(ordered), encoding="utf-8")
 
@@ -104,6 +105,8 @@ def _meta(document: dict[str, Any]) -> Meta:
     if wrong := [feature.name for feature in values["features"] if feature.cardinality < 1]:
         raise ValueError(f"feature {wrong[0]!r} has no ids")
     values["truth"] = tuple(document.get("truth", ()))
+    values["notes"] = tuple(document.get("notes", ()))
+    values["aside"] = tuple(Aside(**part) for part in document.get("aside", ()))
     return Meta(**values)
 
 

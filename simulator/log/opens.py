@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from typing import Literal
 
-Opens = Literal["view", "cart"]
+Opens = Literal["view", "cart", "favourite"]

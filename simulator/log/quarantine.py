@@ -1,104 +1,215 @@
-"""Which rows of a source cannot be replayed, and why: each bad row has one reason, the first of this list
-that applies.
+"""Which rows of a source cannot be replayed, and why: each has one reason, the first of this list that applies.
+
+Rows are put aside in classes: ``bad`` ones are faults of the log; ``repeated`` ones are there already; ``unattributed``
+ones have no journey to belong to by the log's nature; ``by rule`` ones are left out since a rule says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import duckdb
-import pyarrow as pa
 
-from simulator.log.schema import ROW_GROUP
 from simulator.log.sql import identifier, literal
 
 NULL = "null or unreadable value in a required column"
 BEFORE_ORIGIN = "time before the origin of the log"
+STRAY = "time far from that of all others"
 OUTSIDE = "feature id outside its cardinality"
 DUPLICATE_CLICK = "duplicate click_id"
+REPEATED_CLICK = "repeated click"
 UNKNOWN_KIND = "unknown kind"
 BAD_AMOUNT = "amount not finite, or negative"
 DUPLICATE_EVENT = "duplicate event_id"
+SHARED_ID = "event_id of another event"
+REPEATED_EVENT = "repeated event"
 UNKNOWN_CLICK = "unknown click_id"
 CLICK_QUARANTINED = "its click is in quarantine"
 BEFORE_CLICK = "event before its click"
+ARRIVES_EARLY = "arrival before the event"
 UNPAID_REFUND = "refund without a pay before it"
-EXCESS_REFUND = "refund above what was paid"
+NOTHING_LEFT = "refund of what was refunded before"
+NO_REFUND = "refund of 0"
+BELOW_SHARE = "refund below refunded_share"
+
+BAD, REPEATED, UNATTRIBUTED, BY_RULE = "bad", "repeated", "unattributed", "by rule"
+CLASS = {
+    REPEATED_CLICK: REPEATED, DUPLICATE_EVENT: REPEATED, REPEATED_EVENT: REPEATED, NOTHING_LEFT: REPEATED,
+    NO_REFUND: BY_RULE, BELOW_SHARE: BY_RULE,
+}  # fmt: skip
+"""Classes of the reasons that are no faults."""
 
 KIND_RANK = "CASE {0} WHEN 'cart' THEN 1 WHEN 'pay' THEN 2 ELSE 3 END"
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
+"""Share of what was paid below which an amount is a rounding error."""
 _INT32 = 2**31 - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the checks take for granted, beside the contract.
+
+    Parameters
+    ----------
+    raw : table whose ``rowid`` is ``_row``, by "clicks" and "events": the text of a bad row is looked up there.
+    labels : the user's names of columns, by "clicks" and "events" and the contract's name.
+    by_row : ``click_id`` of events is the ``_row`` of their click.
+    own_ids : events carry ids of their own; without, exact repeats are dropped unless ``duplicates`` is "keep".
+    unique : click ids are known to be unique.
+    refunded_share : from which share of what was paid on a refund takes a conversion back.
+    attribution : pays later than this after their click cannot be refunded (None: all can).
+    lifetime : an event later than this after its click may be a stray (None: none is).
+    first, last : clicks outside are strays; microseconds from the origin.
+    """
+
+    raw: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    by_row: bool = False
+    own_ids: bool = True
+    unique: bool = False
+    duplicates: Literal["drop", "keep"] = "drop"
+    refunded_share: float = 0.0
+    attribution: int | None = None
+    lifetime: int | None = None
+    first: int | None = None
+    last: int | None = None
+
+    def label(self, table: str, column: str) -> str:
+        """Return the user's name of a column."""
+        return self.labels.get(table, {}).get(column, column)
+
+
 def stage_clicks(
-    con: duckdb.DuckDBPyConnection, source: str, features: Sequence[str], sizes: Mapping[str, int]
-) -> None:
-    """Fill ``staging.clicks`` from ``source`` and ``staging.bad_clicks`` (rid, click_id, reason) with those
-    that must go.
+    con: duckdb.DuckDBPyConnection, source: str, features: Sequence[str], sizes: Mapping[str, int], rules: Rules
+) -> int:
+    """Fill ``staging.clicks`` from ``source`` and ``staging.bad_clicks`` (rid, click_id, reason, col) with those that
+    must go; return how many click ids are used again later.
     """
     columns = ["click_id", "time", "user_id", "item_id", *features]
-    _stage(con, "clicks", source, {name: f"TRY_CAST({identifier(name)} AS BIGINT)" for name in columns})
-    outside = " OR ".join(f"{identifier(f)} NOT BETWEEN 0 AND {sizes.get(f, _INT32) - 1}" for f in features)
-    faults = {NULL: _any_null(columns), BEFORE_ORIGIN: "time < 0", OUTSIDE: outside or "false"}
+    _stage(con, "clicks", source, {name: f"TRY_CAST({identifier(name)} AS BIGINT)" for name in columns}, rules)
+    faults = _nulls("clicks", columns, rules)
+    faults.append((BEFORE_ORIGIN if rules.first is None else STRAY, "time < 0", rules.label("clicks", "time")))
+    if rules.first is not None and rules.last is not None:
+        stray = f"time < {rules.first} OR time > {rules.last}"
+        faults.append((STRAY, stray, rules.label("clicks", "time")))
+    for name in features:
+        least = -1 if "." in name else 0
+        faults.append(
+            (OUTSIDE, f"{identifier(name)} NOT BETWEEN {least} AND {sizes.get(name, _INT32) - 1}", rules.label("clicks", name))
+        )
     con.execute(
         "CREATE TABLE staging.bad_clicks AS SELECT * FROM "
-        f"(SELECT rowid AS _rid, click_id, {_first(faults)} AS reason FROM staging.clicks) "
+        f"(SELECT rowid AS _rid, click_id, {_first(faults)} AS reason, {_column(faults)} AS col FROM staging.clicks) "
         "WHERE reason IS NOT NULL"
     )
+    return 0 if rules.unique else _copies_of_clicks(con, columns)
+
+
+def _copies_of_clicks(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> int:
+    """Mark clicks that repeat another of the same id and instant; return how many ids come again later."""
     con.execute(
-        f"INSERT INTO staging.bad_clicks SELECT _rid, click_id, {literal(DUPLICATE_CLICK)} "
-        f"FROM ({_copies('clicks', 'click_id', columns[1:])})"
+        f"CREATE TABLE staging.again AS SELECT click_id FROM ({_good('clicks')}) GROUP BY click_id HAVING count(*) > 1"
     )
+    listed = ", ".join(map(identifier, columns))
+    con.execute(
+        f"INSERT INTO staging.bad_clicks SELECT _rid, click_id, CASE WHEN copy > 1 THEN {literal(REPEATED_CLICK)} "
+        f"ELSE {literal(DUPLICATE_CLICK)} END, 'click_id' FROM (SELECT _rid, click_id, "
+        f"row_number() OVER (PARTITION BY click_id, time ORDER BY {listed}, _rid) AS place, "
+        f"row_number() OVER (PARTITION BY {listed} ORDER BY _rid) AS copy "
+        f"FROM ({_good('clicks')}) SEMI JOIN staging.again USING (click_id)) WHERE place > 1"
+    )
+    [(reused,)] = con.execute(
+        f"SELECT count(*) - count(DISTINCT click_id) FROM ({_good('clicks')}) SEMI JOIN staging.again USING (click_id)"
+    ).fetchall()
+    con.execute("DROP TABLE staging.again")
+    return int(reused)
 
 
-def stage_events(con: duckdb.DuckDBPyConnection, source: str) -> None:
-    """Fill ``staging.joined`` from ``source`` and `staging.sorted_clicks`, and ``staging.bad_events`` (rid,
-    reason).
+def stage_events(con: duckdb.DuckDBPyConnection, source: str, rules: Rules, *, reused: bool) -> None:
+    """Fill ``staging.joined`` from ``source`` and `staging.sorted_clicks`, ``staging.bad_events`` (rid, reason, col), and
+    ``staging.refunded`` (rid, amount that counts).
 
-    The amount of a cart means nothing and may be null.
+    The amount of a cart means nothing and may be null; the sign of a refund means nothing.
     """
     columns = {name: f"TRY_CAST({name} AS BIGINT)" for name in ("event_id", "click_id", "time")}
     columns["kind"] = "CAST(kind AS VARCHAR)"
     columns["amount"] = (
-        "CASE WHEN amount IS NULL AND kind = 'cart' THEN 0 ELSE TRY_CAST(amount AS DOUBLE) END"
+        "CASE WHEN amount IS NULL AND kind = 'cart' THEN 0 WHEN kind = 'refund' THEN abs(TRY_CAST(amount AS DOUBLE)) "
+        "ELSE TRY_CAST(amount AS DOUBLE) END"
     )
-    _stage(con, "events", source, columns)
-    faults = {
-        NULL: _any_null(list(columns)),
-        UNKNOWN_KIND: "kind NOT IN ('cart', 'pay', 'refund')",
-        BAD_AMOUNT: "NOT isfinite(amount) OR amount < 0",
-    }
+    _stage(con, "events", source, columns, rules)
+    label = rules.label
+    faults = _nulls("events", list(columns), rules)
+    faults.append((UNKNOWN_KIND, "kind NOT IN ('cart', 'pay', 'refund')", label("events", "kind")))
+    faults.append((BAD_AMOUNT, "NOT isfinite(amount) OR amount < 0", label("events", "amount")))
     con.execute(
         "CREATE TABLE staging.bad_events AS SELECT * FROM "
-        f"(SELECT rowid AS _rid, {_first(faults)} AS reason FROM staging.events) WHERE reason IS NOT NULL"
+        f"(SELECT rowid AS _rid, {_first(faults)} AS reason, {_column(faults)} AS col FROM staging.events) "
+        "WHERE reason IS NOT NULL"
     )
-    order = ["time", KIND_RANK.format("kind"), "click_id", "amount"]
+    _copies_of_events(con, rules)
+    _join_clicks(con, rules, reused=reused)
+
+
+def _copies_of_events(con: duckdb.DuckDBPyConnection, rules: Rules) -> None:
+    """Mark events that are there already: of the same kind and id (the earliest counts), or equal in all without ids."""
+    if rules.own_ids:
+        key, order = "kind, event_id", "time, click_id, amount, _rid"
+        reason = (
+            f"CASE WHEN amount = first_value(amount) OVER same AND click_id = first_value(click_id) OVER same "
+            f"THEN {literal(DUPLICATE_EVENT)} ELSE {literal(SHARED_ID)} END"
+        )
+    elif rules.duplicates == "drop":
+        key, order, reason = "click_id, time, kind, amount", "_rid", literal(REPEATED_EVENT)
+    else:
+        return
     con.execute(
-        f"INSERT INTO staging.bad_events SELECT _rid, {literal(DUPLICATE_EVENT)} "
-        f"FROM ({_copies('events', 'event_id', order)})"
+        f"CREATE TABLE staging.again AS SELECT {key} FROM ({_good('events')}) GROUP BY {key} HAVING count(*) > 1"
     )
-    _join_clicks(con)
-    _check_refunds(con)
+    column = literal(rules.label("events", "event_id") if rules.own_ids else "")
+    con.execute(
+        f"INSERT INTO staging.bad_events SELECT _rid, reason, {column} FROM (SELECT _rid, {reason} AS reason, "
+        f"row_number() OVER same AS place FROM ({_good('events')}) SEMI JOIN staging.again USING ({key}) "
+        f"WINDOW same AS (PARTITION BY {key} ORDER BY {order})) WHERE place > 1"
+    )
+    con.execute("DROP TABLE staging.again")
 
 
-def _stage(con: duckdb.DuckDBPyConnection, table: str, source: str, columns: Mapping[str, str]) -> None:
-    """Copy ``source`` with typed columns; ``_raw`` keeps the text of a row that could not be read in full."""
+def _stage(
+    con: duckdb.DuckDBPyConnection, table: str, source: str, columns: Mapping[str, str], rules: Rules
+) -> None:
+    """Copy ``source`` with typed columns; ``_raw`` keeps the text of a row that could not be read in full, unless it can
+    be looked up.
+    """
     typed = ", ".join(f"{expression} AS {identifier(name)}" for name, expression in columns.items())
+    if table in rules.raw:
+        con.execute(f"CREATE TABLE staging.{table} AS SELECT _row, {typed} FROM {identifier(source)}")
+        return
+    unread = " OR ".join(f"{identifier(name)} IS NULL" for name in columns)
     con.execute(
-        f"CREATE TABLE staging.{table} AS "
-        f"SELECT * EXCLUDE (_text), CASE WHEN {_any_null(list(columns))} THEN _text END AS _raw "
-        f"FROM (SELECT {typed}, CAST(_row AS VARCHAR) AS _text FROM {identifier(source)} AS _row)"
+        f"CREATE TABLE staging.{table} AS SELECT * EXCLUDE (_text), CASE WHEN {unread} THEN _text END AS _raw "
+        f"FROM (SELECT CAST(NULL AS BIGINT) AS _row, {typed}, CAST(_source AS VARCHAR) AS _text "
+        f"FROM {identifier(source)} AS _source)"
     )
 
 
-def _any_null(columns: Sequence[str]) -> str:
-    return " OR ".join(f"{identifier(name)} IS NULL" for name in columns)
+Fault = tuple[str, str, str]
+"""Reason, test, and the column that is to blame."""
 
 
-def _first(faults: Mapping[str, str]) -> str:
+def _nulls(table: str, columns: Sequence[str], rules: Rules) -> list[Fault]:
+    return [(NULL, f"{identifier(name)} IS NULL", rules.label(table, name)) for name in columns]
+
+
+def _first(faults: Sequence[Fault]) -> str:
     """SQL for the first reason whose test is true, or null."""
-    cases = (f"WHEN {test} THEN {literal(reason)}" for reason, test in faults.items())
-    return f"CASE {' '.join(cases)} END"
+    return "CASE " + " ".join(f"WHEN {test} THEN {literal(reason)}" for reason, test, _ in faults) + " END"
+
+
+def _column(faults: Sequence[Fault]) -> str:
+    return "CASE " + " ".join(f"WHEN {test} THEN {literal(column)}" for _, test, column in faults) + " END"
 
 
 def _good(table: str) -> str:
@@ -109,91 +220,90 @@ def _good(table: str) -> str:
     )
 
 
-def _copies(table: str, key: str, order: Sequence[str]) -> str:
-    """Query the good rows (_rid, key) that repeat the key of an earlier good one."""
-    repeated = f"SELECT {key} FROM ({_good(table)}) GROUP BY {key} HAVING count(*) > 1"
-    by = ", ".join(name if name.startswith("CASE") else identifier(name) for name in order)
-    return (
-        f"SELECT _rid, {key} FROM ({_good(table)}) SEMI JOIN ({repeated}) USING ({key}) "
-        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {by}, _rid) > 1"
-    )
-
-
-def _join_clicks(con: duckdb.DuckDBPyConnection) -> None:
-    reasons = {
-        CLICK_QUARANTINED: "click.click_id IS NULL AND quarantined.click_id IS NOT NULL",
-        UNKNOWN_CLICK: "click.click_id IS NULL",
-        BEFORE_CLICK: "event.time < click.time",
-    }
+def _join_clicks(con: duckdb.DuckDBPyConnection, rules: Rules, *, reused: bool) -> None:
+    """Find the click of every good event: by its row, or by its id (of several the latest at or before the event)."""
+    key = "_row" if rules.by_row else "click_id"
+    faults: list[Fault] = [
+        (CLICK_QUARANTINED, "click.click_id IS NULL AND quarantined.id IS NOT NULL", ""),
+        (UNKNOWN_CLICK, "click.click_id IS NULL", rules.label("events", "click_id")),
+        (BEFORE_CLICK, "event.time < click.time", rules.label("events", "time")),
+    ]
+    bad = f"SELECT DISTINCT staged.{key} AS id FROM staging.bad_clicks AS bad JOIN staging.clicks AS staged ON staged.rowid = bad._rid"
+    found = f"LEFT JOIN staging.sorted_clicks AS click ON event.click_id = click.{key}"
+    if reused:
+        # Events before the first click of their id have no match as of their time, but one by id.
+        latest = (
+            f"SELECT event._rid, click.rowid AS place FROM ({_good('events')}) AS event "
+            "ASOF JOIN (SELECT rowid, click_id, time FROM staging.sorted_clicks) AS click "
+            "ON event.click_id = click.click_id AND event.time >= click.time"
+        )
+        first = "SELECT click_id, min(rowid) AS place FROM staging.sorted_clicks GROUP BY click_id"
+        found = (
+            f"LEFT JOIN ({latest}) AS latest USING (_rid) LEFT JOIN ({first}) AS first ON first.click_id = event.click_id "
+            "LEFT JOIN staging.sorted_clicks AS click ON click.rowid = coalesce(latest.place, first.place)"
+        )
     con.execute(f"""
         CREATE TABLE staging.joined AS
-        SELECT event._rid, event.event_id, event.click_id, event.time, event.kind, event.amount,
-            click.rowid AS click_row, {_first(reasons)} AS reason
-        FROM ({_good("events")}) AS event
-        LEFT JOIN staging.sorted_clicks AS click ON event.click_id = click.click_id
-        LEFT JOIN (SELECT DISTINCT click_id FROM staging.bad_clicks) AS quarantined
-        ON event.click_id = quarantined.click_id
+        SELECT event._rid, event.event_id, click.click_id, event.time, event.kind, event.amount,
+            click.rowid AS click_row, click.time AS clicked, {_first(faults)} AS reason, {_column(faults)} AS col
+        FROM ({_good("events")}) AS event {found}
+        LEFT JOIN ({bad}) AS quarantined ON event.click_id = quarantined.id
     """)
     con.execute(
-        "INSERT INTO staging.bad_events SELECT _rid, reason FROM staging.joined WHERE reason IS NOT NULL"
+        "INSERT INTO staging.bad_events SELECT _rid, reason, col FROM staging.joined WHERE reason IS NOT NULL"
     )
 
 
-def _check_refunds(con: duckdb.DuckDBPyConnection) -> None:
-    """Refuse refunds that no pay covers.
-
-    What is refused does not count against later refunds: a plain loop, over the few clicks that have any.
-    """
-    rows = con.sql(f"""
-        SELECT _rid, click_row, kind = 'pay' AS pay, amount FROM staging.joined
-        SEMI JOIN (SELECT click_row FROM staging.joined WHERE reason IS NULL AND kind = 'refund') AS refunded
-        USING (click_row)
-        WHERE reason IS NULL AND kind IN ('pay', 'refund')
-        ORDER BY click_row, time, {KIND_RANK.format("kind")}, event_id
-    """).to_arrow_reader(ROW_GROUP)
-    bad: dict[int, str] = {}
-    click, pays, balance, limit = -1, 0, 0.0, 0.0
-    for batch in rows:
-        for rid, row, pay, amount in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            if row != click:
-                click, pays, balance, limit = row, 0, 0.0, _ROUNDING
-            if pay:
-                pays, balance, limit = pays + 1, balance + amount, limit + amount * _ROUNDING
-            elif not pays:
-                bad[rid] = UNPAID_REFUND
-            elif amount > balance + limit:
-                bad[rid] = EXCESS_REFUND
-            else:
-                balance -= amount
-    found = pa.table({"_rid": pa.array(bad, pa.int64()), "reason": pa.array(bad.values(), pa.string())})
-    con.register("refused_refunds", found)
-    con.execute("INSERT INTO staging.bad_events SELECT _rid, reason FROM refused_refunds")
-    con.unregister("refused_refunds")
+def check_strays(con: duckdb.DuckDBPyConnection, rules: Rules, last: int) -> None:
+    """Put events aside that lie after ``last`` and belong to no journey that could still be open."""
+    if rules.lifetime is None:
+        return
+    con.execute(
+        f"INSERT INTO staging.bad_events SELECT _rid, {literal(STRAY)}, {literal(rules.label('events', 'time'))} "
+        f"FROM staging.joined WHERE reason IS NULL AND time > {last} AND time - clicked > {rules.lifetime}"
+    )
+    con.execute(
+        f"UPDATE staging.joined SET reason = {literal(STRAY)} WHERE reason IS NULL AND time > {last} "
+        f"AND time - clicked > {rules.lifetime}"
+    )
 
 
-def collect(con: duckdb.DuckDBPyConnection, features: Sequence[str], extra: str | None) -> None:
-    """Fill ``staging.quarantine``: every bad row with its source, its reason and its text, in order of the
-    sources.
-    """
+def collect(con: duckdb.DuckDBPyConnection, features: Sequence[str], extra: str | None, rules: Rules) -> None:
+    """Fill ``staging.quarantine``: every bad row with its source, reason, column, class and text, in order of the sources."""
     click_columns = ["click_id", "time", "user_id", "item_id", *features]
     event_columns = ["event_id", "click_id", "time", "kind", "amount"]
     con.execute(f"""
         CREATE TABLE staging.quarantine AS
-        SELECT 'clicks' AS source, bad.reason, staged.click_id, CAST(NULL AS BIGINT) AS event_id, time,
+        SELECT 'clicks' AS source, bad.reason, coalesce(bad.col, '') AS "column", {_class("bad.reason")} AS class,
+            staged.click_id, CAST(NULL AS BIGINT) AS event_id, staged.time,
             CAST(NULL AS VARCHAR) AS kind, CAST(NULL AS DOUBLE) AS amount,
-            coalesce(_raw, CAST(struct_pack({_pack(click_columns)}) AS VARCHAR)) AS row, bad._rid
+            {_text(click_columns, rules.raw.get("clicks"))} AS row, bad._rid
         FROM staging.bad_clicks AS bad JOIN staging.clicks AS staged ON staged.rowid = bad._rid
+        {_lookup(rules.raw.get("clicks"))}
         UNION ALL
-        SELECT 'events', bad.reason, click_id, event_id, time, kind, amount,
-            coalesce(_raw, CAST(struct_pack({_pack(event_columns)}) AS VARCHAR)), bad._rid
+        SELECT 'events', bad.reason, coalesce(bad.col, ''), {_class("bad.reason")},
+            staged.click_id, staged.event_id, staged.time, staged.kind, staged.amount,
+            {_text(event_columns, rules.raw.get("events"))}, bad._rid
         FROM staging.bad_events AS bad JOIN staging.events AS staged ON staged.rowid = bad._rid
+        {_lookup(rules.raw.get("events"))}
     """)
     if extra is not None:
         con.execute(
-            "INSERT INTO staging.quarantine (source, reason, row) "
-            f"SELECT 'source', reason, CAST(source_row AS VARCHAR) FROM {identifier(extra)}"
+            'INSERT INTO staging.quarantine (source, reason, "column", class, row) '
+            f"SELECT source, reason, col, class, row FROM {identifier(extra)}"
         )
 
 
-def _pack(columns: Sequence[str]) -> str:
-    return ", ".join(f"{identifier(name)} := staged.{identifier(name)}" for name in columns)
+def _class(reason: str) -> str:
+    cases = " ".join(f"WHEN {literal(known)} THEN {literal(kind)}" for known, kind in CLASS.items())
+    return f"CASE {reason} {cases} ELSE {literal(BAD)} END"
+
+
+def _text(columns: Sequence[str], raw: str | None) -> str:
+    packed = ", ".join(f"{identifier(name)} := staged.{identifier(name)}" for name in columns)
+    typed = f"CAST(struct_pack({packed}) AS VARCHAR)"
+    return f"coalesce(staged._raw, {typed})" if raw is None else f"coalesce(CAST(_in_file AS VARCHAR), {typed})"
+
+
+def _lookup(raw: str | None) -> str:
+    return "" if raw is None else f"LEFT JOIN {identifier(raw)} AS _in_file ON _in_file.rowid = staged._row"

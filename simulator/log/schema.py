@@ -75,6 +75,29 @@ class Feature:
 
     name: str
     cardinality: int
+    width: int = 1
+    kind: str = "categorical"
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Rows of a source that were put aside for one reason.
+
+    ``kind`` is "bad", "repeated", "unattributed" or "by rule"; ``column`` is the one to blame ("" for none), under the
+    user's name; ``example`` the text of the first such row.
+    """
+
+    kind: str
+    table: str
+    reason: str
+    column: str
+    rows: int
+    example: str
+
+    @property
+    def told(self) -> str:
+        """The reason, with its column."""
+        return self.reason + (f" ({self.column})" if self.column else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +121,13 @@ class Meta:
     provenance: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     truth: tuple[str, ...] = ()
+    aside: tuple[Aside, ...] = ()
+    """What was put aside, by class, table, reason and column."""
+    ignored: dict[str, int] = field(default_factory=dict)
+    """Rows that were left out by their kind; they are not among those read."""
+    notes: tuple[str, ...] = ()
+    """Sentences on the log: what was assumed, and what is odd about it."""
+    time_zone: str = "UTC"
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -33,11 +33,11 @@ def _data(scenario: Scenario) -> list[str]:
     if data is None:
         return []
     warnings = []
-    for key in ("path", "clicks", "events"):
-        place = getattr(data, key)
-        if place is None or "://" in place or "*" in place or Path(place).exists():
+    places = {"path": (data.path,) if data.path else (), **data.sources}
+    for key, place in ((key, place) for key, found in places.items() for place in found):
+        if "://" in place or "*" in place or Path(place).exists():
             continue
-        how = f" Make it with:\n    {data.missing}" if data.missing else ""
+        how = f" Make it with:\n    {data.made_by}" if data.made_by else ""
         warnings.append(f'data.{key} = "{place}": nothing is there yet, so this scenario cannot run.{how}')
     return warnings
 

@@ -8,50 +8,12 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from simulator.calendar import Calendar, Promotion
 from simulator.scenario.base import Block
+from simulator.scenario.data import DataBlock
 from simulator.units import Duration, Period, PositiveDuration, format_duration
 from simulator.windows import Windows
 from simulator.worlds.settings import WorldSettings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)]
-
-
-class ColumnsBlock(Block):
-    """``[data.columns]``: the names that a user's own Parquet gives to the columns of the contract."""
-
-    click_id: str = "click_id"
-    time: str = "time"
-    user_id: str = "user_id"
-    item_id: str = "item_id"
-    features: tuple[str, ...] = ()
-    event_click_id: str = "click_id"
-    event_id: str | None = None
-    event_time: str = "time"
-    kind: str = "kind"
-    amount: str | None = "amount"
-    time_unit: Literal["us", "ms", "s", "timestamp"] = "us"
-    kinds: dict[str, Literal["cart", "pay", "refund"]] = Field(
-        default={"cart": "cart", "pay": "pay", "refund": "refund"}, description="value in the file to kind"
-    )
-
-
-class DataBlock(Block):
-    """``[data]``: a log at rest. Either ``path`` (imported, has meta.toml) or ``clicks`` and ``events`` (Parquet)."""
-
-    path: str | None = None
-    clicks: str | None = None
-    events: str | None = None
-    columns: ColumnsBlock = ColumnsBlock()
-    on_bad_row: Literal["quarantine", "fail"] = "quarantine"
-    missing: str | None = Field(
-        default=None, description="the command that makes the data, shown when it is missing"
-    )
-    time_features: bool = Field(default=False, description="add hour and weekday of the click as features")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if (self.path is None) == (self.clicks is None or self.events is None):
-            raise ValueError("give either path, or both clicks and events")
-        return self
 
 
 class WindowsBlock(Block):

@@ -15,7 +15,7 @@ from simulator.log.ingest import ingest
 from simulator.log.meta import from_epoch
 from simulator.log.opens import Opens
 from simulator.log.schema import Meta
-from simulator.log.sql import one_line, workspace
+from simulator.log.sql import literal, one_line, workspace
 from simulator.units import format_duration
 
 
@@ -60,6 +60,7 @@ class Importer:
     attribution : default attribution window, in microseconds.
     shards : whether the source may be a directory of files.
     mapped : whether a mapping file may go with it.
+    unattributed : reasons of rows that have no journey by the log's nature.
     """
 
     format: str
@@ -70,6 +71,7 @@ class Importer:
     attribution: int
     shards: bool = False
     mapped: bool = False
+    unattributed: tuple[str, ...] = ()
 
 
 IMPORTERS: dict[str, Importer] = {}
@@ -123,6 +125,11 @@ def import_log(
         try:
             rows = read_source(con, files, layout)
             journeys = importer.build(con, choices)
+            con.execute(
+                "CREATE VIEW put_aside AS SELECT 'source' AS source, reason, '' AS col, CASE WHEN list_contains("
+                f"[{', '.join(map(literal, importer.unattributed))}]::VARCHAR[], reason) THEN 'unattributed' ELSE 'bad' END "
+                "AS class, source_row AS row FROM rejected"
+            )
         except duckdb.Error as error:
             raise LogError(f"{source}: cannot be imported as {format} ({one_line(error)})") from None
         provenance: dict[str, Any] = {
@@ -148,9 +155,11 @@ def import_log(
             on_bad_row=on_bad_row,
             cardinalities=journeys.cardinalities,
             observed_until=journeys.observed_until,
-            extra_quarantine="rejected",
+            extra_quarantine="put_aside",
             source=str(source),
             replace=replace,
+            ignored=journeys.skipped,
+            notes=[*journeys.notes, *([f"read as {journeys.read_as}"] if journeys.read_as else [])],
         )
 
 

@@ -173,6 +173,7 @@ IMPORTER = register(
         ),
         build=build,
         opens=("purchase",),
+        unattributed=("no customer", "cancellation without an earlier purchase of that many"),
         attribution=90 * DAY,
     )
 )

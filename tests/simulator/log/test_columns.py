@@ -4,12 +4,20 @@ import duckdb
 import pytest
 
 from simulator.errors import LogError
-from simulator.log.columns import open_mapped
+from simulator.log.intake.open import Settings, open_own
 from simulator.log.reader import Log
 from simulator.scenario.model import DataBlock
 from simulator.units import DAY, MINUTE
 
+from simulator.windows import Windows
+
 from .logs import gather
+
+SETTINGS = Settings(Windows(), 10 * DAY, 3 * DAY, None)
+
+
+def open_mapped(data, cache):
+    return open_own(data, SETTINGS, cache)
 
 NOON = 1_700_049_600  # 2023-11-15 12:00 UTC, in seconds
 
@@ -45,7 +53,12 @@ def block(files, **change):
         "kinds": {"order": "pay", "return": "refund", "basket": "cart"},
     }
     return DataBlock.model_validate(
-        {"clicks": f"{files}/c.parquet", "events": f"{files}/e.parquet", "columns": columns | change}
+        {
+            "clicks": f"{files}/c.parquet",
+            "events": f"{files}/e.parquet",
+            "columns": columns | change,
+            "most_bad": 1,
+        }
     )
 
 
@@ -90,9 +103,10 @@ def test_a_damaged_cache_is_made_again(files):
     assert Log.open(path).meta.clicks == 3
 
 
-def test_features_default_to_the_other_integer_columns(files):
+def test_features_default_to_user_and_item_and_the_candidates_are_named(files):
     log = Log.open(open_mapped(block(files, features=[]), files / "cache"))
-    assert [f.name for f in log.features] == ["slot", "campaign"]
+    assert [(f.name, f.cardinality) for f in log.features] == [("user", 13), ("item", 903)]
+    assert "can name any of category, slot, campaign" in " ".join(log.meta.notes)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +152,7 @@ def test_time_units(tmp_path, unit, kind, value):
             {"time_unit": "timestamp"},
             ["holds INTEGER there, but time_unit = 'timestamp' needs a timestamp or date"],
         ),
-        ({"amount": "what"}, ["amount = 'what'", "holds VARCHAR there; allowed: numbers"]),
-        ({"event_id": "session"}, ["event_id = 'session'", "allowed: numbers"]),
+        ({"amount": "what"}, ["amount = 'what'", "holds text such as 'basket' there; allowed: numbers"]),
     ],
 )
 def test_wrong_columns_are_named_with_what_there_is(files, change, messages):
@@ -151,13 +164,14 @@ def test_wrong_columns_are_named_with_what_there_is(files, change, messages):
 
 def test_files_that_are_not_there_or_not_parquet(files):
     with pytest.raises(LogError, match="no such file"):
-        open_mapped(block(files).model_copy(update={"clicks": f"{files}/none*.parquet"}), files / "cache")
-    with pytest.raises(LogError, match="is a directory"):
-        open_mapped(block(files).model_copy(update={"clicks": str(files)}), files / "cache")
+        open_mapped(block(files).model_copy(update={"clicks": (f"{files}/none*.parquet",)}), files / "cache")
+    (files / "bare").mkdir()
+    with pytest.raises(LogError, match="holds no data file"):
+        open_mapped(block(files).model_copy(update={"clicks": (f"{files}/bare",)}), files / "cache")
     (files / "text.parquet").write_text("click_id,time\n1,2\n")
     with pytest.raises(LogError, match="cannot be read as Parquet"):
-        open_mapped(block(files).model_copy(update={"clicks": f"{files}/text.parquet"}), files / "cache")
-    assert not list((files / "cache").iterdir())
+        open_mapped(block(files).model_copy(update={"clicks": (f"{files}/text.parquet",)}), files / "cache")
+    assert not (files / "cache").exists()
 
 
 def test_on_bad_row_fail(files):

@@ -51,7 +51,7 @@ def test_each_warning(warnings, override, said):
     assert all(part in warning for part in said), warning
 
 
-DATA = QUIET.replace("[world]\ndays = 7", "[data]\npath = '{path}'\nmissing = 'sim.py import it'")
+DATA = QUIET.replace("[world]\ndays = 7", "[data]\npath = '{path}'\nmade_by = 'sim.py import it'")
 
 
 def test_missing_data_come_with_the_command(warnings, tmp_path):

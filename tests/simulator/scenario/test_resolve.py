@@ -69,7 +69,7 @@ def test_shipped_scenarios_load_and_resolve_to_themselves(path, tmp_path):
     assert loaded.scenario.title
     assert path.read_text().startswith("# ")
     if loaded.scenario.data is not None:
-        assert f"--out {loaded.scenario.data.path}" in (loaded.scenario.data.missing or "")
+        assert f"--out {loaded.scenario.data.path}" in (loaded.scenario.data.made_by or "")
 
 
 def test_all_scenarios_are_there():

@@ -1,0 +1,276 @@
+"""A user's own files as a log: mapped and ingested once, then found in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from simulator.errors import LogError, UsageError
+from simulator.log.ingest import ingest
+from simulator.log.intake import events, purchases, rows, touches
+from simulator.log.intake.files import find
+from simulator.log.intake.spans import main_span, midnight, settle_clock_changes
+from simulator.log.intake.staged import HAPPENED, OPENED, Staged
+from simulator.log.intake.tables import REJECTED, create_rejected
+from simulator.log.intake.times import in_zone, microseconds
+from simulator.log.intake.vocabulary import Ids, number, whom
+from simulator.log.meta import check_files, from_epoch, read_meta
+from simulator.log.quarantine import Rules
+from simulator.log.schema import Meta
+from simulator.log.sql import identifier, literal, one_line, workspace
+from simulator.scenario.data import DataBlock
+from simulator.scenario.model import Scenario
+from simulator.scenario.timeline import stream_gap
+from simulator.sources import sources_of
+from simulator.units import DAY, format_duration
+from simulator.windows import Windows
+
+_NOT_IDENTITY = {"path", "made_by", "time_features", "on_bad_row", "clicks", "events", "touches", "rows", "purchases"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What of a scenario, beside ``[data]``, shapes its log: the windows, and which clicks are history."""
+
+    windows: Windows
+    history: int
+    gap: int
+    start: int | None
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Settings:
+        """Take them from a scenario."""
+        stream = scenario.stream
+        return cls(scenario.windows.windows(), stream.history, stream_gap(scenario), stream.start)
+
+    def history_end(self, log_start: int) -> int:
+        """Return until when clicks may be learnt from, on a log whose first click is at ``log_start``."""
+        begin = log_start // DAY * DAY + self.history + self.gap if self.start is None else self.start
+        return begin - self.gap
+
+
+def open_own(data: DataBlock, settings: Settings, cache: Path) -> Path:
+    """Return the log that the files of ``data`` make, ingesting them unless the ``cache`` has it.
+
+    The name in the cache is a hash of the settings and of the files' names, sizes and times of change; remote
+    files (``s3://``, ``https://``) count by their name alone.
+
+    Raises
+    ------
+    LogError : see `make_log`.
+    """
+    out = cache / _key(data, settings)
+    try:
+        check_files(out, read_meta(out))
+    except LogError:
+        make_log(data, settings, out, replace=True)
+    return out
+
+
+def make_log(
+    data: DataBlock, settings: Settings, out: Path, *, replace: bool = False, provenance: Mapping[str, Any] | None = None
+) -> Meta:
+    """Map and ingest the files of ``data`` into the log ``out``.
+
+    Times are counted from the local midnight (of ``data.time_zone``) before the first click.
+
+    Raises
+    ------
+    UsageError : a file or column is missing, a column holds what its key does not allow, or more rows are bad than
+        ``data.most_bad`` allows.
+    LogError : a file cannot be read, or a row is bad and ``data.on_bad_row`` is "fail".
+    """
+    told = ", ".join(pattern for patterns in data.sources.values() for pattern in patterns)
+    with workspace(out) as con:
+        create_rejected(con)
+        try:
+            staged = _stage(con, data, settings)
+            zone = data.time_zone
+            if staged.local:
+                for table in (OPENED, HAPPENED):
+                    staged.notes += settle_clock_changes(con, table, zone)
+            _between(con, data)
+            span = main_span(con, OPENED)
+            if span is None:
+                raise UsageError(f"{told}: no click has a time that can be read{_opens(data)}; {_rejected(con)}")
+            origin = midnight(span.first, zone)
+            history = settings.history_end(span.first - origin) + origin
+            ids = number(con, staged, data, f"time < {history}")
+            _views(con, staged, ids, origin)
+        except duckdb.Error as error:
+            raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
+        columns = list(ids.columns)
+        return ingest(
+            con,
+            clicks="clicks",
+            events="events",
+            out=out,
+            name=Path(told.split(", ")[0]).name.split(".")[0] or "log",
+            origin=from_epoch(origin),
+            features=columns,
+            provenance={
+                "format": data.format or data.shape,
+                "sources": {key: list(value) for key, value in data.sources.items()},
+                "source_rows": staged.rows,
+                "opens": data.opens if data.shape == "touches" else None,
+                "attribution": None if data.shape == "events" else format_duration(_attribution(data, settings)),
+                "vocabulary_until": history - origin,
+                "nulls": {name: round(share, 6) for name, share in ids.nulls.items()},
+                **(provenance or {}),
+            },
+            on_bad_row=data.on_bad_row,
+            cardinalities=_sizes(ids),
+            observed_until=_observed_until(data, origin, zone),
+            extra_quarantine=REJECTED,
+            source=told,
+            replace=replace,
+            rules=Rules(
+                raw={"clicks": staged.clicks.name, "events": staged.events.name},
+                labels=staged.labels,
+                by_row=data.shape != "events",
+                own_ids="event_id" in staged.numbers,
+                unique=data.shape in ("touches", "purchases"),
+                duplicates="keep" if data.shape == "rows" else data.duplicates,
+                refunded_share=data.refunded_share,
+                attribution=_attribution(data, settings),
+                lifetime=settings.windows.lifetime,
+                first=span.first - origin,
+                last=span.last - origin,
+            ),
+            most_bad=data.most_bad,
+            shapes=ids.features,
+            ignored={what: count for what, count in staged.ignored.items() if count},
+            notes=[*staged.notes, *ids.notes],
+            time_zone=zone,
+        )
+
+
+def _attribution(data: DataBlock, settings: Settings) -> int:
+    return settings.windows.attribution if data.attribution is None else data.attribution
+
+
+def _stage(con: duckdb.DuckDBPyConnection, data: DataBlock, settings: Settings) -> Staged:
+    attribution = _attribution(data, settings)
+    match data.shape:
+        case "touches":
+            return touches.stage(con, data, attribution, settings.windows.refund)
+        case "rows":
+            return rows.stage(con, data)
+        case "purchases":
+            return purchases.stage(con, data, attribution)
+        case _:
+            return events.stage(con, data)
+
+
+def _opens(data: DataBlock) -> str:
+    return f" and is a {data.opens} ([data] opens)" if data.shape == "touches" else ""
+
+
+def _rejected(con: duckdb.DuckDBPyConnection) -> str:
+    found = con.execute(
+        f"SELECT reason, col, count(*), min(row) FROM {REJECTED} GROUP BY ALL ORDER BY 3 DESC LIMIT 3"
+    ).fetchall()
+    if not found:
+        return "nothing was put aside before"
+    return "; ".join(f"{count:,}: {reason} ({col}), such as {row:.200}" for reason, col, count, row in found)
+
+
+def _between(con: duckdb.DuckDBPyConnection, data: DataBlock) -> None:
+    """Put clicks aside that lie outside the span that is said, and their events with them."""
+    if data.between is None:
+        return
+    bounds = [_absolute(moment, 0, data.time_zone) for moment in data.between]
+    outside = f"time < {bounds[0]} OR time >= {bounds[1]}"
+    for table in (OPENED, HAPPENED):
+        con.execute(
+            f"INSERT INTO {REJECTED} (source, row, reason, class) SELECT {literal(data.shape or '')}, CAST(t AS VARCHAR), "
+            f"'time outside the span of [data] between', 'by rule' FROM (SELECT * FROM {table} WHERE {outside}) AS t"
+        )
+        con.execute(f"DELETE FROM {table} WHERE {outside}")
+
+
+def _absolute(moment: int | datetime | date, origin: int, zone: str) -> int:
+    return origin + moment if isinstance(moment, int) else microseconds(in_zone(moment, zone))
+
+
+def _observed_until(data: DataBlock, origin: int, zone: str) -> int | None:
+    if data.observed_until is None:
+        return None
+    until = _absolute(data.observed_until, origin, zone) - origin
+    if until <= 0:
+        raise UsageError(f"[data] observed_until = {data.observed_until}: lies before the first click of the log")
+    return until
+
+
+def _sizes(ids: Ids) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for feature in ids.features:
+        names = [feature.name] if feature.kind != "tags" else [f"{feature.name}.{k}" for k in range(feature.width)]
+        sizes |= dict.fromkeys(names, feature.cardinality)
+    return sizes
+
+
+def _views(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, origin: int) -> None:
+    """Make ``clicks`` and ``events`` of the contract."""
+    user, item = (whom(con, staged, ids, name) for name in ("user", "item"))
+    click_id, event_click = "opened.click_id", "happened.click_id"
+    event_joins = []
+    if not staged.numbers["click_id"]:
+        con.execute(
+            f"CREATE TABLE ids_click AS SELECT value, row_number() OVER (ORDER BY value) - 1 AS id "
+            f"FROM (SELECT DISTINCT click_id AS value FROM {OPENED} WHERE click_id IS NOT NULL)"
+        )
+        ids.joins.append("LEFT JOIN ids_click ON ids_click.value = opened.click_id")
+        click_id = "ids_click.id"
+        if staged.events is not staged.clicks:
+            event_joins.append("LEFT JOIN ids_click ON ids_click.value = happened.click_id")
+            event_click = "CASE WHEN happened.click_id IS NOT NULL THEN coalesce(ids_click.id, -1) END"
+    event_id = "happened.event_id"
+    if staged.numbers.get("event_id") is False:
+        con.execute(
+            f"CREATE TABLE ids_event AS SELECT value, row_number() OVER (ORDER BY value) - 1 AS id "
+            f"FROM (SELECT DISTINCT event_id AS value FROM {HAPPENED} WHERE event_id IS NOT NULL)"
+        )
+        event_joins.append("LEFT JOIN ids_event ON ids_event.value = happened.event_id")
+        event_id = "ids_event.id"
+    features = "".join(f", {sql} AS {identifier(name)}" for name, sql in ids.columns.items())
+    con.execute(
+        f"CREATE VIEW clicks AS SELECT opened._row, {click_id} AS click_id, opened.time - {origin} AS time, {user} AS user_id, "
+        f"{item} AS item_id{features} FROM {OPENED} AS opened {' '.join(ids.joins)}"
+    )
+    [(ignored,)] = con.execute(f"SELECT count(*) FROM {HAPPENED} WHERE kind = 'ignore'").fetchall()
+    if ignored:
+        staged.ignored["ignore"] = staged.ignored.get("ignore", 0) + int(ignored)
+    con.execute(
+        f"CREATE VIEW events AS SELECT happened._row, {event_id} AS event_id, {event_click} AS click_id, "
+        f"happened.time - {origin} AS time, happened.arrival - {origin} AS arrival_time, kind, "
+        "CASE kind WHEN 'cart' THEN 0.0 ELSE amount END AS amount "
+        f"FROM {HAPPENED} AS happened {' '.join(event_joins)} WHERE kind IS DISTINCT FROM 'ignore'"
+    )
+
+
+def _key(data: DataBlock, settings: Settings) -> str:
+    stats = {key: [_stat(file.path) for file in find(key, patterns, data.read)] for key, patterns in data.sources.items()}
+    described = {
+        "data": data.model_dump(mode="json", exclude=_NOT_IDENTITY),
+        "bad": data.on_bad_row,
+        "windows": [settings.windows.attribution, settings.windows.refund],
+        "history": [settings.history, settings.gap, settings.start],
+        "files": stats,
+        "by": sources_of(Path(__file__).parent),
+    }
+    return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _stat(path: str) -> tuple[str, int, int]:
+    if "://" in path:
+        return path, 0, 0
+    stat = Path(path).stat()
+    return path, stat.st_size, stat.st_mtime_ns

@@ -1,0 +1,120 @@
+"""Which span of time a log covers: rows of a wrong clock do not stretch it, and a repeated hour is told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+
+from simulator.log.meta import from_epoch
+from simulator.log.schema import Bool, Int64
+from simulator.units import DAY
+
+_ENDS = 1000
+_MIDDLE = (0.05, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """First and last instant (inclusive) between which all rows but a few strays lie; microseconds from 1970."""
+
+    first: int
+    last: int
+
+
+def main_span(con: duckdb.DuckDBPyConnection, table: str, where: str = "true") -> Span | None:
+    """Return the span of ``table.time`` without strays; None of no rows.
+
+    A stray is one of the first or last thousandth of the rows (one at least), parted from all others by a gap of more
+    than two days, a quarter of the span of the middle nine tenths, and twenty times the mean gap.
+    """
+    row = con.execute(
+        f"SELECT count(*), quantile_disc(time, {list(_MIDDLE)}) FROM {table} WHERE time IS NOT NULL AND {where}"
+    ).fetchone()
+    if row is None or not row[0]:
+        return None
+    count, (low, high) = int(row[0]), row[1]
+    limit = max(2 * DAY, (high - low) // 4, 20 * (high - low) // count)
+    ends = min(max(1, count // 1000), _ENDS) if count >= 10 else 0
+    early = _ends(con, table, where, "ASC", ends)
+    late = _ends(con, table, where, "DESC", ends)
+    return Span(int(early[_kept(np.diff(early) > limit)]), int(late[_kept(-np.diff(late) > limit)]))
+
+
+def _ends(con: duckdb.DuckDBPyConnection, table: str, where: str, order: str, count: int) -> Int64:
+    rows = con.execute(
+        f"SELECT time FROM {table} WHERE time IS NOT NULL AND {where} ORDER BY time {order} LIMIT {count + 1}"
+    ).fetchnumpy()
+    found: Int64 = np.asarray(rows["time"], np.int64)
+    return found
+
+
+def _kept(gaps: Bool) -> int:
+    """Return the place of the first row behind the last wide gap."""
+    wide = np.flatnonzero(gaps)
+    return int(wide[-1]) + 1 if len(wide) else 0
+
+
+def midnight(instant: int, zone: str) -> int:
+    """Return the local midnight at or before an instant; both in microseconds from 1970 (UTC)."""
+    local = from_epoch(instant).astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return int(local.timestamp()) * 1_000_000
+
+
+def settle_clock_changes(con: duckdb.DuckDBPyConnection, table: str, zone: str) -> list[str]:
+    """Tell the two passes of a repeated hour apart by the order of the rows; return what is to be said of it.
+
+    When clocks are put back, an hour of local times comes twice. Rows are read as of the second pass; those before
+    the place in the file where the local time jumps back are of the first. Without such a place all are of the first.
+    """
+    span = main_span(con, table)
+    if span is None or zone == "UTC":
+        return []
+    notes = []
+    for change, shift in _set_back(span, zone):
+        rows = con.execute(
+            f"SELECT rowid, time FROM {table} WHERE time >= {change} AND time < {change + shift} ORDER BY _row"
+        ).fetchnumpy()
+        times = np.asarray(rows["time"], np.int64)
+        if not len(times):
+            continue
+        falls = np.flatnonzero(np.maximum.accumulate(times)[:-1] - times[1:] > shift // 2)
+        split = int(falls[0]) + 1 if len(falls) else len(times)
+        sorted_twice = len(falls) == 1
+        first = np.asarray(rows["rowid"], np.int64)[:split]
+        con.execute(
+            f"UPDATE {table} SET time = time - {shift} WHERE rowid IN (SELECT unnest($1::BIGINT[]))", [first.tolist()]
+        )
+        how = f"{split:,} before and {len(times) - split:,} after the clock was put back, by their order"
+        if not sorted_twice:
+            how = "which pass each is of cannot be told from their order; " + (
+                "all are taken as of the first" if not len(falls) else f"{split:,} are taken as of the first"
+            )
+        when = from_epoch(change).astimezone(ZoneInfo(zone))
+        notes.append(f"{len(times):,} local times lie in the repeated hour of {when:%Y-%m-%d} ({zone}): {how}")
+    return notes
+
+
+def _set_back(span: Span, zone: str) -> list[tuple[int, int]]:
+    """Return the instants inside a span at which clocks are put back, and by how much."""
+    local, found = ZoneInfo(zone), []
+    day = from_epoch(span.first).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    last = from_epoch(span.last).astimezone(UTC) + timedelta(days=1)
+    while day <= last:
+        before, after = _offset(day, local), _offset(day + timedelta(days=1), local)
+        if after < before:
+            low, high = 0, 24 * 3600
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(day + timedelta(seconds=middle), local) == before else (low, middle)
+            found.append((int((day + timedelta(seconds=high)).timestamp()) * 1_000_000, (before - after) * 1_000_000))
+        day += timedelta(days=1)
+    return found
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> int:
+    offset = moment.astimezone(zone).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())

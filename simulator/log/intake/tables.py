@@ -1,0 +1,354 @@
+"""Source files as one table in the connection: the columns that are needed, rows in the files' order.
+
+Text and JSON are read as text alone: what a value means is decided by the key that names its column, never by a
+sample. Lines that cannot be split are kept in ``rejected``, each with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import duckdb
+
+from simulator.errors import LogError, UsageError
+from simulator.log.intake.files import WHITESPACE, SourceFile, find
+from simulator.log.sql import identifier, literal, one_line
+from simulator.scenario.data import ReadBlock
+
+SAMPLE = 1000
+_LINE = 20_000_000
+"""Bytes of the longest line that is read."""
+REJECTED = "rejected"
+
+
+@dataclass(slots=True)
+class Table:
+    """What ``[data] key`` names.
+
+    Attributes
+    ----------
+    key : of ``[data]``.
+    told : the files, for messages.
+    types : DuckDB's type of each column of the files.
+    name : of the table in the connection, once loaded; its ``rowid`` is the place of a row in the files.
+    keys : columns that are keys of hive folders.
+    """
+
+    key: str
+    told: str
+    types: dict[str, str]
+    files: list[SourceFile]
+    keys: tuple[str, ...] = ()
+    name: str = ""
+    rows: int = 0
+    columns: list[str] = field(default_factory=list)
+    unnest: str | None = None
+    joins: list[tuple[Table, tuple[str, ...]]] = field(default_factory=list)
+    where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    excluded: int = 0
+
+    @property
+    def is_text(self) -> bool:
+        """Whether all values are read as text."""
+        return self.files[0].form != "parquet"
+
+
+def create_rejected(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of rows that are put aside before the checks: class "bad", "repeated" or "unattributed"."""
+    con.execute(
+        f"CREATE TABLE {REJECTED} (source VARCHAR, row VARCHAR, reason VARCHAR, class VARCHAR DEFAULT 'bad', "
+        "col VARCHAR DEFAULT '')"
+    )
+
+
+def open_table(con: duckdb.DuckDBPyConnection, key: str, patterns: Sequence[str], read: ReadBlock) -> Table:
+    """Look at the files and their columns; nothing is read yet.
+
+    Raises
+    ------
+    UsageError : a file is missing, or not what it claims to be.
+    """
+    files = find(key, patterns, read)
+    told = files[0].path + (f" and {len(files) - 1:,} more" if files[1:] else "")
+    own = _json_types(con, files) if files[0].form == "json" else _types(con, key, files)
+    unnest = read.unnest
+    if unnest is not None:
+        own = _unnested(con, files, own, unnest, told)
+    added = {name: "VARCHAR" for file in files for name, _ in file.add}
+    lowered = {name.lower() for name in own}
+    types = own | {name: kind for name, kind in added.items() if name.lower() not in lowered}
+    hive = tuple(name for name in types if name not in own and not any(name in p.add for p in read.parts))
+    table = Table(key, told, types, files, hive, unnest=unnest)
+    for join in read.join:
+        other = open_table(con, f"{key}.join", _beside(files, join.files), ReadBlock(delimiter=read.delimiter))
+        for name in join.on:
+            for side in (types, other.types):
+                if name not in side:
+                    raise UsageError(
+                        f"[data.read] join: there is no column {name!r} among {', '.join(side)} to join on"
+                    )
+        table.joins.append((other, join.on))
+        table.types = types = table.types | {n: k for n, k in other.types.items() if n not in types}
+    table.where = {name: tuple(map(_as_text, marks)) for name, marks in read.where.items()}
+    if wrong := [name for name in table.where if name not in table.types]:
+        raise UsageError(f"[data.read] where names {wrong[0]!r}; {told} has {', '.join(table.types)}")
+    return table
+
+
+def _beside(files: Sequence[SourceFile], pattern: str) -> list[str]:
+    from pathlib import Path  # noqa: PLC0415 - only joins look beside their source
+
+    if "/" in pattern:
+        return [pattern]
+    return [str(Path(files[0].path).parent / pattern)]
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _types(con: duckdb.DuckDBPyConnection, key: str, files: Sequence[SourceFile]) -> dict[str, str]:
+    if files[0].form == "text":
+        return {name: "VARCHAR" for file in files for name in file.columns}
+    try:
+        described = con.execute(f"DESCRIBE SELECT * FROM {_parquet(files)}").fetchall()
+    except duckdb.Error as error:
+        reason = one_line(error)
+        if "httpfs" in str(error):
+            reason = "DuckDB lacks its extension httpfs; with a network, once: INSTALL httpfs"
+        raise UsageError(f"[data] {key} = {files[0].path!r}: cannot be read as Parquet ({reason})") from None
+    return {row[0]: row[1] for row in described}
+
+
+def _parquet(files: Sequence[SourceFile]) -> str:
+    listed = ", ".join(literal(file.path) for file in files)
+    named = ", filename = true" if any(file.add for file in files) else ""
+    union = "true" if len(files) > 1 or "*" in files[0].path else "false"
+    return f"read_parquet([{listed}], union_by_name = {union}, hive_partitioning = false{named})"
+
+
+def _lines(files: Sequence[SourceFile]) -> str:
+    """SQL that reads lines whole, as ``line``."""
+    listed = ", ".join(literal(file.path) for file in files)
+    return (
+        f"read_csv([{listed}], auto_detect = false, columns = {{'line': 'VARCHAR'}}, header = false, "
+        f"delim = chr(1), quote = '', escape = '', compression = {literal(files[0].compression)}, "
+        f"max_line_size = {_LINE}"
+    )
+
+
+def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> dict[str, str]:
+    """Find the keys of JSON lines in the first lines of each file (at most a thousand in all)."""
+    names: dict[str, str] = {}
+    for file in files[:20]:
+        try:
+            rows = con.execute(
+                f"SELECT DISTINCT key FROM (SELECT unnest(json_keys(line)) AS key FROM "
+                f"(SELECT line FROM {_lines([file])}, ignore_errors = true) WHERE json_valid(line) "
+                f"AND json_type(line) = 'OBJECT' LIMIT {SAMPLE * 50})) ORDER BY key"
+            ).fetchall()
+        except duckdb.Error as error:
+            raise UsageError(f"{file.path}: cannot be read as JSON lines ({one_line(error)})") from None
+        names |= {row[0]: "VARCHAR" for row in rows}
+    if not names:
+        raise UsageError(f"{files[0].path}: holds no JSON object a line")
+    return names
+
+
+def _unnested(
+    con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile], types: dict[str, str], column: str, told: str
+) -> dict[str, str]:
+    if column not in types:
+        raise UsageError(f"[data.read] unnest = {column!r}: {told} has {', '.join(types)}")
+    if files[0].form == "parquet":
+        kind = types[column]
+        if not kind.endswith("[]"):
+            raise UsageError(f"[data.read] unnest = {column!r}: {told} holds {kind} there; allowed: a list")
+        inner = con.execute(
+            f"DESCRIBE SELECT unnest({identifier(column)}, max_depth := 2) FROM {_parquet(files)}"
+        ).fetchall()
+        fields = {row[0]: row[1] for row in inner}
+    else:
+        [(found,)] = con.execute(
+            f"SELECT list_sort(list_distinct(flatten(list(json_keys(line -> {literal(f'$.{column}[0]')}))))) "
+            f"FROM (SELECT line FROM {_lines(files[:1])}, ignore_errors = true) WHERE json_valid(line) LIMIT {SAMPLE})"
+        ).fetchall()
+        fields = dict.fromkeys(found or (), "VARCHAR")
+    if not fields:
+        raise UsageError(f"[data.read] unnest = {column!r}: {told} holds no lists of objects there")
+    return {name: kind for name, kind in types.items() if name != column} | fields
+
+
+def load(con: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[str]) -> None:
+    """Read the named columns into a table of the connection.
+
+    Raises
+    ------
+    LogError : a file cannot be read to its end, or holds nothing that can be.
+    """
+    table.columns = [name for name in dict.fromkeys(columns) if name in table.types]
+    table.name = f"raw_{table.key.replace('.', '_')}"
+    needed = list(dict.fromkeys([*table.columns, *table.where, *(n for _, on in table.joins for n in on)]))
+    others = {name for other, _ in table.joins for name in other.types}
+    own = [name for name in needed if name not in others or any(name in on for _, on in table.joins)]
+    before = con.execute(f"SELECT count(*) FROM {REJECTED}").fetchall()[0][0]
+    try:
+        _create(con, table, own or [next(iter(table.types))])
+        for other, on in table.joins:
+            _join(con, table, other, on, needed)
+    except duckdb.Error as error:
+        raise LogError(f"{table.told}: cannot be read ({one_line(error)})") from None
+    if table.where:
+        _keep_only(con, table)
+    [(table.rows,)] = con.execute(f"SELECT count(*) FROM {table.name}").fetchall()
+    if not table.rows:
+        lost = con.execute(f"SELECT count(*) FROM {REJECTED}").fetchall()[0][0] - before
+        why = f"; {lost:,} lines could not be split into its columns ({', '.join(table.types)})" if lost else ""
+        raise LogError(f"{table.told}: has no row that can be read{why}")
+
+
+def _create(con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str]) -> None:
+    groups: list[str] = []
+    after: list[tuple[str, str]] = []
+    for index, (layout, members) in enumerate(groupby(table.files, _layout)):
+        files = list(members)
+        if files[0].form == "parquet":
+            groups.append(_select_parquet(table, files, names))
+            continue
+        rejects = f"rejects_{table.name}_{index}"
+        after.append((rejects, layout[0]))
+        make = _select_json if files[0].form == "json" else _select_text
+        groups.append(make(table, files, names, rejects))
+    con.execute(f"CREATE TABLE {table.name} AS " + " UNION ALL BY NAME ".join(groups))
+    for rejects, _ in after:
+        con.execute(
+            f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, first(csv_line ORDER BY column_idx), "
+            "'line cannot be read: ' || lower(first(CAST(error_type AS VARCHAR) ORDER BY column_idx)) "
+            f"FROM {rejects} GROUP BY file_id, line"
+        )
+    if table.files[0].form == "json":
+        con.execute(
+            f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, _line, 'line is no JSON object' "
+            f"FROM {table.name} WHERE _line IS NOT NULL"
+        )
+        con.execute(f"DELETE FROM {table.name} WHERE _line IS NOT NULL")
+        con.execute(f"ALTER TABLE {table.name} DROP COLUMN _line")
+
+
+def _layout(file: SourceFile) -> tuple[object, ...]:
+    if file.form == "parquet":
+        return ("parquet",)
+    return file.form, file.compression, file.delimiter, file.columns, file.skip, file.add
+
+
+def _select_parquet(table: Table, files: Sequence[SourceFile], names: Sequence[str]) -> str:
+    own = _folder_columns(table, files, names)
+    listed = ", ".join(own.get(name) or identifier(name) for name in names)
+    source = _parquet(files)
+    if table.unnest is not None:
+        return (
+            f"SELECT {listed} FROM (SELECT * EXCLUDE ({identifier(table.unnest)}), "
+            f"unnest({identifier(table.unnest)}, max_depth := 2) FROM {source})"
+        )
+    return f"SELECT {listed} FROM {source}"
+
+
+def _folder_columns(table: Table, files: Sequence[SourceFile], names: Sequence[str]) -> dict[str, str]:
+    """SQL for columns that are keys of folders (a column of that name inside the files comes first)."""
+    found = {}
+    for name in names:
+        if name in table.keys:
+            pattern = literal(f"(?:^|/){_escaped(name)}=([^/]*)/")
+            found[name] = f"url_decode(regexp_extract(filename, {pattern}, 1)) AS {identifier(name)}"
+    return found
+
+
+def _escaped(name: str) -> str:
+    import re  # noqa: PLC0415 - folder keys are rare
+
+    return re.escape(name)
+
+
+def _select_text(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
+    file = files[0]
+    added = dict(file.add)
+    listed = ", ".join(
+        identifier(n) if n in file.columns else f"{_value(added.get(n))} AS {identifier(n)}" for n in names
+    )
+    paths = ", ".join(literal(f.path) for f in files)
+    keep = f"store_rejects = true, rejects_limit = 0, rejects_table = {literal(rejects)}, rejects_scan = {literal(rejects + '_scan')}"
+    if file.delimiter == WHITESPACE:
+        cells = ", ".join(f"_cells[{k + 1}] AS {identifier(n)}" for k, n in enumerate(file.columns))
+        lines = f"{_lines(files)}, {keep})"
+        return (
+            f"SELECT {listed} FROM (SELECT {cells} FROM (SELECT string_split_regex(trim(line), '\\s+') AS _cells "
+            f"FROM {lines}) WHERE len(_cells) = {len(file.columns)})"
+        )
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.columns)
+    return (
+        f"SELECT {listed} FROM read_csv([{paths}], auto_detect = false, columns = {{{columns}}}, "
+        f"header = {'true' if file.skip else 'false'}, delim = {literal(file.delimiter)}, quote = '\"', escape = '\"', "
+        f"strict_mode = true, compression = {literal(file.compression)}, max_line_size = {_LINE}, {keep})"
+    )
+
+
+def _value(text: str | None) -> str:
+    return "CAST(NULL AS VARCHAR)" if text is None else literal(text)
+
+
+def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
+    added = dict(files[0].add)
+    keep = f"store_rejects = true, rejects_limit = 0, rejects_table = {literal(rejects)}, rejects_scan = {literal(rejects + '_scan')}"
+    lines = f"(SELECT line, coalesce(json_valid(line) AND json_type(line) = 'OBJECT', false) AS _ok FROM {_lines(files)}, {keep}))"
+    bad = "CASE WHEN NOT _ok THEN line END AS _line"
+
+    def cell(name: str, of: str) -> str:
+        if name in added:
+            return f"{literal(added[name])} AS {identifier(name)}"
+        path = literal("$." + '"' + name.replace('"', '\\"') + '"')
+        return f"json_extract_string({of}, {path}) AS {identifier(name)}"
+
+    whole = "CASE WHEN _ok THEN line END"
+    if table.unnest is None:
+        return f"SELECT {', '.join(cell(n, whole) for n in names)}, {bad} FROM {lines}"
+    inner = f"SELECT *, unnest(CASE WHEN _ok THEN json_extract(line, {literal(f'$.{table.unnest}[*]')}) ELSE [NULL] END) AS _item FROM {lines}"
+    cells = (
+        f"coalesce({cell(n, '_item').rpartition(' AS ')[0]}, {cell(n, whole).rpartition(' AS ')[0]}) AS {identifier(n)}"
+        for n in names
+    )
+    return f"SELECT {', '.join(cells)}, {bad} FROM ({inner})"
+
+
+def _join(
+    con: duckdb.DuckDBPyConnection, table: Table, other: Table, on: tuple[str, ...], needed: Sequence[str]
+) -> None:
+    """Look the columns of another table up; of several rows of a key the first one counts."""
+    wanted = [name for name in needed if name in other.types and name not in on]
+    load(con, other, [*on, *wanted])
+    keys = ", ".join(map(identifier, on))
+    same = " AND ".join(f"own.{identifier(name)} = other.{identifier(name)}" for name in on)
+    found = "".join(f", other.{identifier(name)}" for name in wanted)
+    con.execute(
+        f"CREATE TABLE joined_{table.name} AS SELECT own.*{found} FROM (SELECT *, rowid AS _at FROM {table.name}) AS own "
+        f"LEFT JOIN (SELECT * FROM {other.name} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY rowid) = 1) "
+        f"AS other ON {same} ORDER BY _at"
+    )
+    con.execute(f"DROP TABLE {table.name}")
+    con.execute(f"ALTER TABLE joined_{table.name} DROP COLUMN _at")
+    con.execute(f"ALTER TABLE joined_{table.name} RENAME TO {table.name}")
+    con.execute(f"DROP TABLE {other.name}")
+
+
+def _keep_only(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    tests = " AND ".join(
+        f"coalesce(CAST({identifier(name)} AS VARCHAR), '') IN ({', '.join(map(literal, marks))})"
+        for name, marks in table.where.items()
+    )
+    [(before,)] = con.execute(f"SELECT count(*) FROM {table.name}").fetchall()
+    con.execute(f"CREATE TABLE kept_{table.name} AS SELECT * FROM {table.name} WHERE {tests} ORDER BY rowid")
+    con.execute(f"DROP TABLE {table.name}")
+    con.execute(f"ALTER TABLE kept_{table.name} RENAME TO {table.name}")
+    [(after,)] = con.execute(f"SELECT count(*) FROM {table.name}").fetchall()
+    table.excluded = before - after
