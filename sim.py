@@ -234,7 +234,9 @@ def import_(
     out: Annotated[Path, Parameter(help="Directory of the log to make.")],
     by: Annotated[
         Path | None,
-        Parameter(name="--map", help="Scenario whose [data] says what the columns mean (sim.py init writes it)."),
+        Parameter(
+            name="--map", help="Scenario whose [data] says what the columns mean (sim.py init writes it)."
+        ),
     ] = None,
     opens: Opens | None = None,
     attribution: Attribution = None,

@@ -37,7 +37,6 @@ def import_log(
     LogError : nothing of the source can be replayed.
     """
     from simulator.log import importers  # noqa: PLC0415 - loads DuckDB
-
     from simulator.log.formats import format_names  # noqa: PLC0415
     from simulator.log.intake import imports  # noqa: PLC0415
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from simulator.log.schema import Meta
 
 
-def validated(loaded: Loaded, warnings: Sequence[str], open_data: Callable[[Loaded], Path] | None = None) -> None:
+def validated(
+    loaded: Loaded, warnings: Sequence[str], open_data: Callable[[Loaded], Path] | None = None
+) -> None:
     """Print that the scenario is valid, and warnings (``warnings`` among them) about what is probably not meant.
 
     ``open_data`` opens the files of a scenario on files of its own: what they hold is part of whether it is valid.

@@ -30,7 +30,10 @@ def listing(kind: str | None, methods: Iterable[tuple[str, str, str]], directory
     if kind in (None, "formats"):
         from simulator.log.formats import format_names, format_table  # noqa: PLC0415
 
-        known = [(name, str(format_table(name)["shape"]), str(format_table(name)["title"])) for name in format_names()]
+        known = [
+            (name, str(format_table(name)["shape"]), str(format_table(name)["title"]))
+            for name in format_names()
+        ]
         _print(console, "formats", ("format", "shape", "what it reads"), known)
     if kind in (None, "importers"):
         from simulator.log.importers import IMPORTERS  # noqa: PLC0415 - loads DuckDB

@@ -16,8 +16,8 @@ LONGEST = 300
 """Characters of an example that are kept."""
 
 MENDS = {
-    q.NULL: "give the column a value, or map the kind of row that has none there to \"ignore\"",
-    q.UNKNOWN_KIND: "say by [data.columns] kinds what each value means; \"ignore\" leaves rows out",
+    q.NULL: 'give the column a value, or map the kind of row that has none there to "ignore"',
+    q.UNKNOWN_KIND: 'say by [data.columns] kinds what each value means; "ignore" leaves rows out',
     q.BAD_AMOUNT: "amounts must be numbers; [data.columns] amount names their column",
     q.UNKNOWN_CLICK: "events and clicks must name clicks alike: look at click_id and event_click_id",
     q.BEFORE_CLICK: "look at time_unit and time_zone of both files: events may be of another clock than clicks",
@@ -36,7 +36,10 @@ def put_aside(con: duckdb.DuckDBPyConnection) -> list[Aside]:
         'SELECT class, source, reason, "column", count(*), arg_min(row, (_rid, row)) FROM staging.quarantine '
         "GROUP BY ALL ORDER BY 1, 5 DESC, 2, 3, 4"
     ).fetchall()
-    return [Aside(*row[:4], int(row[4]), str(row[5] or "")[:LONGEST]) for row in rows]
+    return [
+        Aside(kind, table, reason, column, int(count), str(row or "")[:LONGEST])
+        for kind, table, reason, column, count, row in rows
+    ]
 
 
 def check_most_bad(con: duckdb.DuckDBPyConnection, name: str, aside: Sequence[Aside], most: float) -> None:
@@ -57,7 +60,9 @@ def check_most_bad(con: duckdb.DuckDBPyConnection, name: str, aside: Sequence[As
         bad = sum(part.rows for part in parts)
         total = bad + sizes.get(table, sizes["both"])
         if bad > most * total:
-            faults.append(f"{name}: {bad:,} of {total:,} {_called(table)} would be put aside\n{_listed(con, parts)}")
+            faults.append(
+                f"{name}: {bad:,} of {total:,} {_called(table)} would be put aside\n{_listed(con, parts)}"
+            )
     if not faults:
         faults = _kinds_lost(con, name, aside)
     if faults:
@@ -65,7 +70,9 @@ def check_most_bad(con: duckdb.DuckDBPyConnection, name: str, aside: Sequence[As
         raise UsageError("\n".join(faults) + f"\n{limit}")
 
 
-_GOOD_EVENTS = "SELECT count(*) FROM staging.joined ANTI JOIN staging.bad_events AS bad ON joined._rid = bad._rid"
+_GOOD_EVENTS = (
+    "SELECT count(*) FROM staging.joined ANTI JOIN staging.bad_events AS bad ON joined._rid = bad._rid"
+)
 
 
 def _called(table: str) -> str:
@@ -76,7 +83,9 @@ def _listed(con: duckdb.DuckDBPyConnection, parts: Sequence[Aside]) -> str:
     lines = []
     for part in parts[:4]:
         mend = MENDS.get(part.reason)
-        lines.append(f"  {part.rows:,}: {part.told}, such as {part.example}" + (f"\n    {mend}" if mend else ""))
+        lines.append(
+            f"  {part.rows:,}: {part.told}, such as {part.example}" + (f"\n    {mend}" if mend else "")
+        )
         if part.reason == q.UNKNOWN_KIND:
             lines.append(f"    values met: {_values(con)}")
     return "\n".join(lines)
@@ -113,7 +122,10 @@ def _kinds_lost(con: duckdb.DuckDBPyConnection, name: str, aside: Sequence[Aside
 def account(meta: Meta) -> list[tuple[int, str, str]]:
     """Return the account of a log as rows (count, what, example): what is kept, then what is not, by class."""
     rows = [(meta.clicks, "clicks", ""), (meta.events, "events", "")]
-    rows += [(part.rows, f"{_WORDS[part.kind]}: {_where(part)}{part.told}", part.example) for part in _ordered(meta.aside)]
+    rows += [
+        (part.rows, f"{_WORDS[part.kind]}: {_where(part)}{part.told}", part.example)
+        for part in _ordered(meta.aside)
+    ]
     rows += [(count, f"left out: {what}", "") for what, count in sorted(meta.ignored.items())]
     return rows
 
@@ -138,4 +150,6 @@ def _where(part: Aside) -> str:
 
 def _ordered(aside: Sequence[Aside]) -> list[Aside]:
     order = list(_WORDS)
-    return sorted(aside, key=lambda part: (order.index(part.kind), -part.rows, part.table, part.reason, part.column))
+    return sorted(
+        aside, key=lambda part: (order.index(part.kind), -part.rows, part.table, part.reason, part.column)
+    )

@@ -198,7 +198,8 @@ def _facts(
         why = f"; what became of its rows:{bad}" if bad else ", and no bad row either: it is empty"
         raise UsageError(f"{name}: no click is left to replay{why}")
     sizes = [
-        cardinalities.get(feature, max(largest_id, 0) + 1) for feature, largest_id in zip(features, ids, strict=True)
+        cardinalities.get(feature, max(largest_id, 0) + 1)
+        for feature, largest_id in zip(features, ids, strict=True)
     ]
     return _Facts(tuple(map(Feature, features, sizes)), count, start, max(end, last))
 
@@ -207,7 +208,10 @@ def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str]) 
     """Write the three kinds of files; return the number of events."""
     schema = click_schema(features)
     _stream(
-        con, "SELECT * EXCLUDE (_row) FROM staging.sorted_clicks", DayFiles(root, schema, {"clicks": schema.names}), schema
+        con,
+        "SELECT * EXCLUDE (_row) FROM staging.sorted_clicks",
+        DayFiles(root, schema, {"clicks": schema.names}),
+        schema,
     )
     query = f"""
         SELECT event_id, click_id, joined.time, kind, coalesce(refunded.amount, joined.amount) AS amount, joined.click_row

@@ -82,22 +82,34 @@ class Rules:
 
 
 def stage_clicks(
-    con: duckdb.DuckDBPyConnection, source: str, features: Sequence[str], sizes: Mapping[str, int], rules: Rules
+    con: duckdb.DuckDBPyConnection,
+    source: str,
+    features: Sequence[str],
+    sizes: Mapping[str, int],
+    rules: Rules,
 ) -> int:
     """Fill ``staging.clicks`` from ``source`` and ``staging.bad_clicks`` (rid, click_id, reason, col) with those that
     must go; return how many click ids are used again later.
     """
     columns = ["click_id", "time", "user_id", "item_id", *features]
-    _stage(con, "clicks", source, {name: f"TRY_CAST({identifier(name)} AS BIGINT)" for name in columns}, rules)
+    _stage(
+        con, "clicks", source, {name: f"TRY_CAST({identifier(name)} AS BIGINT)" for name in columns}, rules
+    )
     faults = _nulls("clicks", columns, rules)
-    faults.append((BEFORE_ORIGIN if rules.first is None else STRAY, "time < 0", rules.label("clicks", "time")))
+    faults.append(
+        (BEFORE_ORIGIN if rules.first is None else STRAY, "time < 0", rules.label("clicks", "time"))
+    )
     if rules.first is not None and rules.last is not None:
         stray = f"time < {rules.first} OR time > {rules.last}"
         faults.append((STRAY, stray, rules.label("clicks", "time")))
     for name in features:
         least = -1 if "." in name else 0
         faults.append(
-            (OUTSIDE, f"{identifier(name)} NOT BETWEEN {least} AND {sizes.get(name, _INT32) - 1}", rules.label("clicks", name))
+            (
+                OUTSIDE,
+                f"{identifier(name)} NOT BETWEEN {least} AND {sizes.get(name, _INT32) - 1}",
+                rules.label("clicks", name),
+            )
         )
     con.execute(
         "CREATE TABLE staging.bad_clicks AS SELECT * FROM "
@@ -228,7 +240,10 @@ def _join_clicks(con: duckdb.DuckDBPyConnection, rules: Rules, *, reused: bool) 
         (UNKNOWN_CLICK, "click.click_id IS NULL", rules.label("events", "click_id")),
         (BEFORE_CLICK, "event.time < click.time", rules.label("events", "time")),
     ]
-    bad = f"SELECT DISTINCT staged.{key} AS id FROM staging.bad_clicks AS bad JOIN staging.clicks AS staged ON staged.rowid = bad._rid"
+    bad = (
+        f"SELECT DISTINCT staged.{key} AS id FROM staging.bad_clicks AS bad "
+        "JOIN staging.clicks AS staged ON staged.rowid = bad._rid"
+    )
     found = f"LEFT JOIN staging.sorted_clicks AS click ON event.click_id = click.{key}"
     if reused:
         # Events before the first click of their id have no match as of their time, but one by id.
@@ -302,7 +317,9 @@ def _class(reason: str) -> str:
 def _text(columns: Sequence[str], raw: str | None) -> str:
     packed = ", ".join(f"{identifier(name)} := staged.{identifier(name)}" for name in columns)
     typed = f"CAST(struct_pack({packed}) AS VARCHAR)"
-    return f"coalesce(staged._raw, {typed})" if raw is None else f"coalesce(CAST(_in_file AS VARCHAR), {typed})"
+    return (
+        f"coalesce(staged._raw, {typed})" if raw is None else f"coalesce(CAST(_in_file AS VARCHAR), {typed})"
+    )
 
 
 def _lookup(raw: str | None) -> str:

@@ -54,7 +54,9 @@ def settle_refunds(con: duckdb.DuckDBPyConnection, rules: Rules) -> int:
     con.execute("DROP TABLE staging.balance")
     if rules.refunded_share:
         _gather_shares(con, rules.refunded_share)
-    con.execute("INSERT INTO staging.bad_events SELECT _rid, reason, '' FROM staging.refunded WHERE reason IS NOT NULL")
+    con.execute(
+        "INSERT INTO staging.bad_events SELECT _rid, reason, '' FROM staging.refunded WHERE reason IS NOT NULL"
+    )
     con.execute("DELETE FROM staging.refunded WHERE reason IS NOT NULL")
     [(cut,)] = con.execute("SELECT count(*) FILTER (cut) FROM staging.refunded").fetchall()
     return int(cut)

@@ -21,7 +21,9 @@ SHAPES = ("touches", "rows", "purchases")
 TouchKind = Literal["view", "cart", "favourite", "pay", "refund", "ignore"]
 Value = str | bool | int | float
 """A value in a file, as TOML can write it."""
-Mark = Annotated[tuple[Value, ...], BeforeValidator(lambda v: (v,) if isinstance(v, (str, int, float)) else v)]
+Mark = Annotated[
+    tuple[Value, ...], BeforeValidator(lambda v: (v,) if isinstance(v, (str, int, float)) else v)
+]
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v or ())]
 """One column, or several in their order."""
 
@@ -56,7 +58,9 @@ class PartBlock(Block):
 
     match: str = Field(description="pattern of the file's name, such as *buys*")
     names: tuple[str, ...] = ()
-    add: dict[str, Value] = Field(default_factory=dict, description="columns that are one value in these files")
+    add: dict[str, Value] = Field(
+        default_factory=dict, description="columns that are one value in these files"
+    )
 
 
 class JoinBlock(Block):
@@ -98,7 +102,9 @@ class ColumnsBlock(Block):
     flags: dict[str, TouchKind] = Field(
         default_factory=dict, description="columns that are true where that happened, in the place of kind"
     )
-    amount: Names = Field(default=(), description='default: "amount" where there is one, else, or for "none", every pay is 1')
+    amount: Names = Field(
+        default=(), description='default: "amount" where there is one, else, or for "none", every pay is 1'
+    )
     quantity: str | None = Field(default=None, description="amounts are of one piece of so many")
     currency: str | None = None
     time_unit: Literal["us", "ms", "s", "ns", "timestamp"] | None = Field(
@@ -118,7 +124,9 @@ class ColumnsBlock(Block):
         default=None, description="default: the unit of time"
     )
     never: Mark = Field(default=(-1, ""), description="values of a time or delay that mean never")
-    pay_if: dict[str, Mark] = Field(default_factory=dict, description="pays of rows with these values alone count")
+    pay_if: dict[str, Mark] = Field(
+        default_factory=dict, description="pays of rows with these values alone count"
+    )
 
 
 class FeatureBlock(Block):
@@ -134,7 +142,9 @@ class FeatureBlock(Block):
     scale: Literal["quantile", "log"] = "quantile"
     buckets: PositiveInt = 100_000
     separator: str = Field(default=",", min_length=1, description="between tags that are text")
-    longest: Annotated[int, Field(ge=1, le=64)] = Field(default=16, description="tags of a click that are kept")
+    longest: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=16, description="tags of a click that are kept"
+    )
 
 
 FeatureSpec = Annotated[FeatureBlock, BeforeValidator(lambda v: {"kind": v} if isinstance(v, str) else v)]

@@ -6,7 +6,17 @@ import duckdb
 
 from simulator.log.intake.keys import read_key
 from simulator.log.intake.kinds import EVENT_KINDS, amount_column, amount_sql, kind_sql
-from simulator.log.intake.staged import HAPPENED, OPENED, Staged, Wanted, candidates, feature_columns, raw_features, timed, who
+from simulator.log.intake.staged import (
+    HAPPENED,
+    OPENED,
+    Staged,
+    Wanted,
+    candidates,
+    feature_columns,
+    raw_features,
+    timed,
+    who,
+)
 from simulator.log.intake.tables import load, open_table
 from simulator.scenario.data import DataBlock
 
@@ -25,7 +35,11 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
     wanted.maybe(clicks, "item_id", c.item_id, "item_id")
     named = set(wanted.of(clicks))
     for feature in staged.features:
-        wanted.add(clicks, "features" if feature.name in c.features else f"features.{feature.name}", feature.spec.column)
+        wanted.add(
+            clicks,
+            "features" if feature.name in c.features else f"features.{feature.name}",
+            feature.spec.column,
+        )
     wanted.add(events, "event_click_id", event_click)
     wanted.add(events, "event_time", event_time)
     wanted.add(events, "event_id", c.event_id)
@@ -51,8 +65,8 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
     )
     event_id = "source.rowid"
     if c.event_id is not None:
-        key = read_key(con, [(events, "event_id", c.event_id)])
-        event_id, staged.numbers["event_id"] = key.sql[0], key.number
+        read = read_key(con, [(events, "event_id", c.event_id)])
+        event_id, staged.numbers["event_id"] = read.sql[0], read.number
     arrival = "CAST(NULL AS BIGINT)"
     if c.arrival_time is not None:
         arrival = timed(con, events, "arrival_time", c.arrival_time, data, staged).sql

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import pyarrow as pa
 
@@ -47,7 +47,9 @@ def find(key: str, patterns: Sequence[str], read: ReadBlock) -> list[SourceFile]
     ------
     UsageError : there are none, or one is empty, damaged, or of another kind than the rest.
     """
-    found = [look(path, read) for path in dict.fromkeys(p for pattern in patterns for p in _paths(key, pattern))]
+    found = [
+        look(path, read) for path in dict.fromkeys(p for pattern in patterns for p in _paths(key, pattern))
+    ]
     forms = {file.form for file in found}
     if len(forms) > 1:
         one, other = (next(f.path for f in found if f.form == form) for form in sorted(forms)[:2])
@@ -61,20 +63,24 @@ def _paths(key: str, pattern: str) -> list[str]:
     place = Path(pattern)
     if place.is_dir():
         try:
-            inside = sorted(str(p) for p in place.rglob("*") if p.is_file() and _is_data(p.relative_to(place)))
+            inside = sorted(
+                str(p) for p in place.rglob("*") if p.is_file() and _is_data(p.relative_to(place))
+            )
         except OSError as error:
             raise UsageError(f"[data] {key} = {pattern!r}: cannot be read ({error.strerror})") from None
         if not inside:
             told = ", ".join(SUFFIXES)
-            raise UsageError(f"[data] {key} = {pattern!r}: the folder holds no data file ({told}, also .gz, .zst)")
+            raise UsageError(
+                f"[data] {key} = {pattern!r}: the folder holds no data file ({told}, also .gz, .zst)"
+            )
         return inside
     if place.exists():
         return [pattern]
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
     files = [path for path in found if Path(path).is_file()]
     if not files:
-        inside = f"; it names folders, so write {pattern.rstrip('/')}/*" if found else ""
-        raise UsageError(f"[data] {key} = {pattern!r}: no such file{inside}")
+        hint = f"; it names folders, so write {pattern.rstrip('/')}/*" if found else ""
+        raise UsageError(f"[data] {key} = {pattern!r}: no such file{hint}")
     return files
 
 
@@ -94,7 +100,9 @@ def look(path: str, read: ReadBlock) -> SourceFile:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UsageError(f"{path}: is UTF-16 text; save it as UTF-8")
     if head.startswith(b"PK\x03\x04"):
-        raise UsageError(f"{path}: is a zip archive (or an .xlsx workbook); unpack it, or save it as CSV, first")
+        raise UsageError(
+            f"{path}: is a zip archive (or an .xlsx workbook); unpack it, or save it as CSV, first"
+        )
     suffix = Path(path.removesuffix(".gz").removesuffix(".zst")).suffix.lower()
     if suffix in (".parquet", ".pq"):
         raise UsageError(f"{path}: cannot be read as Parquet (it does not start like it)")
@@ -131,16 +139,17 @@ def _head(path: str) -> tuple[bytes, str]:
             for suffix, name in ((".gz", "gzip"), (".zst", "zstd")):
                 if path.endswith(suffix) and compression != name and magic:
                     raise UsageError(f"{path}: is named {suffix} but is not {name}")
-            return _unpacked(file, compression).read(_HEAD), compression
+            return bytes(_unpacked(file, compression).read(_HEAD)), compression
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise UsageError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
-def _unpacked(file: IO[bytes], compression: str) -> IO[bytes]:
+def _unpacked(file: IO[bytes], compression: str) -> Any:
+    """Return a file as it was before it was packed."""
     if compression == "gzip":
         return gzip.GzipFile(fileobj=file)
     if compression == "zstd":
-        return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))  # type: ignore[type-var]
+        return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
     return file
 
 
@@ -150,7 +159,9 @@ def _text(file: SourceFile, text: str, read: ReadBlock) -> SourceFile:
     part = next((p for p in read.parts if fnmatch(Path(file.path).name, p.match)), None)
     names = part.names if part is not None and part.names else read.names
     add = file.add if part is None else (*file.add, *((k, _plain(v)) for k, v in part.add.items()))
-    delimiter = read.delimiter or max(_DELIMITERS, key=lambda mark: (line.count(mark), -_DELIMITERS.index(mark)))
+    delimiter = read.delimiter or max(
+        _DELIMITERS, key=lambda mark: (line.count(mark), -_DELIMITERS.index(mark))
+    )
     cells = line.split() if delimiter == WHITESPACE else next(csv.reader([line], delimiter=delimiter[:1]))
     if delimiter != WHITESPACE and len(delimiter) != 1:
         raise UsageError(f'[data.read] delimiter = {delimiter!r}: must be one character, or "whitespace"')
@@ -170,7 +181,9 @@ def _text(file: SourceFile, text: str, read: ReadBlock) -> SourceFile:
             f"{file.path}: its first line names {twice!r} twice; rename one, or name all by [data.read] names"
         )
     if "" in names:
-        raise UsageError(f"{file.path}: column {names.index('') + 1} has no name in the first line; give it one")
+        raise UsageError(
+            f"{file.path}: column {names.index('') + 1} has no name in the first line; give it one"
+        )
     return replace(file, delimiter=delimiter, columns=names, skip=1, add=add)
 
 

@@ -53,7 +53,9 @@ def _check_opens(name: str, shape: str, opens: str, table: Mapping[str, Any]) ->
     columns = table["data"].get("columns", {})
     kinds = {*columns.get("kinds", {}).values(), *columns.get("flags", {}).values()}
     if shape != "touches" or (kinds and opens not in kinds):
-        first = {"rows": "a click", "purchases": "a purchase"}.get(shape, str(table["data"].get("opens", "view")))
+        first = {"rows": "a click", "purchases": "a purchase"}.get(
+            shape, str(table["data"].get("opens", "view"))
+        )
         raise UsageError(f"{name}: has no {opens}s, so {first} opens the journey; leave --opens out")
 
 
@@ -105,8 +107,7 @@ def _make(
     keys = ("clicks", "events") if shape == "events" else (shape,)
     if sources and len(keys) == 2 and len(sources) != 2:
         raise UsageError(f"{name}: takes two sources, the clicks and the events; {len(sources)} given")
-    for key, place in zip(keys, _gathered(keys, sources), strict=False):
-        given[key] = place
+    given |= dict(zip(keys, _gathered(keys, sources), strict=False))
     given["on_bad_row"] = on_bad_row
     try:
         data = DataBlock.model_validate(given)

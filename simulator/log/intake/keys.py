@@ -40,7 +40,7 @@ def read_key(
     ------
     UsageError : a column holds lists, or floats that are above 2^53 (they have been rounded).
     """
-    number = all([_is_number(con, *place) for place in where])  # every fault is looked for, not the first
+    number = all(_is_number(con, *place) for place in where)
     found = []
     for table, _, column in where:
         name = f"source.{identifier(column)}"

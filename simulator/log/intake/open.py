@@ -32,7 +32,17 @@ from simulator.sources import sources_of
 from simulator.units import DAY, format_duration
 from simulator.windows import Windows
 
-_NOT_IDENTITY = {"path", "made_by", "time_features", "on_bad_row", "clicks", "events", "touches", "rows", "purchases"}
+_NOT_IDENTITY = {
+    "path",
+    "made_by",
+    "time_features",
+    "on_bad_row",
+    "clicks",
+    "events",
+    "touches",
+    "rows",
+    "purchases",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,12 @@ def open_own(data: DataBlock, settings: Settings, cache: Path) -> Path:
 
 
 def make_log(
-    data: DataBlock, settings: Settings, out: Path, *, replace: bool = False, provenance: Mapping[str, Any] | None = None
+    data: DataBlock,
+    settings: Settings,
+    out: Path,
+    *,
+    replace: bool = False,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Meta:
     """Map and ingest the files of ``data`` into the log ``out``.
 
@@ -99,7 +114,9 @@ def make_log(
             _between(con, data)
             span = main_span(con, OPENED)
             if span is None:
-                raise UsageError(f"{told}: no click has a time that can be read{_opens(data)}; {_rejected(con)}")
+                raise UsageError(
+                    f"{told}: no click has a time that can be read{_opens(data)}; {_rejected(con)}"
+                )
             origin = midnight(span.first, zone)
             history = settings.history_end(span.first - origin) + origin
             ids = number(con, staged, data, f"time < {history}")
@@ -120,7 +137,9 @@ def make_log(
                 "sources": {key: list(value) for key, value in data.sources.items()},
                 "source_rows": staged.rows,
                 "opens": data.opens if data.shape == "touches" else None,
-                "attribution": None if data.shape == "events" else format_duration(_attribution(data, settings)),
+                "attribution": None
+                if data.shape == "events"
+                else format_duration(_attribution(data, settings)),
                 "vocabulary_until": history - origin,
                 "nulls": {name: round(share, 6) for name, share in ids.nulls.items()},
                 **(provenance or {}),
@@ -205,14 +224,20 @@ def _observed_until(data: DataBlock, origin: int, zone: str) -> int | None:
         return None
     until = _absolute(data.observed_until, origin, zone) - origin
     if until <= 0:
-        raise UsageError(f"[data] observed_until = {data.observed_until}: lies before the first click of the log")
+        raise UsageError(
+            f"[data] observed_until = {data.observed_until}: lies before the first click of the log"
+        )
     return until
 
 
 def _sizes(ids: Ids) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for feature in ids.features:
-        names = [feature.name] if feature.kind != "tags" else [f"{feature.name}.{k}" for k in range(feature.width)]
+        names = (
+            [feature.name]
+            if feature.kind != "tags"
+            else [f"{feature.name}.{k}" for k in range(feature.width)]
+        )
         sizes |= dict.fromkeys(names, feature.cardinality)
     return sizes
 
@@ -257,7 +282,10 @@ def _views(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, origin: int
 
 
 def _key(data: DataBlock, settings: Settings) -> str:
-    stats = {key: [_stat(file.path) for file in find(key, patterns, data.read)] for key, patterns in data.sources.items()}
+    stats = {
+        key: [_stat(file.path) for file in find(key, patterns, data.read)]
+        for key, patterns in data.sources.items()
+    }
     described = {
         "data": data.model_dump(mode="json", exclude=_NOT_IDENTITY),
         "bad": data.on_bad_row,

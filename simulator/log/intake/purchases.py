@@ -52,7 +52,12 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int) -> 
         staged.notes.append(f"{table.told} has no amounts: every pay counts 1")
     staged.labels = {
         "clicks": {"time": c.time},
-        "events": {"time": c.time, "kind": c.kind, "amount": amount or "amount", "event_id": c.event_id or "event_id"},
+        "events": {
+            "time": c.time,
+            "kind": c.kind,
+            "amount": amount or "amount",
+            "event_id": c.event_id or "event_id",
+        },
     }
     _buy(con, table, data, staged, kind, amount)
     set_aside_unread(con, staged, "bought")
@@ -70,7 +75,12 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int) -> 
 
 
 def _buy(
-    con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged: Staged, kind: str | None, amount: str | None
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    data: DataBlock,
+    staged: Staged,
+    kind: str | None,
+    amount: str | None,
 ) -> None:
     """Make ``bought``: every row, typed, a negative amount being a refund."""
     c = data.columns
@@ -150,7 +160,6 @@ def _open(con: duckdb.DuckDBPyConnection, staged: Staged, keys: list[str], attri
 
 def _happen(con: duckdb.DuckDBPyConnection, keys: list[str]) -> None:
     """Make ``happened``: every purchase belongs to the latest opener, every refund to that of the latest purchase."""
-    both = ", ".join(keys)
     same = " AND ".join(f"row.{key} = click.{key}" for key in keys)
     con.execute(
         f"CREATE TABLE {HAPPENED} AS SELECT row._row, row.event_id, click._row AS click_id, row.time, row.arrival, row.kind, "
@@ -158,8 +167,8 @@ def _happen(con: duckdb.DuckDBPyConnection, keys: list[str]) -> None:
         f"ON {same} AND row.time >= click.time"
     )
     con.execute(
-        f"CREATE TABLE sent_back AS SELECT row._row, row.event_id, click.click_id, row.time, row.arrival, row.kind, row.amount, "
-        f"row.user, row.item FROM (SELECT * FROM bought WHERE kind = 'refund') AS row ASOF LEFT JOIN "
+        f"CREATE TABLE sent_back AS SELECT row._row, row.event_id, click.click_id, row.time, row.arrival, row.kind, "
+        f"row.amount, row.user, row.item FROM (SELECT * FROM bought WHERE kind = 'refund') AS row ASOF LEFT JOIN "
         f"(SELECT {', '.join(f'opened.{key}' for key in keys)}, paid.time, max(opened._row) AS click_id "
         f"FROM (SELECT click_id, time FROM {HAPPENED}) AS paid JOIN {OPENED} AS opened ON opened._row = paid.click_id "
         f"GROUP BY {', '.join(f'opened.{key}' for key in keys)}, paid.time) AS click ON {same} AND row.time >= click.time"
@@ -169,5 +178,7 @@ def _happen(con: duckdb.DuckDBPyConnection, keys: list[str]) -> None:
         f"INSERT INTO {REJECTED} (source, row, reason, class) SELECT 'events', CAST({row} AS VARCHAR), "
         "'refund without an earlier purchase', 'unattributed' FROM sent_back WHERE click_id IS NULL"
     )
-    con.execute(f"INSERT INTO {HAPPENED} SELECT * EXCLUDE (user, item) FROM sent_back WHERE click_id IS NOT NULL")
+    con.execute(
+        f"INSERT INTO {HAPPENED} SELECT * EXCLUDE (user, item) FROM sent_back WHERE click_id IS NOT NULL"
+    )
     con.execute("DROP TABLE sent_back")

@@ -9,7 +9,17 @@ import duckdb
 from simulator.errors import UsageError
 from simulator.log.intake.keys import read_key
 from simulator.log.intake.kinds import number_sql
-from simulator.log.intake.staged import HAPPENED, OPENED, Staged, Wanted, candidates, feature_columns, raw_features, timed, who
+from simulator.log.intake.staged import (
+    HAPPENED,
+    OPENED,
+    Staged,
+    Wanted,
+    candidates,
+    feature_columns,
+    raw_features,
+    timed,
+    who,
+)
 from simulator.log.intake.tables import Table, load, open_table
 from simulator.log.intake.times import FACTOR, TimeColumn
 from simulator.log.intake.values import among, spelt
@@ -35,7 +45,15 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
     wanted.add(table, "time", c.time)
     wanted.maybe(table, "user_id", c.user_id, "user_id")
     wanted.maybe(table, "item_id", c.item_id, "item_id")
-    for key in ("pay_time", "pay_delay", "cart_time", "cart_delay", "refund_time", "refund_delay", "refund_amount"):
+    for key in (
+        "pay_time",
+        "pay_delay",
+        "cart_time",
+        "cart_delay",
+        "refund_time",
+        "refund_delay",
+        "refund_amount",
+    ):
         for column in getattr(c, key):
             wanted.add(table, key, column)
     amounts = c.amount or (("amount",) if "amount" in table.types else ())
@@ -85,7 +103,8 @@ def _happen(
     clicked = timed(con, table, "time", c.time, data, staged)
     queries = []
     paid = " AND ".join(
-        among(spelt(f"source.{identifier(name)}", table.types[name]), marks) for name, marks in c.pay_if.items()
+        among(spelt(f"source.{identifier(name)}", table.types[name]), marks)
+        for name, marks in c.pay_if.items()
     )
     for kind, rank in (("cart", 0), ("pay", 1), ("refund", 2)):
         worth = {"cart": (), "pay": amounts, "refund": c.refund_amount or amounts}[kind]

@@ -86,7 +86,8 @@ def settle_clock_changes(con: duckdb.DuckDBPyConnection, table: str, zone: str) 
         sorted_twice = len(falls) == 1
         first = np.asarray(rows["rowid"], np.int64)[:split]
         con.execute(
-            f"UPDATE {table} SET time = time - {shift} WHERE rowid IN (SELECT unnest($1::BIGINT[]))", [first.tolist()]
+            f"UPDATE {table} SET time = time - {shift} WHERE rowid IN (SELECT unnest($1::BIGINT[]))",
+            [first.tolist()],
         )
         how = f"{split:,} before and {len(times) - split:,} after the clock was put back, by their order"
         if not sorted_twice:
@@ -94,7 +95,9 @@ def settle_clock_changes(con: duckdb.DuckDBPyConnection, table: str, zone: str) 
                 "all are taken as of the first" if not len(falls) else f"{split:,} are taken as of the first"
             )
         when = from_epoch(change).astimezone(ZoneInfo(zone))
-        notes.append(f"{len(times):,} local times lie in the repeated hour of {when:%Y-%m-%d} ({zone}): {how}")
+        notes.append(
+            f"{len(times):,} local times lie in the repeated hour of {when:%Y-%m-%d} ({zone}): {how}"
+        )
     return notes
 
 
@@ -109,8 +112,14 @@ def _set_back(span: Span, zone: str) -> list[tuple[int, int]]:
             low, high = 0, 24 * 3600
             while high - low > 1:
                 middle = (low + high) // 2
-                low, high = (middle, high) if _offset(day + timedelta(seconds=middle), local) == before else (low, middle)
-            found.append((int((day + timedelta(seconds=high)).timestamp()) * 1_000_000, (before - after) * 1_000_000))
+                low, high = (
+                    (middle, high)
+                    if _offset(day + timedelta(seconds=middle), local) == before
+                    else (low, middle)
+                )
+            found.append(
+                (int((day + timedelta(seconds=high)).timestamp()) * 1_000_000, (before - after) * 1_000_000)
+            )
         day += timedelta(days=1)
     return found
 

@@ -59,9 +59,13 @@ def feature_columns(table: Table, data: DataBlock) -> list[FeatureColumn]:
     """Return the features that are named; user and item where none are."""
     columns = data.columns
     own = {"user": columns.user_id, "item": columns.item_id}
-    specs = {_AS_FEATURE.get(name, name): FeatureBlock(column=name) for name in columns.features} | data.features
+    specs = {
+        _AS_FEATURE.get(name, name): FeatureBlock(column=name) for name in columns.features
+    } | data.features
     if not specs:
-        specs = {name: FeatureBlock(column=c) for name, c in own.items() if c is not None and c in table.types}
+        specs = {
+            name: FeatureBlock(column=c) for name, c in own.items() if c is not None and c in table.types
+        }
     found = []
     for index, (name, spec) in enumerate(specs.items()):
         column = spec.column or (name if name in table.types else own.get(name) or name)
@@ -151,9 +155,7 @@ def who(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged: S
 
 def raw_features(staged: Staged) -> str:
     """SQL for the raw columns of the features, from ``source``."""
-    return "".join(
-        f", source.{identifier(f.spec.column or f.name)} AS {f.raw}" for f in staged.features
-    )
+    return "".join(f", source.{identifier(f.spec.column or f.name)} AS {f.raw}" for f in staged.features)
 
 
 def timed(

@@ -82,7 +82,9 @@ def open_table(con: duckdb.DuckDBPyConnection, key: str, patterns: Sequence[str]
     hive = tuple(name for name in types if name not in own and not any(name in p.add for p in read.parts))
     table = Table(key, told, types, files, hive, unnest=unnest)
     for join in read.join:
-        other = open_table(con, f"{key}.join", _beside(files, join.files), ReadBlock(delimiter=read.delimiter))
+        other = open_table(
+            con, f"{key}.join", _beside(files, join.files), ReadBlock(delimiter=read.delimiter)
+        )
         for name in join.on:
             for side in (types, other.types):
                 if name not in side:
@@ -205,24 +207,28 @@ def load(con: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[str]) -
     [(table.rows,)] = con.execute(f"SELECT count(*) FROM {table.name}").fetchall()
     if not table.rows:
         lost = con.execute(f"SELECT count(*) FROM {REJECTED}").fetchall()[0][0] - before
-        why = f"; {lost:,} lines could not be split into its columns ({', '.join(table.types)})" if lost else ""
+        why = (
+            f"; {lost:,} lines could not be split into its columns ({', '.join(table.types)})" if lost else ""
+        )
         raise LogError(f"{table.told}: has no row that can be read{why}")
 
 
 def _create(con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str]) -> None:
     groups: list[str] = []
-    after: list[tuple[str, str]] = []
-    for index, (layout, members) in enumerate(groupby(table.files, _layout)):
+    rejecting: list[str] = []
+    for index, (_, members) in enumerate(groupby(table.files, _layout)):
         files = list(members)
         if files[0].form == "parquet":
             groups.append(_select_parquet(table, files, names))
             continue
         rejects = f"rejects_{table.name}_{index}"
-        after.append((rejects, layout[0]))
-        make = _select_json if files[0].form == "json" else _select_text
-        groups.append(make(table, files, names, rejects))
+        rejecting.append(rejects)
+        if files[0].form == "json":
+            groups.append(_select_json(table, files, names, rejects))
+        else:
+            groups.append(_select_text(files, names, rejects))
     con.execute(f"CREATE TABLE {table.name} AS " + " UNION ALL BY NAME ".join(groups))
-    for rejects, _ in after:
+    for rejects in rejecting:
         con.execute(
             f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, first(csv_line ORDER BY column_idx), "
             "'line cannot be read: ' || lower(first(CAST(error_type AS VARCHAR) ORDER BY column_idx)) "
@@ -244,7 +250,7 @@ def _layout(file: SourceFile) -> tuple[object, ...]:
 
 
 def _select_parquet(table: Table, files: Sequence[SourceFile], names: Sequence[str]) -> str:
-    own = _folder_columns(table, files, names)
+    own = _folder_columns(table, names)
     listed = ", ".join(own.get(name) or identifier(name) for name in names)
     source = _parquet(files)
     if table.unnest is not None:
@@ -255,7 +261,7 @@ def _select_parquet(table: Table, files: Sequence[SourceFile], names: Sequence[s
     return f"SELECT {listed} FROM {source}"
 
 
-def _folder_columns(table: Table, files: Sequence[SourceFile], names: Sequence[str]) -> dict[str, str]:
+def _folder_columns(table: Table, names: Sequence[str]) -> dict[str, str]:
     """SQL for columns that are keys of folders (a column of that name inside the files comes first)."""
     found = {}
     for name in names:
@@ -271,14 +277,14 @@ def _escaped(name: str) -> str:
     return re.escape(name)
 
 
-def _select_text(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
+def _select_text(files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
     file = files[0]
     added = dict(file.add)
     listed = ", ".join(
         identifier(n) if n in file.columns else f"{_value(added.get(n))} AS {identifier(n)}" for n in names
     )
     paths = ", ".join(literal(f.path) for f in files)
-    keep = f"store_rejects = true, rejects_limit = 0, rejects_table = {literal(rejects)}, rejects_scan = {literal(rejects + '_scan')}"
+    keep = _rejecting(rejects)
     if file.delimiter == WHITESPACE:
         cells = ", ".join(f"_cells[{k + 1}] AS {identifier(n)}" for k, n in enumerate(file.columns))
         lines = f"{_lines(files)}, {keep})"
@@ -294,14 +300,20 @@ def _select_text(table: Table, files: Sequence[SourceFile], names: Sequence[str]
     )
 
 
+def _rejecting(table: str) -> str:
+    """Options of read_csv by which lines that cannot be split go to a table of their own."""
+    return f"store_rejects = true, rejects_limit = 0, rejects_table = {literal(table)}, rejects_scan = {literal(table + '_scan')}"
+
+
 def _value(text: str | None) -> str:
     return "CAST(NULL AS VARCHAR)" if text is None else literal(text)
 
 
 def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
     added = dict(files[0].add)
-    keep = f"store_rejects = true, rejects_limit = 0, rejects_table = {literal(rejects)}, rejects_scan = {literal(rejects + '_scan')}"
-    lines = f"(SELECT line, coalesce(json_valid(line) AND json_type(line) = 'OBJECT', false) AS _ok FROM {_lines(files)}, {keep}))"
+    keep = _rejecting(rejects)
+    whole_lines = "coalesce(json_valid(line) AND json_type(line) = 'OBJECT', false) AS _ok"
+    lines = f"(SELECT line, {whole_lines} FROM {_lines(files)}, {keep}))"
     bad = "CASE WHEN NOT _ok THEN line END AS _line"
 
     def cell(name: str, of: str) -> str:
@@ -313,7 +325,8 @@ def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str]
     whole = "CASE WHEN _ok THEN line END"
     if table.unnest is None:
         return f"SELECT {', '.join(cell(n, whole) for n in names)}, {bad} FROM {lines}"
-    inner = f"SELECT *, unnest(CASE WHEN _ok THEN json_extract(line, {literal(f'$.{table.unnest}[*]')}) ELSE [NULL] END) AS _item FROM {lines}"
+    entries = f"json_extract(line, {literal(f'$.{table.unnest}[*]')})"
+    inner = f"SELECT *, unnest(CASE WHEN _ok THEN {entries} ELSE [NULL] END) AS _item FROM {lines}"
     cells = (
         f"coalesce({cell(n, '_item').rpartition(' AS ')[0]}, {cell(n, whole).rpartition(' AS ')[0]}) AS {identifier(n)}"
         for n in names

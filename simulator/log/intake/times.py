@@ -18,9 +18,20 @@ from simulator.log.sql import identifier, literal
 from simulator.scenario.data import DataBlock
 from simulator.units import DAY, HOUR, MINUTE, SECOND, format_duration
 
-FACTOR = {"ns": 0.001, "us": 1.0, "ms": 1000.0, "s": float(SECOND), "m": float(MINUTE), "h": float(HOUR), "d": float(DAY)}
+FACTOR = {
+    "ns": 0.001,
+    "us": 1.0,
+    "ms": 1000.0,
+    "s": float(SECOND),
+    "m": float(MINUTE),
+    "h": float(HOUR),
+    "d": float(DAY),
+}
 UNITS = ("s", "ms", "us", "ns")
-_EARLY, _LATE = datetime(1990, 1, 1, tzinfo=UTC).timestamp() * 1e6, datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1e6
+_EARLY, _LATE = (
+    datetime(1990, 1, 1, tzinfo=UTC).timestamp() * 1e6,
+    datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1e6,
+)
 _PROBED = 200_000
 _NUMBER = r"\s*[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\s*"
 _OFFSET = r".*[0-9]\s*(Z|UTC|GMT|[-+][0-9]{2}(:?[0-9]{2})?)\s*"
@@ -84,7 +95,9 @@ def read_time(
     seen = _Seen(con, table, column, f"[data.columns] {key} = {column!r}", data, tuple(never))
     kind, said = table.types[column], data.columns.time_unit
     if kind == "TIME":
-        raise UsageError(f"{seen.where}: {table.told} holds times of day without a date; allowed: a timestamp or a number")
+        raise UsageError(
+            f"{seen.where}: {table.told} holds times of day without a date; allowed: a timestamp or a number"
+        )
     if kind.startswith(("TIMESTAMP", "DATE")):
         if said not in (None, "timestamp"):
             raise UsageError(
@@ -147,12 +160,18 @@ class _Seen:
 
 def _stamped(column: str, kind: str, zone: str) -> TimeColumn:
     if "ZONE" in kind:
-        return TimeColumn(column, lambda name: f"TRY(epoch_us(CAST({name} AS TIMESTAMPTZ)))", None, local=False)
-    return TimeColumn(column, lambda name: _of_local(f"TRY_CAST({name} AS TIMESTAMP)", zone), None, local=True)
+        return TimeColumn(
+            column, lambda name: f"TRY(epoch_us(CAST({name} AS TIMESTAMPTZ)))", None, local=False
+        )
+    return TimeColumn(
+        column, lambda name: _of_local(f"TRY_CAST({name} AS TIMESTAMP)", zone), None, local=True
+    )
 
 
 def _of_local(stamp: str, zone: str) -> str:
-    return f"TRY(epoch_us({stamp}))" if zone == "UTC" else f"TRY(epoch_us(timezone({literal(zone)}, {stamp})))"
+    return (
+        f"TRY(epoch_us({stamp}))" if zone == "UTC" else f"TRY(epoch_us(timezone({literal(zone)}, {stamp})))"
+    )
 
 
 def _written(seen: _Seen) -> TimeColumn:
@@ -170,7 +189,11 @@ def _written(seen: _Seen) -> TimeColumn:
         ) from None
     total, read, bad = row or (0, 0, None)
     if total and read * 2 < total:
-        told = "in ISO form (2025-11-11 20:00:00), or say time_format" if form is None else f"as time_format = {form!r} says"
+        told = (
+            "in ISO form (2025-11-11 20:00:00), or say time_format"
+            if form is None
+            else f"as time_format = {form!r} says"
+        )
         raise UsageError(
             f"{seen.where}: {seen.table.told} holds text such as {str(bad)[:60]!r} there, which is no time; allowed: "
             f"times {told}"
@@ -242,7 +265,11 @@ def _scaled(name: str, kind: str, unit: str, start: int) -> str:
     """SQL for a number of units after ``start``; exact for integers."""
     if kind in INTEGERS:
         whole = f"TRY_CAST({name} AS BIGINT)"
-        return f"TRY({whole} // 1000 + {start})" if unit == "ns" else f"TRY({whole} * {int(FACTOR[unit])} + {start})"
+        return (
+            f"TRY({whole} // 1000 + {start})"
+            if unit == "ns"
+            else f"TRY({whole} * {int(FACTOR[unit])} + {start})"
+        )
     return f"TRY_CAST(round(TRY_CAST({name} AS DOUBLE) * {FACTOR[unit]!r}) AS BIGINT) + {start}"
 
 
@@ -264,12 +291,13 @@ def _doubt(
             f"If {unit!r} is meant, say time_from: what 0 means"
         )
     if middle >= _LATE or middle < -_LATE:
-        raise UsageError(f"{key}: times lie in the year {_year(middle)} ({files}); allowed: a unit by which they do not")
+        raise UsageError(
+            f"{key}: times lie in the year {_year(middle)} ({files}); allowed: a unit by which they do not"
+        )
     if high - low < MINUTE:
         return [f"{where}: with time_unit = {unit!r} {lasts}; doubt time_unit"]
     return [
-        f"{where}: with time_unit = {unit!r} times lie in {_year(middle)}: if they count from the log's own start, say "
-        "time_from = 1970-01-01 (or the date of it)"
+        f"{where}: with time_unit = {unit!r} times lie in {_year(middle)}; time_from says what 0 means (1970-01-01, if it is so)"
     ]
 
 

@@ -24,7 +24,11 @@ from simulator.log.sql import identifier, literal
 from simulator.scenario.data import DataBlock, FeatureBlock
 from simulator.units import format_duration
 
-_FOLLOWERS = {"view": ("cart", "pay", "refund"), "favourite": ("cart", "pay", "refund"), "cart": ("pay", "refund")}
+_FOLLOWERS = {
+    "view": ("cart", "pay", "refund"),
+    "favourite": ("cart", "pay", "refund"),
+    "cart": ("pay", "refund"),
+}
 NO_TIME = "null or unreadable value in a required column"
 
 
@@ -78,7 +82,12 @@ def _wanted(table: Table, data: DataBlock, staged: Staged) -> Wanted:
         staged.notes.append(f"{table.told} has no amounts: every pay counts 1")
     staged.labels = {
         "clicks": {"time": c.time},
-        "events": {"time": c.time, "kind": c.kind, "amount": amount or "amount", "event_id": c.event_id or "event_id"},
+        "events": {
+            "time": c.time,
+            "kind": c.kind,
+            "amount": amount or "amount",
+            "event_id": c.event_id or "event_id",
+        },
     }
     return wanted
 
@@ -107,7 +116,9 @@ def _touch(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged
 
     if c.flags:
         query = " UNION ALL ".join(
-            select(literal(kind), f" WHERE {flag_sql(flag)}") for flag, kind in c.flags.items() if kind != "ignore"
+            select(literal(kind), f" WHERE {flag_sql(flag)}")
+            for flag, kind in c.flags.items()
+            if kind != "ignore"
         )
         staged.made += _count_of(con, f"({query})") - table.rows
         unset = " AND ".join(f"NOT {flag_sql(flag)}" for flag in c.flags)
@@ -118,7 +129,8 @@ def _touch(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged
         kind = kind_sql(table, data, TOUCH_KINDS)
         if c.pay_if:
             tests = " AND ".join(
-                among(spelt(f"source.{identifier(name)}", table.types[name]), marks) for name, marks in c.pay_if.items()
+                among(spelt(f"source.{identifier(name)}", table.types[name]), marks)
+                for name, marks in c.pay_if.items()
             )
             kind = f"CASE WHEN {kind} = 'pay' AND NOT ({tests}) THEN 'ignore' ELSE {kind} END"
         query = select(kind, "")

@@ -7,7 +7,18 @@ from collections.abc import Iterable
 from simulator.log.sql import literal
 
 INTEGERS = frozenset(
-    {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"}
+    {
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "HUGEINT",
+        "UHUGEINT",
+    }
 )
 FLOATS = frozenset({"FLOAT", "DOUBLE"})
 INT64_MAX = 2**63 - 1

@@ -50,7 +50,9 @@ def number(con: duckdb.DuckDBPyConnection, staged: Staged, data: DataBlock, hist
         if feature.spec.kind != "tags":
             [(share,)] = con.execute(f"SELECT avg(CAST({absent} AS INTEGER)) FROM {OPENED}").fetchall()
             ids.nulls[feature.name] = float(share or 0.0)
-        make = {"categorical": _categorical, "numeric": _numeric, "hashed": _hashed, "tags": _tags}[feature.spec.kind]
+        make = {"categorical": _categorical, "numeric": _numeric, "hashed": _hashed, "tags": _tags}[
+            feature.spec.kind
+        ]
         make(con, feature, absent, text, history, ids)
     return ids
 
@@ -85,15 +87,21 @@ def _categorical(
         f"(SELECT {value} AS value, {counted} AS n FROM {OPENED} WHERE NOT {absent} GROUP BY ALL) WHERE n >= {spec.min_count}"
     )
     [(known,)] = con.execute(f"SELECT count(*) FROM {table}").fetchall()
-    [(nulls, rare)] = con.execute(
-        f"SELECT count(*) FILTER ({absent}), count(*) FILTER (NOT {absent} AND id IS NULL) FROM {OPENED} "
-        f"LEFT JOIN {table} ON {table}.value = {value}"
-    ).fetchall() if spec.min_count else con.execute(f"SELECT count(*) FILTER ({absent}), 0 FROM {OPENED}").fetchall()
+    [(nulls, rare)] = (
+        con.execute(
+            f"SELECT count(*) FILTER ({absent}), count(*) FILTER (NOT {absent} AND id IS NULL) FROM {OPENED} "
+            f"LEFT JOIN {table} ON {table}.value = {value}"
+        ).fetchall()
+        if spec.min_count
+        else con.execute(f"SELECT count(*) FILTER ({absent}), 0 FROM {OPENED}").fetchall()
+    )
     ids.joins.append(f"LEFT JOIN {table} ON {table}.value = {value.replace(raw, 'opened.' + raw)}")
     rare_id, none_id = known, known + bool(spec.min_count)
     qualified = absent.replace(raw, f"opened.{raw}")
-    sql = f"CASE WHEN {qualified} THEN {none_id} ELSE coalesce({table}.id, {rare_id}) END" if nulls or spec.min_count else (
-        f"{table}.id"
+    sql = (
+        f"CASE WHEN {qualified} THEN {none_id} ELSE coalesce({table}.id, {rare_id}) END"
+        if nulls or spec.min_count
+        else (f"{table}.id")
     )
     if spec.min_count:
         ids.notes.append(
@@ -114,17 +122,27 @@ def _numeric(
         f"SELECT count({value}) FILTER ({known}), count(*) FILTER (NOT {absent} AND {value} IS NULL) FROM {OPENED}"
     ).fetchall()
     if bad and not count:
-        raise UsageError(f'[data.features] {feature.name} is "numeric", but its column holds no number in the history')
+        raise UsageError(
+            f'[data.features] {feature.name} is "numeric", but its column holds no number in the history'
+        )
     if spec.scale == "quantile":
         shares = [k / spec.bins for k in range(1, spec.bins)]
-        row = con.execute(f"SELECT quantile_disc({value}, {shares}) FILTER ({known}) FROM {OPENED}").fetchone() if shares else None
+        row = (
+            con.execute(f"SELECT quantile_disc({value}, {shares}) FILTER ({known}) FROM {OPENED}").fetchone()
+            if shares
+            else None
+        )
         edges = sorted(set((row[0] if row else None) or ()))
     else:
         [(low, high)] = con.execute(
             f"SELECT min({value}) FILTER ({known} AND {value} > 0), max({value}) FILTER ({known}) FROM {OPENED}"
         ).fetchall()
         steps = max(spec.bins - 1, 1)
-        edges = [] if low is None or high is None else sorted({low * (high / low) ** (k / steps) for k in range(steps)})
+        edges = (
+            []
+            if low is None or high is None
+            else sorted({low * (high / low) ** (k / steps) for k in range(steps)})
+        )
     # A value at an edge belongs above it: bin k holds edge k-1 <= value < edge k.
     listed = "[" + ", ".join(repr(float(edge)) for edge in edges) + "]::DOUBLE[]"
     none = len(edges) + 1
@@ -133,12 +151,15 @@ def _numeric(
     # One bin a distinct value, then a join: a list is not searched once a click.
     con.execute(
         f"CREATE TABLE {table} AS SELECT raw AS value, {above.replace(feature.raw, 'raw')} AS id FROM "
-        f"(SELECT DISTINCT {feature.raw} AS raw FROM {OPENED} WHERE NOT {absent} AND {value} IS NOT NULL AND NOT isnan({value}))"
+        f"(SELECT DISTINCT {feature.raw} AS raw FROM {OPENED} "
+        f"WHERE NOT {absent} AND {value} IS NOT NULL AND NOT isnan({value}))"
     )
     ids.joins.append(f"LEFT JOIN {table} ON {table}.value = opened.{feature.raw}")
     _put(ids, feature, f"CAST(coalesce({table}.id, {none}) AS INTEGER)", none + 1)
     if bad:
-        ids.notes.append(f"feature {feature.name!r}: {bad:,} values are no numbers; they share the bin of none")
+        ids.notes.append(
+            f"feature {feature.name!r}: {bad:,} values are no numbers; they share the bin of none"
+        )
 
 
 def _hashed(
@@ -148,7 +169,12 @@ def _hashed(
     del con, history
     qualified, value = (sql.replace(feature.raw, f"opened.{feature.raw}") for sql in (absent, text))
     bucket = f"CAST({_HASH}({value}) % {feature.spec.buckets} AS INTEGER)"
-    _put(ids, feature, f"CASE WHEN {qualified} THEN {feature.spec.buckets} ELSE {bucket} END", feature.spec.buckets + 1)
+    _put(
+        ids,
+        feature,
+        f"CASE WHEN {qualified} THEN {feature.spec.buckets} ELSE {bucket} END",
+        feature.spec.buckets + 1,
+    )
 
 
 def _tags(
@@ -160,7 +186,9 @@ def _tags(
     listed = raw if feature.kind.endswith("[]") else f"string_split({raw}, {literal(spec.separator)})"
     values = f"list_filter(list_transform({listed}, lambda tag: trim(CAST(tag AS VARCHAR))), lambda tag: tag <> '')"
     table, lists = f"ids_{raw}", f"tags_{raw}"
-    con.execute(f"CREATE TABLE {lists} AS SELECT _row, unnest({values}) AS tag, generate_subscripts({values}, 1) AS place FROM {OPENED}")
+    con.execute(
+        f"CREATE TABLE {lists} AS SELECT _row, unnest({values}) AS tag, generate_subscripts({values}, 1) AS place FROM {OPENED}"
+    )
     missing = among("tag", spec.missing)
     con.execute(f"DELETE FROM {lists} WHERE {missing}")
     where = f"WHERE _row IN (SELECT _row FROM {OPENED} WHERE {history})" if spec.min_count else ""
@@ -170,7 +198,8 @@ def _tags(
     )
     [(known,)] = con.execute(f"SELECT count(*) FROM {table}").fetchall()
     [(longest, cut)] = con.execute(
-        f"SELECT coalesce(max(n), 0), count(*) FILTER (n > {spec.longest}) FROM (SELECT count(*) AS n FROM {lists} GROUP BY _row)"
+        f"SELECT coalesce(max(n), 0), count(*) FILTER (n > {spec.longest}) "
+        f"FROM (SELECT count(*) AS n FROM {lists} GROUP BY _row)"
     ).fetchall()
     width = max(min(longest, spec.longest), 1)
     wide = f"wide_{raw}"

@@ -8,7 +8,6 @@ from simulator.log.intake.open import Settings, open_own
 from simulator.log.reader import Log
 from simulator.scenario.model import DataBlock
 from simulator.units import DAY, MINUTE
-
 from simulator.windows import Windows
 
 from .logs import gather
@@ -18,6 +17,7 @@ SETTINGS = Settings(Windows(), 10 * DAY, 3 * DAY, None)
 
 def open_mapped(data, cache):
     return open_own(data, SETTINGS, cache)
+
 
 NOON = 1_700_049_600  # 2023-11-15 12:00 UTC, in seconds
 

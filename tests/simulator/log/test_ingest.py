@@ -262,7 +262,9 @@ def test_of_rows_with_one_id_the_earliest_good_one_stays(tmp_path):
 
 def test_events_go_to_the_latest_click_with_their_id(tmp_path):
     clicks = [(1, 30, 0, 0, 0, 0), (2, 15, 0, 0, 1, 0), (1, 10, 0, 0, 2, 0)]
-    events = [(k, 1, time, "pay", 1.0) for k, time in enumerate((5, 10, 29, 30, 99))] + [(9, 2, 40, "pay", 1.0)]
+    events = [(k, 1, time, "pay", 1.0) for k, time in enumerate((5, 10, 29, 30, 99))] + [
+        (9, 2, 40, "pay", 1.0)
+    ]
     meta = run(tmp_path / "log", clicks, events)
     assert meta.reasons == {reasons.BEFORE_CLICK: 1}
     assert "1 click ids are used again later" in " ".join(meta.notes)
