@@ -302,7 +302,8 @@ def _select_text(files: Sequence[SourceFile], names: Sequence[str], rejects: str
 
 def _rejecting(table: str) -> str:
     """Options of read_csv by which lines that cannot be split go to a table of their own."""
-    return f"store_rejects = true, rejects_limit = 0, rejects_table = {literal(table)}, rejects_scan = {literal(table + '_scan')}"
+    names = f"rejects_table = {literal(table)}, rejects_scan = {literal(f'{table}_scan')}"
+    return f"store_rejects = true, rejects_limit = 0, {names}"
 
 
 def _value(text: str | None) -> str:

@@ -297,7 +297,7 @@ def _doubt(
     if high - low < MINUTE:
         return [f"{where}: with time_unit = {unit!r} {lasts}; doubt time_unit"]
     return [
-        f"{where}: with time_unit = {unit!r} times lie in {_year(middle)}; time_from says what 0 means (1970-01-01, if it is so)"
+        f"{where}: with time_unit = {unit!r} times lie in {_year(middle)}; time_from says what 0 means"
     ]
 
 

@@ -125,7 +125,7 @@ class Corrupter:
         elif fault == reasons.OUTSIDE:
             self.click(fault, **{str(self.rng.choice(["a", "b"])): int(self.rng.choice([-1, 6, 2**40]))})
         elif fault == reasons.DUPLICATE_CLICK:
-            self.click(fault, **dict(zip(CLICK.names, click, strict=True)) | {"user_id": 99})
+            self.click(fault, **dict(zip(CLICK.names, click, strict=True)) | {"user_id": self.fresh()})
         elif fault == reasons.REPEATED_CLICK:
             self.click(fault, **dict(zip(CLICK.names, click, strict=True)))
         elif fault == reasons.UNKNOWN_KIND:
