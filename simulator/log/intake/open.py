@@ -120,7 +120,7 @@ def make_log(
             origin = midnight(span.first, zone)
             history = settings.history_end(span.first - origin) + origin
             ids = number(con, staged, data, f"time < {history}")
-            _views(con, staged, ids, origin)
+            _views(con, staged, ids, origin, arrivals=data.columns.arrival_time is not None)
         except duckdb.Error as error:
             raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
         columns = list(ids.columns)
@@ -242,8 +242,9 @@ def _sizes(ids: Ids) -> dict[str, int]:
     return sizes
 
 
-def _views(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, origin: int) -> None:
+def _views(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, origin: int, *, arrivals: bool) -> None:
     """Make ``clicks`` and ``events`` of the contract."""
+    arrival = f", happened.arrival - {origin} AS arrival_time" if arrivals else ""
     user, item = (whom(con, staged, ids, name) for name in ("user", "item"))
     click_id, event_click = "opened.click_id", "happened.click_id"
     event_joins = []
@@ -275,7 +276,7 @@ def _views(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, origin: int
         staged.ignored["ignore"] = staged.ignored.get("ignore", 0) + int(ignored)
     con.execute(
         f"CREATE VIEW events AS SELECT happened._row, {event_id} AS event_id, {event_click} AS click_id, "
-        f"happened.time - {origin} AS time, happened.arrival - {origin} AS arrival_time, kind, "
+        f"happened.time - {origin} AS time{arrival}, kind, "
         "CASE kind WHEN 'cart' THEN 0.0 ELSE amount END AS amount "
         f"FROM {HAPPENED} AS happened {' '.join(event_joins)} WHERE kind IS DISTINCT FROM 'ignore'"
     )
