@@ -31,11 +31,11 @@ class LogHistogram:
         self.sums: Float64 = np.zeros(groups)
         """Sum of the values by group."""
         self.thresholds: Float64 = np.unique(np.array([0.0, *thresholds], np.float64))
-        self._reached: Int64 = np.zeros((groups, len(self.thresholds)), np.int64)
+        self.reached: Int64 = np.zeros((groups, len(self.thresholds)), np.int64)
         """How many values are at or below each threshold, by group."""
-        self._values: Float64 | None = np.empty(0)
+        self.values: Float64 | None = np.empty(0)
         """The distinct values, ascending; None once there were too many."""
-        self._tally: Int64 = np.zeros((groups, 0), np.int64)
+        self.tally: Int64 = np.zeros((groups, 0), np.int64)
         """How often each of them came, by group."""
 
     def add(self, group: Int64, values: Float64 | Int64) -> None:
@@ -50,21 +50,21 @@ class LogHistogram:
         first = np.searchsorted(self.thresholds, values, side="left")
         width = len(self.thresholds) + 1  # the last is for values above all thresholds
         below = np.bincount(group * width + first, minlength=self.groups * width).reshape(self.groups, width)
-        self._reached += below.cumsum(1)[:, :-1]
+        self.reached += below.cumsum(1)[:, :-1]
         self._keep(group, values)
 
     def _keep(self, group: Int64, values: Float64) -> None:
-        if self._values is None:
+        if self.values is None:
             return
         fresh, index = np.unique(values, return_inverse=True)
-        known = np.union1d(self._values, fresh)
+        known = np.union1d(self.values, fresh)
         if len(known) > MOST_DISTINCT:
-            self._values, self._tally = None, np.zeros((self.groups, 0), np.int64)
+            self.values, self.tally = None, np.zeros((self.groups, 0), np.int64)
             return
         tally = np.zeros((self.groups, len(known)), np.int64)
-        tally[:, np.searchsorted(known, self._values)] = self._tally
+        tally[:, np.searchsorted(known, self.values)] = self.tally
         np.add.at(tally, (group, np.searchsorted(known, fresh)[index]), 1)
-        self._values, self._tally = known, tally
+        self.values, self.tally = known, tally
 
     def edges(self) -> Float64:
         """Return the bins' edges, one more than there are bins."""
@@ -86,10 +86,10 @@ class Distribution:
         self.counts: Int64 = histogram.counts[groups].sum(0)
         self.total = int(self.counts.sum())
         self._sum = float(histogram.sums[groups].sum())
-        places, reached = histogram.thresholds, histogram._reached[groups].sum(0)
-        if histogram._values is not None:
+        places, reached = histogram.thresholds, histogram.reached[groups].sum(0)
+        if histogram.values is not None:
             self.exact = True
-            places, reached = histogram._values, histogram._tally[groups].sum(0).cumsum()
+            places, reached = histogram.values, histogram.tally[groups].sum(0).cumsum()
         else:
             self.exact = False
             # Between the thresholds, the bins' edges; what a threshold knows bounds what bins say on its sides.
@@ -101,8 +101,7 @@ class Distribution:
             order = np.argsort(np.concatenate([places, edges[free]]), kind="stable")
             reached = np.concatenate([reached, np.clip(whole, low, high)[free]])[order]
             places = np.concatenate([places, edges[free]])[order]
-            if reached[-1] < self.total:  # values beyond the last edge were counted in its bin
-                reached[-1] = self.total
+            reached[-1] = self.total  # values beyond the last place were counted in the last bin
         self._places: Float64 = places
         self._reached: Int64 = reached
         """How many values are at or below each place, ascending."""
@@ -123,7 +122,7 @@ class Distribution:
         under, before = float(self._places[at - 1]), int(self._reached[at - 1])
         under = max(under, place * 2.0 ** (-1 / BINS_PER_OCTAVE))  # the first bin above 0 has no ratio to 0
         inside = (wanted - before) / (int(self._reached[at]) - before)
-        return under * (place / under) ** inside
+        return float(under * (place / under) ** inside)
 
     def share(self, value: float) -> float | None:
         """Return the share of values at or below ``value``; exact at thresholds."""
