@@ -177,7 +177,8 @@ def _hours(found: Gathered, ordinary: Bool) -> Facts:
 def _spending(found: Gathered) -> Facts:
     by_hour = found.gmv_by_hour[0] if found.gmv_by_hour[0].any() else found.gmv_by_hour.sum(0)
     if by_hour.sum() > 0:
-        reached = np.cumsum(by_hour) / by_hour.sum()
+        reached = np.cumsum(by_hour)
+        reached = reached / reached[-1]  # the last is 1 to the digit
         for hour in range(1, len(reached)):
             yield f"gmv_within.{hour}h", float(reached[hour - 1])
     counts = found.paying[ORDINARY] if found.paying[ORDINARY].any() else found.paying.sum(0)
