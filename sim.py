@@ -44,13 +44,10 @@ app = new_app(
 
 def _load(scenario: str, overrides: tuple[str, ...], seed: int | None, out: str | None = None) -> Loaded:
     """Load a scenario whole; its methods are checked by the learners, who alone know their parts."""
-    from learners.catalog import resolve_all
-    from simulator.commands.scenarios import check_methods
+    from learners.lint import check_methods
     from simulator.scenario.load import load_scenario
 
-    loaded = load_scenario(Path(scenario), overrides, seed=seed, out=out)
-    check_methods(loaded, resolve_all)
-    return loaded
+    return load_scenario(Path(scenario), overrides, seed=seed, out=out, check=check_methods)
 
 
 def _open_data(loaded: Loaded) -> Path:

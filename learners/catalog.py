@@ -19,7 +19,7 @@ from simulator.errors import ScenarioError, nearest, unknown
 from simulator.parts import Part, Registry, faults, merged
 from simulator.policies import POLICIES, Policy
 from simulator.scenario.model import LearnerBlock, MethodBlock, Scenario
-from simulator.units import Microseconds
+from simulator.units import Microseconds, format_duration
 
 __all__ = ["METHODS", "Method", "ResolvedMethod", "resolve_all"]
 
@@ -133,6 +133,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
         raise ScenarioError(found)
     if auxiliary is not None:
         auxiliary = auxiliary.settled_for(policy, scenario.windows.observation)
+    found += _window_faults(key, policy, auxiliary, scenario.windows.attribution)
     for name, part in (("auxiliary", auxiliary), ("offset", offset)):
         if part is not None and (fault := part.misfit(scenario)):
             found.append(f"{key}.{name}: {fault}")
@@ -277,6 +278,25 @@ def _unheard_fault(offset: Offset | None, policy: Policy) -> str:
     return (
         f"a level learns from what a policy believes of open clicks, and {policy.kind!r} says nothing of that; "
         f"allowed policies: {', '.join(able)}"
+    )
+
+
+def _window_faults(key: str, policy: Policy, auxiliary: Auxiliary | None, attribution: int) -> list[str]:
+    for name, part in (("policy", policy), ("auxiliary", auxiliary)):
+        if part is not None and (fault := _window_fault(part, attribution)):
+            return [f"{key}.{name}.{fault}"]  # an auxiliary takes the policy's window: one mend for both
+    return []
+
+
+def _window_fault(part: Part, attribution: int) -> str:
+    """Refuse to observe a click for longer than its events count: no such label is ever known in time."""
+    window = getattr(part, "window", None)
+    if not isinstance(window, int) or window <= attribution:
+        return ""
+    return (
+        f'window = "{format_duration(window)}": {part.kind!r} would observe a click beyond windows.attribution '
+        f"({format_duration(attribution)}), when nothing counts any more; allowed: up to "
+        f"{format_duration(attribution)}, or a longer [windows] attribution"
     )
 
 

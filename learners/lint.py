@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from learners.catalog import ResolvedMethod
+from learners.catalog import ResolvedMethod, resolve_all
 from learners.references import scale_warnings
+from learners.sizes import size_faults
+from simulator.errors import ScenarioError
 from simulator.scenario.model import Scenario
+
+
+def check_methods(scenario: Scenario) -> None:
+    """Check every method of a scenario, and that their networks fit into memory as far as that is known without a log.
+
+    Raises
+    ------
+    ScenarioError : with the faults of all methods; each begins with its key, such as ``method[2].objective``.
+    """
+    faults, _ = size_faults(scenario, resolve_all(scenario))
+    if faults:
+        raise ScenarioError(faults)
 
 
 def lint_methods(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[str]:
@@ -16,4 +30,5 @@ def lint_methods(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[
     ]
     # Parts of one method that are made of the same thing have the same doubt.
     doubts = dict.fromkeys((name, doubt) for name, doubt in said if doubt)
-    return [*scale_warnings(methods), *(f"method {name!r}: {doubt}" for name, doubt in doubts)]
+    _, large = size_faults(scenario, methods)
+    return [*scale_warnings(methods), *large, *(f"method {name!r}: {doubt}" for name, doubt in doubts)]

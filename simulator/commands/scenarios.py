@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from simulator.errors import ScenarioError, nearest
-from simulator.scenario.fields import written
 from simulator.scenario.layers import missing_file
-from simulator.scenario.load import DEFAULT, Loaded, load_scenario
-from simulator.scenario.model import Scenario
-
-_METHOD_KEY = re.compile(r"method\[(?P<index>\d+)\](?P<below>(?:\.\w+)*)")
+from simulator.scenario.load import load_scenario
 
 
 def check_first_word(word: str, verbs: Iterable[str]) -> None:
@@ -102,28 +97,3 @@ def run_directory(path: Path) -> Path:
         hint = f" There are runs below it: {', '.join(inside)}." if inside else ""
         raise ScenarioError(f"{path}: is not a finished run (it has no summary.json).{hint}")
     return path
-
-
-def check_methods(loaded: Loaded, resolve_all: Callable[[Scenario], object]) -> None:
-    """Let the learners check every method; they know the parts, and this the files that name them.
-
-    Raises
-    ------
-    ScenarioError : with the faults of all methods, each with its file and key.
-    """
-    try:
-        resolve_all(loaded.scenario)
-    except ScenarioError as error:
-        raise ScenarioError([_placed(loaded, fault) for fault in error.faults]) from None
-
-
-def _placed(loaded: Loaded, fault: str) -> str:
-    """Put the file in front of a fault, and the method's name in place of its number."""
-    match = _METHOD_KEY.match(fault)
-    if match is None:
-        return f"{loaded.path}: {fault}"
-    index, below = int(match["index"]), match["below"]
-    key = f"method.{index}{below}"
-    written_in = {o for k, o in loaded.origins.items() if k == key or k.startswith(f"{key}.")} - {DEFAULT}
-    file = min(written_in, default=str(loaded.path))
-    return f"{file}: {written(('method', index), loaded.resolved)}{below}{fault[match.end() :]}"

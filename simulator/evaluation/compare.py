@@ -71,6 +71,8 @@ class Comparison:
     """(group, task, method) of those that do not compete: frozen models and upper bounds."""
     openings: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """By group, hour by hour around each promotion: sums over the group's runs."""
+    notes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """By (group, task): what the runs say of missing numbers, such as that no click paid."""
 
 
 _Key = tuple[str, str, str, str]
@@ -92,6 +94,7 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
     values: dict[_Key, dict[str, dict[Path, float]]] = defaultdict(lambda: defaultdict(dict))
     groups: dict[str, list[Path]] = defaultdict(list)
     references: set[tuple[str, str, str]] = set()
+    notes: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     openings: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     if twice := repeated(runs):
         raise RunError(f"compare: {twice[0]} was given twice; each run is one replicate")
@@ -99,6 +102,8 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
         group, summary = read_summary(run)
         groups[group].append(run)
         ranking = summary.get("ranking", {})
+        for task, said in summary.get("notes", {}).items():
+            notes[group, task] |= dict.fromkeys(said)
         references |= {(group, task, method) for task in ranking for method in ranking[task]["references"]}
         for opening in summary.get("openings", ()):
             _pool(openings[group].setdefault(opening["name"], {}), opening)
@@ -115,6 +120,7 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
         tuple(differences),
         frozenset(references),
         {group: tuple(found.values()) for group, found in openings.items()},
+        {where: tuple(said) for where, said in notes.items()},
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from simulator.evaluation.compare import OVERALL, Comparison, Difference
 from simulator.evaluation.intervals import Combined
@@ -22,7 +23,8 @@ def comparison_tables(comparison: Comparison, width: int) -> Iterator[Renderable
             title = f"{group}  {TASKS[task].title} ({len(runs)} run{'s' * (len(runs) != 1)})"
             columns = columns_of(comparison, group, task)
             apart = [i for i, m in enumerate(columns[0].cells) if (group, task, m) in comparison.references]
-            yield lay_out(columns, width, title, dim=apart, note=_note(comparison, len(runs)))
+            laid = lay_out(columns, width, title, dim=apart, note=_note(comparison, len(runs)))
+            yield Group(laid, *(Text(f"{said}.") for said in comparison.notes.get((group, task), ())))
 
 
 def columns_of(comparison: Comparison, group: str, task: str) -> list[Column]:

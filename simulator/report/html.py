@@ -17,6 +17,7 @@ from simulator.report import figures, numbers
 from simulator.report.beliefs import Audit, Stage, alarms, audits, belief_of, phases_of
 from simulator.report.likeness import likeness_figures
 from simulator.report.reading import sentences
+from simulator.report.verdict import ranks as rank_texts
 
 _HERE = Path(__file__).parent
 
@@ -139,8 +140,8 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
         "shown": [numbers.TITLES[metric].removeprefix("NLL ") for metric in shown],
         "compared": [numbers.TITLES[metric] for metric in (TASKS[task].primary, "auc")],
         "methods": [
-            _method(summary, task, method, rank, columns)
-            for rank, method in enumerate([*ranking["methods"], *ranking["references"]], 1)
+            _method(summary, task, method, columns)
+            for method in [*ranking["methods"], *ranking["references"]]
         ],
         "phases": _matrix(summary, task, shown, phases),
         "switches": _matrix(
@@ -155,14 +156,12 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
     }
 
 
-def _method(
-    summary: Mapping[str, Any], task: str, method: str, rank: int, columns: list[str]
-) -> dict[str, Any]:
+def _method(summary: Mapping[str, Any], task: str, method: str, columns: list[str]) -> dict[str, Any]:
     ranking = summary["ranking"][task]
     values, means = summary["methods"][method][task], summary["plain_means"][method][task]
     return {
         "name": method,
-        "rank": rank if method in ranking["methods"] else None,
+        "rank": rank_texts(summary, task).get(method),
         "role": {ranking["pretrained"]: "frozen", ranking["oracle"]: "upper bound"}.get(method, ""),
         "cells": [
             {"text": numbers.number(m, values.get(m)), "mean": numbers.number(m, means.get(m))}

@@ -44,6 +44,7 @@ def number(metric: str, value: float | None, *, sign: bool = False) -> str:
     digits = _DIGITS.get(metric, 4)
     if abs(value) >= 100:
         digits = min(digits, 1)
+    value = round(value, digits) or 0.0  # no minus before what is written as zero
     return f"{value:{'+' if sign else ''}.{digits}f}"
 
 

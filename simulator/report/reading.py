@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
+from simulator.report.verdict import ranks
 
 _CALIBRATED = (0.9, 1.1)
 
@@ -26,9 +27,15 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
 def _ranking(summary: Mapping[str, Any], task: str) -> Iterator[str]:
     ranking = summary["ranking"][task]
     methods, metric = ranking["methods"], ranking["metric"]
+    yield from (f"{TASKS[task].short}: {said}." for said in summary.get("notes", {}).get(task, ()))
+    placed = ranks(summary, task)
+    methods = [method for method in methods if placed[method] != "-"]
     if not methods:
         return
     best = methods[0]
+    if equal := [method for method in methods[1:] if placed[method] == placed[best]]:
+        yield f"{TASKS[task].short}: {best} and {', '.join(equal)} are equal to the digit: they share the first rank."
+        return
     value = numbers.number(metric, summary["methods"][best][task].get(metric))
     text = f"{TASKS[task].short}: {best} has the lowest {numbers.TITLES[metric]} ({value})"
     interval = numbers.find_interval(summary, best, task, TASKS[task].primary)
@@ -87,7 +94,7 @@ def _crossing(summary: Mapping[str, Any], task: str) -> Iterator[str]:
     for phase, values in summary["phases"].items():
         known = [m for m in methods if values[m][task].get(metric) is not None]
         best = min(known, key=lambda m: (values[m][task][metric], m), default=None)
-        if best is not None and best != methods[0]:
+        if best is not None and best != methods[0] and ranks(summary, task)[methods[0]] != "-":
             elsewhere.setdefault(best, []).append(f"'{phase}'")
     for method, phases in elsewhere.items():
         yield f"{TASKS[task].short}: the order changes: {method} is best in {' and '.join(phases)}."

@@ -14,6 +14,7 @@ from simulator.evaluation.cells import Grid
 from simulator.evaluation.intervals import Interval, ranked
 from simulator.evaluation.results import Aggregate, Results, Table
 from simulator.evaluation.tasks import TASKS
+from simulator.report.verdict import notes_of
 
 
 def build_summary(
@@ -48,6 +49,7 @@ def build_summary(
             method: {task: a.means for task, a in tasks.items()} for method, tasks in overall.items()
         },
         "ranking": {task: _ranking(results, task) for task in results.tasks},
+        "notes": notes_of(results, costs),
         "rows": _rows(overall),
         "phases": {phase: _values(table) for phase, table in results.by_phase().items()},
         "phase_rows": {phase: _rows(table) for phase, table in results.by_phase().items()},

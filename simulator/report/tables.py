@@ -16,6 +16,7 @@ from rich.text import Text
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
 from simulator.report.beliefs import ALARM, alarms, audits, belief_of, phases_of
+from simulator.report.verdict import ranks as rank_texts
 
 _RULES = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
 _GAP = 2
@@ -94,7 +95,7 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
         return Column(f"{numbers.TITLES[metric]} vs best ({summary['confidence']:.0%})", cells, drop)
 
     first, second, third = numbers.shown_metrics(summary, task)
-    ranks = [str(i + 1) for i in range(len(ranking["methods"]))] + ["ref"] * len(ranking["references"])
+    ranks = list(rank_texts(summary, task).values()) + ["ref"] * len(ranking["references"])
     extra = [metric for metric in TASKS[task].further if metric != first]
     columns = [
         Column("#", ranks, 0),
@@ -110,7 +111,8 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
     columns = [c for c in columns if not c.drop or any(cell != "-" for cell in c.cells)]
     title = f"{TASKS[task].title} ({_size(summary, task)})"
     references = range(len(ranking["methods"]), len(methods))
-    return lay_out(columns, width, title, dim=references, note=_note(summary, task))
+    laid = lay_out(columns, width, title, dim=references, note=_note(summary, task))
+    return Group(laid, *(Text(f"{said}.") for said in summary.get("notes", {}).get(task, ())))
 
 
 def costs_table(summary: Mapping[str, Any], width: int) -> RenderableType:

@@ -29,7 +29,9 @@ _NAME_PATTERN = "^[A-Za-z0-9]["
 
 
 def validate(layers: Layers, file: str) -> tuple[Scenario | None, list[str]]:
-    """Validate what the layers say; return the scenario (``None`` if it is wrong) and every fault found.
+    """Validate what the layers say; return the scenario and every fault found.
+
+    Of wrong layers the scenario is what is left of them (``None`` if that is none): good for finding further faults only.
 
     Rules between keys of a table are only checked once each key is right, so what is wrong is taken out and
     the rest validated again, for as long as this shows something new.
@@ -43,7 +45,7 @@ def validate(layers: Layers, file: str) -> tuple[Scenario | None, list[str]]:
         except ValidationError as error:
             found = _group(error, data)
         else:
-            return (None if faults else scenario), list(faults.values())
+            return scenario, list(faults.values())
         fresh = {key: errors for key, errors in found.items() if key not in faults and key not in doubtful}
         faults.update((key, _fault(key, errors, layers, file)) for key, errors in fresh.items())
         drop = [key[:-1] if errors[0]["type"] == "missing" else key for key, errors in fresh.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from simulator.scenario.model import Scenario
 from simulator.scenario.overrides import apply_overrides
 from simulator.worlds.presets import origin_of
 
+_METHOD_KEY = re.compile(r"method\[(?P<index>\d+)\](?P<below>(?:\.\w+)*)")
 DEFAULT = "default"
 """Origin of a key that nobody wrote."""
 
@@ -38,7 +39,12 @@ class Loaded:
 
 
 def load_scenario(
-    path: Path, overrides: Sequence[str] = (), *, seed: int | None = None, out: str | None = None
+    path: Path,
+    overrides: Sequence[str] = (),
+    *,
+    seed: int | None = None,
+    out: str | None = None,
+    check: Callable[[Scenario], object] | None = None,
 ) -> Loaded:
     """Read, layer, override and validate a scenario.
 
@@ -47,6 +53,8 @@ def load_scenario(
     path : the TOML file; ``extends`` in it names a base, relative to the file (tables merge, arrays replace).
     overrides : ``a.b=c`` texts, applied in order after all files.
     seed, out : shorthands for ``seed`` and ``output.dir``, applied last.
+    check : what else must hold of a scenario (the learners' check of methods); raises a `ScenarioError` whose faults
+        begin with their key, such as ``method[2].objective``. Its faults are reported with all others.
 
     Raises
     ------
@@ -63,7 +71,12 @@ def load_scenario(
     scenario, wrong = validate(layers, str(path))
     faults += wrong
     if scenario is not None:
-        faults += [*_strange_values(layers, str(path)), *_between_blocks(scenario, layers, str(path))]
+        if not wrong:
+            faults += [*_strange_values(layers, str(path)), *_between_blocks(scenario, layers, str(path))]
+        if check is not None:
+            faults += _checked(
+                scenario, check, layers, str(path), partly=any("windows" in fault for fault in wrong)
+            )
     if faults or scenario is None:
         raise ScenarioError(faults)
     resolved = scenario.model_dump(mode="json")
@@ -78,6 +91,35 @@ def _origin(layers: Layers, key: tuple[str | int, ...]) -> str:
     if any(k[: len(key)] == key for k in layers.origins):
         return layers.origin(key, DEFAULT)
     return origin_of(key, layers.data.get("world")) or DEFAULT
+
+
+def _checked(
+    scenario: Scenario, check: Callable[[Scenario], object], layers: Layers, file: str, *, partly: bool
+) -> list[str]:
+    """Return what another check finds, each fault with the file that wrote its key.
+
+    ``partly``: the windows are wrong, and what is said of them would be said of their defaults.
+    """
+    try:
+        check(scenario)
+    except ScenarioError as error:
+        found = [fault for fault in error.faults if not partly or "windows" not in fault]
+        return [_placed(fault, layers, file) for fault in found]
+    return []
+
+
+def _placed(fault: str, layers: Layers, file: str) -> str:
+    """Put the file in front of a fault, and the method's name in place of its number."""
+    match = _METHOD_KEY.match(fault)
+    if match is None:
+        return f"{file}: {fault}"
+    key: tuple[str | int, ...] = ("method", int(match["index"]))
+    below = tuple(part for part in match["below"].split(".") if part)
+    written_in = {
+        origin for known, origin in layers.origins.items() if known[: len(key + below)] == key + below
+    }
+    where = min(written_in, default=layers.origin((*key, *below), file))
+    return f"{where}: {written(key, layers.data)}{match['below']}{fault[match.end() :]}"
 
 
 def _strange_values(layers: Layers, file: str) -> list[str]:

@@ -16,7 +16,7 @@ from simulator.log.labels import LabelJoin
 from simulator.log.memory import final_labels
 from simulator.log.reader import Log
 from simulator.log.schema import Bool, ClickBatch, EventBatch, Float64, Int64, Kind, Labels
-from simulator.units import DAY, HOUR
+from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
 
 DELAYS = (
@@ -34,7 +34,11 @@ same journey, first pay to the second, click to every pay after the first.
 ORDINARY, OTHER = 0, 1
 BEFORE_A_SALE, AFTER_A_SALE = 11, 4
 """Days around a promotion that are not ordinary: shoppers wait from day -11 on, and are back on day +4 (Double 12)."""
-MOST_PAYS = 40
+AGES = tuple(
+    int(minutes * MINUTE)
+    for minutes in (1, 2, 4.32, 5, 9, 10, 14.4, 30, 60, 72, 120, 180, 360, 720, 1080, 1440, 2160, 2880)
+) + tuple(int(hours * HOUR) for hours in (60, 72, 120, 168, 336, 720, 2160))
+"""Elapsed times at which publications state their delay distributions."""
 HOURLY = (
     "clicks", "carts", "pays", "refunds", "old_pays", "matched_pays", "first_pays", "ln_amount",
     "labelled", "carted", "paid", "repeat", "gmv", "settled", "refunded", "final", "net",
@@ -83,9 +87,12 @@ class Gathered:
         self.until = log.meta.observed_until
         self.days = int(self.until // DAY - self.first_day + 1)
         self.hourly = {name: np.zeros(24 * self.days) for name in HOURLY}
-        self.delays = {name: LogHistogram(2, 0, 45) for name in DELAYS}
+        self.delays = {name: LogHistogram(2, 0, 45, AGES) for name in DELAYS}
+        """By ORDINARY and OTHER, µs; exact at every age of AGES."""
         self.gmv_by_hour = np.zeros((2, windows.attribution // HOUR + 1))
-        self.pay_counts = np.zeros((2, MOST_PAYS + 1), np.int64)
+        """GMV that comes in the n-th hour after the click: a pay after exactly an hour is in the first."""
+        self.paying: Int64 = np.zeros((2, 4), np.int64)
+        """Paying clicks, their pays, clicks with more than one pay, and theirs; by ORDINARY and OTHER."""
         self.amounts = LogHistogram(1, -14, 34)
         self.amount = Moments.empty()
         self.gmv = {"single": Moments.empty(), "repeat": Moments.empty()}
@@ -228,8 +235,9 @@ def _add_labels(found: Gathered, clicks: ClickBatch, labels: Labels, user: Int64
     found.gmv["single"].add(labels.gmv[paid & ~repeat])
     found.gmv["repeat"].add(labels.gmv[repeat])
     group = found.group(time)
-    counts = np.minimum(labels.pay_count[paid], MOST_PAYS)
-    np.add.at(found.pay_counts, (group[paid], counts), 1)
+    for kind in (ORDINARY, OTHER):
+        one, more = labels.pay_count[paid & (group == kind)], labels.pay_count[repeat & (group == kind)]
+        found.paying[kind] += [len(one), one.sum(), len(more), more.sum()]
     delay = (labels.first_pay - time) / HOUR * paid
     wait = (labels.first_refund - labels.first_pay) / HOUR * refunded
     found.delays["click_pay"].add(group[paid], (labels.first_pay - time)[paid])
@@ -277,7 +285,7 @@ def _add_pays(
     """Add the pays that count; ``group`` and ``clicked`` are by click, the rest by pay in replay order."""
     found.count("matched_pays", pays.time)
     found.count("old_pays", pays.time[clicked[index] // DAY < pays.time // DAY])
-    np.add.at(found.gmv_by_hour, (group[index], elapsed // HOUR), pays.amount)
+    np.add.at(found.gmv_by_hour, (group[index], np.maximum(elapsed - 1, 0) // HOUR), pays.amount)
     order = np.argsort(index, kind="stable")
     same = index[order][1:] == index[order][:-1]
     of_later, gap = group[index[order][1:][same]], np.diff(pays.time[order])[same]

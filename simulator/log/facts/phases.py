@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from simulator.calendar import PHASES, Calendar
-from simulator.log.facts.histogram import LogHistogram, quantile
+from simulator.log.facts.histogram import LogHistogram
 from simulator.log.reader import Log
 from simulator.log.schema import Float64, Int64, Kind
 from simulator.units import DAY, HOUR, SECOND
@@ -34,7 +34,7 @@ class PhaseFacts:
     cvr: float | None
     """Share of its clicks that pay inside the attribution window."""
     delay_p10: float | None
-    """Click to first pay, hours; good to one per cent. Likewise the median and the 90 % quantile."""
+    """Click to first pay, hours; exact while distinct delays are few, else good to one per cent. So are median and 90 %."""
     delay_p50: float | None
     delay_p90: float | None
     observed_share: float | None
@@ -160,7 +160,7 @@ def _facts(name: str, totals: _Totals, group: int, length: int, observation: int
     clicks = int(totals.clicks[group])
     p10, p50, p90 = (
         None if micros is None else micros / HOUR
-        for micros in (quantile(totals.delays, totals.delays.counts[group], q) for q in (0.1, 0.5, 0.9))
+        for micros in (totals.delays.of(group).quantile(q) for q in (0.1, 0.5, 0.9))
     )
     return PhaseFacts(
         phase=name,

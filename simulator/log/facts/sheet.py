@@ -9,20 +9,15 @@ from itertools import pairwise
 import numpy as np
 
 from simulator.calendar import Calendar
-from simulator.log.facts.gather import DELAYS, ITEM, USER, Gathered, gather
-from simulator.log.facts.histogram import LogHistogram, quantile, share_below, tail_index
+from simulator.log.facts.gather import AGES, DELAYS, ITEM, ORDINARY, USER, Gathered, gather
+from simulator.log.facts.histogram import Distribution, LogHistogram, tail_index
 from simulator.log.facts.sales import SaleFacts, sale_facts
 from simulator.log.reader import Log
-from simulator.log.schema import Bool, Float64, Int64
-from simulator.units import DAY, HOUR, MINUTE, format_duration
+from simulator.log.schema import Bool, Float64
+from simulator.units import DAY, HOUR, format_duration
 from simulator.windows import Windows
 
 QUANTILES = (5, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 95, 99)
-AGES = tuple(
-    int(minutes * MINUTE)
-    for minutes in (1, 2, 4.32, 5, 9, 10, 14.4, 30, 60, 72, 120, 180, 360, 720, 1080, 1440, 2160, 2880)
-) + tuple(int(hours * HOUR) for hours in (60, 72, 120, 168, 336, 720, 2160))
-"""Elapsed times at which publications state their delay distributions."""
 REFERENCE = 3 * DAY
 """Delays are also stated given that they are at most this long, so that logs of other windows can be compared."""
 CVR_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -119,32 +114,31 @@ def _rates(found: Gathered, ordinary: Bool) -> Facts:
 
 def _delays(found: Gathered) -> Facts:
     for name in DELAYS:
-        histogram, counts = found.delays[name], found.delays[name].counts[0]
-        if not counts.any():
-            counts = histogram.counts.sum(0)
+        delays = _ordinary_or_all(found.delays[name])
         window = found.windows.refund if name == "pay_refund" else found.windows.attribution
-        yield f"{name}.count", float(counts.sum())
-        yield f"{name}.mean", _mean_hours(histogram, counts)
+        yield f"{name}.count", float(delays.total)
+        yield f"{name}.mean", _in_hours(delays.mean())
         for percent in QUANTILES:
-            micros = quantile(histogram, counts, percent / 100)
-            yield f"{name}.p{percent}", None if micros is None else micros / HOUR
+            yield f"{name}.p{percent}", _in_hours(delays.quantile(percent / 100))
         for age in AGES:
             if age < window:
-                yield f"{name}.within.{format_duration(age)}", share_below(histogram, counts, age)
-        of = share_below(histogram, counts, REFERENCE) if window >= REFERENCE else None
+                yield f"{name}.within.{format_duration(age)}", delays.share(age)
+        of = delays.share(REFERENCE) if window >= REFERENCE else None
         for age in AGES if of else ():
             if age < REFERENCE and of:
-                share = share_below(histogram, counts, age)
+                share = delays.share(age)
                 yield f"{name}.within_3d.{format_duration(age)}", None if share is None else share / of
         for percent in QUANTILES if of else ():
-            micros = quantile(histogram, counts, percent / 100 * (of or 0.0))
-            yield f"{name}.within_3d.p{percent}", None if micros is None else micros / HOUR
+            yield f"{name}.within_3d.p{percent}", _in_hours(delays.quantile(percent / 100 * (of or 0.0)))
 
 
-def _mean_hours(histogram: LogHistogram, counts: Int64) -> float | None:
-    edges = histogram.edges()
-    middle = (edges[1:] + edges[:-1]) / 2 / HOUR
-    return _share(float((counts * middle).sum()), float(counts.sum()))
+def _ordinary_or_all(delays: LogHistogram) -> Distribution:
+    ordinary = delays.of(ORDINARY)
+    return ordinary if ordinary.total else delays.of()
+
+
+def _in_hours(micros: float | None) -> float | None:
+    return None if micros is None else micros / HOUR
 
 
 def _hours(found: Gathered, ordinary: Bool) -> Facts:
@@ -183,25 +177,21 @@ def _hours(found: Gathered, ordinary: Bool) -> Facts:
 def _spending(found: Gathered) -> Facts:
     by_hour = found.gmv_by_hour[0] if found.gmv_by_hour[0].any() else found.gmv_by_hour.sum(0)
     if by_hour.sum() > 0:
-        reached = np.cumsum(by_hour) / by_hour.sum()
+        reached = np.cumsum(by_hour)
+        reached = reached / reached[-1]  # the last is 1 to the digit
         for hour in range(1, len(reached)):
             yield f"gmv_within.{hour}h", float(reached[hour - 1])
-        # What comes at the very end of the window belongs to its last hour.
-        yield f"gmv_within.{len(reached) - 1}h", 1.0
-    counts = found.pay_counts[0] if found.pay_counts[0].any() else found.pay_counts.sum(0)
-    number = np.arange(len(counts))
-    yield "pays_per_paying_click", _share(float((counts * number).sum()), float(counts.sum()))
-    yield (
-        "pays_per_repurchasing_click",
-        _share(float((counts * number)[2:].sum()), float(counts[2:].sum())),
-    )
+    counts = found.paying[ORDINARY] if found.paying[ORDINARY].any() else found.paying.sum(0)
+    paying, pays, repurchasing, theirs = (float(count) for count in counts)
+    yield "pays_per_paying_click", _share(pays, paying)
+    yield "pays_per_repurchasing_click", _share(theirs, repurchasing)
     for name, moments in (("ln_amount", found.amount), *((f"ln_gmv.{k}", m) for k, m in found.gmv.items())):
         if (shape := moments.mean_sd_skew()) is not None:
             yield from zip((f"{name}.mean", f"{name}.sd", f"{name}.skew"), shape, strict=True)
-    amounts = found.amounts.counts[0]
+    amounts = found.amounts.of()
     for percent in (5, 50, 95):
-        yield f"amount.p{percent}", quantile(found.amounts, amounts, percent / 100)
-    yield "amount.tail_index", tail_index(amounts, TAIL)
+        yield f"amount.p{percent}", amounts.quantile(percent / 100)
+    yield "amount.tail_index", tail_index(amounts.counts, TAIL)
 
 
 def _users(found: Gathered) -> Facts:

@@ -6,14 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from simulator.calendar import Calendar, Promotion
 from simulator.log.facts import fact_sheet, sheet_tables
 from simulator.log.facts.gather import gather, ordinary_days
-from simulator.log.facts.histogram import LogHistogram, quantile, share_below, tail_index
+from simulator.log.facts.histogram import LogHistogram, tail_index
 from simulator.log.facts.tally import Tally
 from simulator.log.reader import Log
 from simulator.log.schema import Kind
@@ -211,19 +209,6 @@ def test_seven_days_of_gathering_hold_no_more_than_the_hours(sale):
     found = gather(sale, WINDOWS, CALENDAR)
     assert all(values.shape == (24 * found.days,) for values in found.hourly.values())
     assert found.hourly["clicks"].sum() == sale.meta.clicks
-
-
-@given(st.lists(st.floats(1, 1e12), min_size=1, max_size=200), st.floats(0.01, 0.99))
-def test_quantiles_are_good_to_a_bin(values, q):
-    histogram = LogHistogram(1, 0, 45)
-    histogram.add(np.zeros(len(values), np.int64), np.array(values))
-    exact = np.quantile(values, q, method="inverted_cdf")
-    assert quantile(histogram, histogram.counts[0], q) == pytest.approx(exact, rel=0.011)
-    share = np.mean(np.array(values) <= exact * 1.02)
-    assert (
-        share_below(histogram, histogram.counts[0], exact * 1.02) >= np.mean(np.array(values) <= exact) - 1e-9
-    )
-    assert share_below(histogram, histogram.counts[0], exact * 1.04) >= share - 1e-9
 
 
 def test_the_tail_index_is_that_of_a_pareto():
