@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +18,7 @@ from simulator.log.directory import NewDirectory
 from simulator.log.fingerprint import fingerprint, parquet_files
 from simulator.log.meta import origin_utc, read_meta, write_meta
 from simulator.log.quarantine import KIND_RANK, collect, stage_clicks, stage_events
-from simulator.log.schema import ROW_GROUP, Feature, Meta
+from simulator.log.schema import ROW_GROUP, Feature, Meta, column_names
 from simulator.log.sql import identifier, literal, one_line
 from simulator.log.writer import EVENT_SCHEMA, click_schema
 
@@ -36,6 +37,7 @@ def ingest(
     provenance: dict[str, Any],
     on_bad_row: Literal["quarantine", "fail"] = "quarantine",
     cardinalities: dict[str, int] | None = None,
+    shapes: Mapping[str, Feature] | None = None,
     observed_until: int | None = None,
     extra_quarantine: str | None = None,
     source: str | None = None,
@@ -53,6 +55,8 @@ def ingest(
     clicks, events : names of views or tables; ``click_row`` is not among the columns of events, it is added
         here.
     cardinalities : sizes of features; one that is not named gets its largest id plus one.
+    shapes : features that are not categorical, by name, with kind and width; ``clicks`` holds their
+        `Feature.columns`. Their cardinality counts only as a lower bound where ``cardinalities`` does not say.
     observed_until : instant up to which events were recorded; default: the last click or event.
     extra_quarantine : view (source_row, reason) of rows that were rejected before.
     source : where the rows come from, for messages; default: ``name``.
@@ -63,17 +67,21 @@ def ingest(
         "fail".
     """
     told = name if source is None else source
+    named = [(shapes or {}).get(feature, Feature(feature, 1)) for feature in features]
+    features, sizes = column_names(named), cardinalities or {}
+    sizes_of_columns = {c: sizes[f.name] for f in named for c in f.columns if f.name in sizes}
+    tags = {c for f in named if f.tags for c in f.columns}
     _check_names(told, features)
     with NewDirectory(out, replace=replace) as directory:
         staging = directory.path / "staging.duckdb"
         con.execute(f"ATTACH {literal(str(staging))} AS staging")
         try:
-            stage_clicks(con, clicks, features, cardinalities or {})
+            stage_clicks(con, clicks, features, sizes_of_columns, tags)
             _sort_clicks(con, features)
             stage_events(con, events)
             collect(con, features, extra_quarantine)
             reasons = _reasons(con, told, fail=on_bad_row == "fail")
-            facts = _facts(con, told, features, cardinalities or {})
+            facts = _facts(con, told, named, sizes)
             event_count = _write(con, directory.path, features)
         except duckdb.Error as error:
             raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
@@ -142,9 +150,11 @@ def _reasons(con: duckdb.DuckDBPyConnection, name: str, *, fail: bool) -> dict[s
 
 
 def _facts(
-    con: duckdb.DuckDBPyConnection, name: str, features: Sequence[str], cardinalities: dict[str, int]
+    con: duckdb.DuckDBPyConnection, name: str, features: Sequence[Feature], cardinalities: dict[str, int]
 ) -> _Facts:
-    largest = "".join(f", max({identifier(feature)})" for feature in features)
+    largest = "".join(
+        f", max(greatest({', '.join(map(identifier, feature.columns))}))" for feature in features
+    )
     query = f"SELECT count(*), min(time), max(time){largest} FROM staging.sorted_clicks"
     count, start, end, *ids = con.execute(query).fetchall()[0]
     if not count:
@@ -152,10 +162,11 @@ def _facts(
         why = f"; what became of its rows:{bad}" if bad else ", and no bad row either: it is empty"
         raise LogError(f"{name}: no click is left to replay{why}")
     [(last,)] = con.execute("SELECT max(time) FROM staging.joined WHERE reason IS NULL").fetchall()
-    sizes = [
-        cardinalities.get(feature, largest_id + 1) for feature, largest_id in zip(features, ids, strict=True)
-    ]
-    return _Facts(tuple(map(Feature, features, sizes)), count, start, end if last is None else max(end, last))
+    sized = tuple(
+        replaced(f, cardinality=cardinalities.get(f.name, max(f.cardinality, largest_id + 1)))
+        for f, largest_id in zip(features, ids, strict=True)
+    )
+    return _Facts(sized, count, start, end if last is None else max(end, last))
 
 
 def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str]) -> int:

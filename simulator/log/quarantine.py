@@ -4,7 +4,7 @@ that applies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
@@ -31,14 +31,20 @@ _INT32 = 2**31 - 1
 
 
 def stage_clicks(
-    con: duckdb.DuckDBPyConnection, source: str, features: Sequence[str], sizes: Mapping[str, int]
+    con: duckdb.DuckDBPyConnection,
+    source: str,
+    features: Sequence[str],
+    sizes: Mapping[str, int],
+    tags: Collection[str] = (),
 ) -> None:
     """Fill ``staging.clicks`` from ``source`` and ``staging.bad_clicks`` (rid, click_id, reason) with those
-    that must go.
+    that must go. ``tags`` are the columns that may hold -1.
     """
     columns = ["click_id", "time", "user_id", "item_id", *features]
     _stage(con, "clicks", source, {name: f"TRY_CAST({identifier(name)} AS BIGINT)" for name in columns})
-    outside = " OR ".join(f"{identifier(f)} NOT BETWEEN 0 AND {sizes.get(f, _INT32) - 1}" for f in features)
+    outside = " OR ".join(
+        f"{identifier(f)} NOT BETWEEN {-1 if f in tags else 0} AND {sizes.get(f, _INT32) - 1}" for f in features
+    )
     faults = {NULL: _any_null(columns), BEFORE_ORIGIN: "time < 0", OUTSIDE: outside or "false"}
     con.execute(
         "CREATE TABLE staging.bad_clicks AS SELECT * FROM "
