@@ -43,7 +43,8 @@ def stage_clicks(
     columns = ["click_id", "time", "user_id", "item_id", *features]
     _stage(con, "clicks", source, {name: f"TRY_CAST({identifier(name)} AS BIGINT)" for name in columns})
     outside = " OR ".join(
-        f"{identifier(f)} NOT BETWEEN {-1 if f in tags else 0} AND {sizes.get(f, _INT32) - 1}" for f in features
+        f"{identifier(f)} NOT BETWEEN {-1 if f in tags else 0} AND {sizes.get(f, _INT32) - 1}"
+        for f in features
     )
     faults = {NULL: _any_null(columns), BEFORE_ORIGIN: "time < 0", OUTSIDE: outside or "false"}
     con.execute(

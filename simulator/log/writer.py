@@ -16,7 +16,18 @@ from simulator.log.dayfiles import DayFiles
 from simulator.log.directory import NewDirectory
 from simulator.log.fingerprint import fingerprint, parquet_files
 from simulator.log.meta import origin_utc, read_meta, write_meta
-from simulator.log.schema import EVENT_KINDS, Feature, Float64, Int32, Int64, Kind, Meta, UInt8, column_names, column_slices
+from simulator.log.schema import (
+    EVENT_KINDS,
+    Feature,
+    Float64,
+    Int32,
+    Int64,
+    Kind,
+    Meta,
+    UInt8,
+    column_names,
+    column_slices,
+)
 
 EVENT_SCHEMA = pa.schema(
     [
@@ -100,7 +111,7 @@ class LogWriter:
         features: Int32,
         truth: dict[str, Float64] | None = None,
     ) -> int:
-        """Append clicks sorted by time (n) with the columns of their features (n, C); return the row, and click_id, of the first
+        """Append clicks sorted by time (n) with the columns of features (n, C); return row, and click_id, of the first
         one.
         """
         first, n = self._clicks, len(time)
@@ -130,7 +141,9 @@ class LogWriter:
             ids, least = columns[part], -1 if feature.tags else 0
             if ids.min() < least or ids.max() >= feature.cardinality:
                 worst = int(ids.min()) if ids.min() < least else int(ids.max())
-                raise LogError(f"feature {feature.name!r}: id {worst} is outside [{least}, {feature.cardinality})")
+                raise LogError(
+                    f"feature {feature.name!r}: id {worst} is outside [{least}, {feature.cardinality})"
+                )
             if ((ids[:-1] < 0) & (ids[1:] >= 0)).any():
                 raise LogError(f"feature {feature.name!r}: a tag follows -1; tags are filled from the left")
 
