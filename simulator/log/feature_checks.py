@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from simulator.evaluation.metrics import auc
 from simulator.log.feature_times import time_of
 from simulator.log.reader import HOUR_OF_DAY, WEEKDAY
 from simulator.log.schema import Bool, ClickBatch, Feature, Float64, Int32, Int64, Labels, column_slices
@@ -68,7 +67,9 @@ def feature_doubts(
     outcomes = _Outcomes(clicks, Labels.concatenate([labels for _, labels in parts]))
     found = []
     for feature, part in zip(source.features, column_slices(source.features), strict=True):
-        if feature not in (HOUR_OF_DAY, WEEKDAY):
+        if (
+            feature is not HOUR_OF_DAY and feature is not WEEKDAY
+        ):  # a column of the log may be named like them
             found += _doubts(feature, clicks.features[:, part], clicks.time, outcomes)
     return found
 
@@ -115,7 +116,7 @@ def _doubts(feature: Feature, cells: Int32, time: Int64, outcomes: _Outcomes) ->
                 "so no model can learn from it. Leave it out.",
             )
         ]
-    ids = np.unique(np.append(cells.ravel(), -1), return_inverse=True)[1][:-1].reshape(cells.shape)
+    ids = _compact(cells, feature.cardinality)
     found = _of_payers_and_events(name, ids, outcomes)
     if not feature.tags and (how := time_of(ids[:, 0], time)) is not None:
         found.append(
@@ -127,6 +128,14 @@ def _doubts(feature: Feature, cells: Int32, time: Int64, outcomes: _Outcomes) ->
             )
         )
     return found
+
+
+def _compact(cells: Int32, cardinality: int) -> Int64:
+    """Return ids from 1 on, 0 for no tag, that tables no longer than a few times the clicks can be kept of."""
+    if cardinality <= 4 * len(cells):
+        return cells.astype(np.int64) + 1
+    met = np.unique(np.append(cells.ravel(), -1), return_inverse=True)[1]
+    return met[:-1].reshape(cells.shape).astype(np.int64)
 
 
 def _of_payers_and_events(name: str, ids: Int64, outcomes: _Outcomes) -> list[Doubt]:
@@ -170,21 +179,33 @@ def _ranked(ids: Int64, label: Bool, half: Bool) -> float:
     positives = int(np.count_nonzero(label))
     if min(positives, len(label) - positives) < FEWEST:
         return 0.5
-    size = int(ids.max()) + 1
-    score: Float64 = np.empty(len(ids))
+    size, tags = int(ids.max()) + 1, ids.shape[1]
+    parts = []
     for learnt in (half, ~half):
         if not learnt.any() or learnt.all():
             return 0.5
         cells = ids[learnt].ravel()
         count = np.bincount(cells, minlength=size)
-        hits = np.bincount(cells, np.repeat(label[learnt], ids.shape[1]), size)
+        hits = np.bincount(cells, np.repeat(label[learnt], tags), size)
         rate = np.where(count > 0, hits / np.maximum(count, 1), label[learnt].mean())
-        told = rate[ids[~learnt]]
-        if ids.shape[1] > 1:
-            told = np.where(ids[~learnt] == 0, -1.0, told)
-        score[~learnt] = told.max(axis=1)
-    figure = auc(score, label.astype(np.float64))
+        asked, true = ids[~learnt], label[~learnt].astype(np.float64)
+        if tags > 1:
+            rate[0] = -1.0  # never the highest
+            parts.append((rate[asked].max(axis=1), true, 1 - true))
+        else:  # clicks of one id have one score: there are fewer ids to sort than clicks
+            positive = np.bincount(asked[:, 0], true, size)
+            parts.append((rate, positive, np.bincount(asked[:, 0], minlength=size) - positive))
+    score, positive, negative = (np.concatenate(column) for column in zip(*parts, strict=True))
+    figure = weighted_auc(score, positive, negative)
     return max(figure, 1 - figure)
+
+
+def weighted_auc(score: Float64, positive: Float64, negative: Float64) -> float:
+    """Return the AUC of scores that so many positives and so many negatives have; ties count by half."""
+    _, place = np.unique(score, return_inverse=True)
+    positives, negatives = np.bincount(place, positive), np.bincount(place, negative)
+    above = positives.sum() - np.cumsum(positives) + 0.5 * positives
+    return float(np.sum(negatives * above) / (positives.sum() * negatives.sum()))
 
 
 def _known(ids: Int64, values: Int64, half: Bool) -> float:
