@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.log.feature_times import time_of
 from simulator.log.reader import HOUR_OF_DAY, WEEKDAY
@@ -180,7 +181,7 @@ def _ranked(ids: Int64, label: Bool, half: Bool) -> float:
     if min(positives, len(label) - positives) < FEWEST:
         return 0.5
     size, tags = int(ids.max()) + 1, ids.shape[1]
-    parts = []
+    parts: list[tuple[NDArray[Any], ...]] = []
     for learnt in (half, ~half):
         if not learnt.any() or learnt.all():
             return 0.5
@@ -193,10 +194,9 @@ def _ranked(ids: Int64, label: Bool, half: Bool) -> float:
             rate[0] = -1.0  # never the highest
             parts.append((rate[asked].max(axis=1), true, 1 - true))
         else:  # clicks of one id have one score: there are fewer ids to sort than clicks
-            positive = np.bincount(asked[:, 0], true, size)
-            parts.append((rate, positive, np.bincount(asked[:, 0], minlength=size) - positive))
-    score, positive, negative = (np.concatenate(column) for column in zip(*parts, strict=True))
-    figure = weighted_auc(score, positive, negative)
+            positive, negative = (np.bincount(asked[:, 0], of, size) for of in (true, 1 - true))
+            parts.append((rate, positive, negative))
+    figure = weighted_auc(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return max(figure, 1 - figure)
 
 
