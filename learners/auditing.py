@@ -10,6 +10,7 @@ import numpy as np
 from learners.catalog import resolve_all
 from learners.plan import Plan, plan_run
 from simulator.audit import AuditReport, audit, in_memory
+from simulator.log.feature_checks import doubts_of
 from simulator.log.memory import MemoryLog
 from simulator.scenario.load import Loaded
 from simulator.units import HOUR, format_duration
@@ -22,7 +23,7 @@ CUTS = 6
 def audit_scenario(
     loaded: Loaded, open_data: Callable[[Loaded], Path], tell: Callable[[str], None] = lambda _: None
 ) -> AuditReport:
-    """Audit the policies of a scenario's methods on the scenario's log.
+    """Audit the policies of a scenario's methods on the scenario's log, and the features of the log.
 
     The instants at which the future is changed are spread over the stream, off every round time, and one lies just
     before each change of phase: promotions are where a policy has most to gain from peeking.
@@ -37,7 +38,7 @@ def audit_scenario(
     cuts = np.linspace(start, until, CUTS + 2)[1:-1].astype(np.int64) + 1_234_567
     switches = plan.calendar.switches()[0] - HOUR // 2
     cuts = np.unique(np.concatenate([cuts, switches[(switches > start) & (switches < until)]]))
-    return audit(
+    report = audit(
         log,
         plan.windows,
         plan.policies,
@@ -50,6 +51,9 @@ def audit_scenario(
         seed=scenario.seed,
         tell=tell,
     )
+    doubts = doubts_of(plan.log, scenario, plan.timeline)
+    report.features = [doubt.message for doubt in doubts if doubt.kind == "function of events"]
+    return report
 
 
 def _part(plan: Plan, start: int, until: int) -> MemoryLog:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +16,7 @@ from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.results import Results
 from simulator.log.account import told
 from simulator.log.facts import fact_sheet
+from simulator.log.feature_checks import Doubt
 from simulator.pipeline import Pipeline
 from simulator.pipeline.recorder import Recorder
 from simulator.report.summary import build_summary, json_safe
@@ -48,6 +50,7 @@ def conclude(
     recorder: Recorder,
     pipeline: Pipeline,
     watch: Stopwatch,
+    doubts: Sequence[Doubt] = (),
 ) -> None:
     """Judge the predictions and write metrics, summary, quarantine and report."""
     evaluation = plan.scenario.evaluation
@@ -87,6 +90,7 @@ def conclude(
     )
     if plan.scenario.data is not None:
         summary["account"] = told(meta, plan.log.path)
+    summary["feature_doubts"] = [asdict(doubt) for doubt in doubts]
     with watch.stage("likeness"):
         if (likeness := likeness_of(plan)) is not None:
             summary["likeness"] = json_safe(likeness)

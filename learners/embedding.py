@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from simulator.errors import LogError
-from simulator.log.schema import Feature, Int32, Int64
+from simulator.log.schema import Feature, Int32, Int64, column_slices
 
 STANDARD_DEVIATION = 0.05
 EPSILON = 1e-10
@@ -18,6 +19,8 @@ EPSILON = 1e-10
 
 class EmbeddingTable:
     """Rows of all features in one float32 matrix; feature f's id i is row offset[f] + i.
+
+    The columns of a feature of tags share its rows; what a click gets is the mean over its tags (`Cells`).
 
     Training is row-wise Adagrad: one accumulator per row holds the sum over steps of the row's mean squared
     gradient G, and a step moves the row by -rate * gradient / sqrt(G). Only rows of the batch are touched,
@@ -28,7 +31,7 @@ class EmbeddingTable:
 
     Parameters
     ----------
-    features : the log's feature columns, in their order.
+    features : the log's features, in their order.
     dim : numbers per embedding.
     rate : learning rate of Adagrad.
     generator : source of the initial weights, N(0, 0.05).
@@ -41,10 +44,14 @@ class EmbeddingTable:
         self.features = tuple(features)
         self.dim, self.rate, self.embeddings = dim, rate, embeddings
         cardinalities = np.array([f.cardinality for f in features], np.int64)
-        self._limits = cardinalities.astype(np.uint32)
-        self._offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(cardinalities)[:-1]])[
-            : len(features)
-        ]
+        widths = [f.width for f in features]
+        self._tags = any(f.tags for f in features)
+        self._feature_of = np.repeat(np.arange(len(features)), widths)
+        # One more id in columns of tags: -1, no further tag.
+        self._shift = np.repeat(np.array([f.tags for f in features], np.int32), widths)
+        self._limits = np.repeat(cardinalities, widths).astype(np.uint32) + self._shift.astype(np.uint32)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(cardinalities)[:-1]])[: len(features)]
+        self._offsets = np.repeat(offsets, widths)
         rows = int(cardinalities.sum())
         self.weight = torch.empty(rows, embeddings * dim).normal_(0, STANDARD_DEVIATION, generator=generator)
         self.accumulator = torch.zeros(rows, embeddings)
@@ -52,26 +59,49 @@ class EmbeddingTable:
         self._changed = _Changed(rows, embeddings * dim)
 
     def rows(self, features: Int32) -> Int64:
-        """Return the row of every feature value, flat: entry n * F + f is that of click n and feature f.
+        """Return the rows of `cells`."""
+        return self.cells(features).rows
+
+    def cells(self, features: Int32) -> Cells:
+        """Return the row of every feature value, flat: entry n * F + f is that of click n and feature f; with tags, the
+        rows of those that are there, and which entry each belongs to.
 
         Raises
         ------
         LogError : another number of columns, or an id outside its feature's cardinality.
         """
-        if features.ndim != 2 or features.shape[1] != len(self.features):
-            raise LogError(f"features have shape {features.shape}; allowed: (clicks, {len(self.features)})")
+        if features.ndim != 2 or features.shape[1] != len(self._limits):
+            raise LogError(f"features have shape {features.shape}; allowed: (clicks, {len(self._limits)})")
         ids = np.ascontiguousarray(features, np.int32)
         # As unsigned numbers, negative ids are huge: one comparison finds both faults.
-        if (ids.view(np.uint32) >= self._limits).any():
-            self._refuse(ids)
-        rows: Int64 = np.add(ids, self._offsets).ravel()
-        return rows
+        shifted = ids + self._shift if self._tags else ids
+        if (shifted.view(np.uint32) >= self._limits).any():
+            self._refuse(ids, shifted)
+        if not self._tags:
+            return Cells(np.add(ids, self._offsets).ravel())
+        return self._cells_of_tags(ids)
 
-    def _refuse(self, ids: Int32) -> None:
-        row, column = np.argwhere(ids.view(np.uint32) >= self._limits)[0]
-        feature = self.features[column]
+    def _cells_of_tags(self, ids: Int32) -> Cells:
+        # Tags in the order of their ids: the last bit of a sum then does not depend on the order they are told in.
+        ids = ids.copy()
+        for feature, part in zip(self.features, column_slices(self.features), strict=True):
+            if feature.width > 1:
+                ids[:, part] = np.sort(ids[:, part], axis=1)
+        there = np.flatnonzero(ids.ravel() >= 0)
+        click, column = np.divmod(there, ids.shape[1])
+        entry = click * len(self.features) + self._feature_of[column]
+        entries = len(ids) * len(self.features)
+        count = np.bincount(entry, minlength=entries)
+        rows = np.add(ids, self._offsets).ravel()[there]
+        share = (1 / count[entry]).astype(np.float32)
+        return Cells(rows, entries, torch.from_numpy(entry), torch.from_numpy(share).unsqueeze(1))
+
+    def _refuse(self, ids: Int32, shifted: Int32) -> None:
+        row, column = np.argwhere(shifted.view(np.uint32) >= self._limits)[0]
+        feature = self.features[self._feature_of[column]]
+        least = "-1 (no tag), 0" if feature.tags else "0"
         raise LogError(
-            f"feature {feature.name!r} holds id {ids[row, column]}; allowed: 0 to {feature.cardinality - 1}"
+            f"feature {feature.name!r} holds id {ids[row, column]}; allowed: {least} to {feature.cardinality - 1}"
         )
 
     def gather(self, rows: Int64) -> Tensor:
@@ -132,6 +162,38 @@ class EmbeddingTable:
                 )
             own.copy_(state[name])
         self._changed.load_state_dict({key: state[f"changed.{key}"] for key in ("on", "rows", "values")})
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Rows of a batch's feature values, and how they make its entries, one a click and feature.
+
+    Without tags every entry is one row. With tags an entry is the mean of its rows, or zero where it has none.
+
+    Parameters
+    ----------
+    rows : of the table.
+    entries : how many there are (clicks times features).
+    entry : which one each row belongs to; None: one each, in their order.
+    share : one over the number of rows of its entry, shape (len(rows), 1).
+    """
+
+    rows: Int64
+    entries: int = 0
+    entry: Tensor | None = None
+    share: Tensor | None = None
+
+    def pooled(self, values: Tensor) -> Tensor:
+        """Return the entries, shape (entries, width), of the values of the rows."""
+        if self.entry is None or self.share is None:
+            return values
+        return values.new_zeros(self.entries, values.shape[1]).index_add_(0, self.entry, values * self.share)
+
+    def spread(self, gradient: Tensor) -> Tensor:
+        """Return the gradient of each row, given that of the entries."""
+        if self.entry is None or self.share is None:
+            return gradient
+        return gradient.index_select(0, self.entry) * self.share
 
 
 class _Changed:

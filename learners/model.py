@@ -33,7 +33,7 @@ class Model:
     ----------
     network : a network with its sizes settled.
     heads : names of its outputs.
-    features : the log's feature columns.
+    features : the log's features.
     learner : hyper-parameters.
     seed : of the initial weights (63 bits).
     inputs : how many numbers the network takes beside the features.
@@ -73,7 +73,7 @@ class Model:
                 heads[head].bias.fill_(self.network.bias(head, bias))  # type: ignore[operator]
 
     def step(self, features: Int32, loss: Callable[[Outputs], Tensor], inputs: Inputs | None = None) -> None:
-        """Take one optimisation step on a batch; features have shape (B, F), inputs (B, I).
+        """Take one optimisation step on a batch; features have shape (B, C), inputs (B, I).
 
         A batch of one row is normalised by the running statistics: it has no variance of its own.
 
@@ -82,8 +82,9 @@ class Model:
         RunError : the loss is not a finite number.
         """
         self.layers.train(len(features) > 1)
-        rows = self.table.rows(features)
-        gathered = self.table.gather(rows).requires_grad_()
+        cells = self.table.cells(features)
+        values = self.table.gather(cells.rows)
+        gathered = cells.pooled(values).requires_grad_()
         embedded = self._arranged(gathered, len(features))
         value = loss(self.network.forward(self.layers, embedded, _tensor(inputs)))
         if not torch.isfinite(value):
@@ -96,7 +97,7 @@ class Model:
             parameter.data.copy_(kept)
         assert gathered.grad is not None, "every network reads the embeddings"
         if not self._table_frozen:
-            self.table.update(rows, gathered.detach(), gathered.grad)
+            self.table.update(cells.rows, values.detach(), cells.spread(gathered.grad))
 
     def freeze(self) -> None:
         """Leave the network's frozen layers as they are now, however many steps follow."""
@@ -145,7 +146,8 @@ class Model:
         with torch.inference_mode():
             for begin in range(0, len(features), CHUNK):
                 chunk = features[begin : begin + CHUNK]
-                embedded = self._arranged(lookup(self.table.rows(chunk)), len(chunk))
+                cells = self.table.cells(chunk)
+                embedded = self._arranged(cells.pooled(lookup(cells.rows)), len(chunk))
                 known = None if inputs is None else _tensor(inputs[begin : begin + CHUNK])
                 for head, values in self.network.forward(layers, embedded, known).items():
                     outputs[head][begin : begin + CHUNK] = values.numpy()

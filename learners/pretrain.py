@@ -56,7 +56,7 @@ class Pretraining:
             "learner": {name: getattr(self.learner, name) for name in names},
             "seed": self.seed,
             "log": log.meta.fingerprint,
-            "features": [[f.name, f.cardinality] for f in log.features],
+            "features": [[f.name, f.cardinality, *([f.width] if f.tags else [])] for f in log.features],
             "windows": [self.history.windows.attribution, self.history.windows.refund],
             "history": [self.history.start, self.history.end],
         }

@@ -18,11 +18,13 @@ from learners.journal import Journal
 from learners.learner import TorchLearner
 from learners.plan import Plan, open_data, plan_run
 from simulator.aside import write_text
+from simulator.commands.console import warn
 from simulator.engine import Engine
 from simulator.errors import RunError
 from simulator.evaluation.cells import Grid
 from simulator.evaluation.ledger import Ledger
 from simulator.learning import Advisor
+from simulator.log.feature_checks import doubts_of
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.recorder import Recorder
 from simulator.report.progress import Progress
@@ -94,6 +96,8 @@ def _execute(
 ) -> Path:
     """Pre-train, replay, evaluate and report into the run directory."""
     scenario, timeline = plan.scenario, plan.timeline
+    doubts = doubts_of(plan.log, scenario, timeline)
+    warn([doubt.message for doubt in doubts])
     made = json.loads(directory.manifest.read_text(encoding="utf-8"))
     torch.set_num_threads(scenario.engine.threads)
     names = [m.name for m in plan.methods]
@@ -131,7 +135,7 @@ def _execute(
             pipeline = replay(plan, learners, recorder)
         recorder.close()
         view.stage("evaluation")
-        conclude(plan, directory, ledger, recorder, pipeline, watch)
+        conclude(plan, directory, ledger, recorder, pipeline, watch, doubts)
         shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
     return directory.finish()
 

@@ -52,6 +52,8 @@ class AuditReport:
     declared: list[str] = field(default_factory=list)
     """Policies that declare that they read the future, and so were not judged."""
     leaks: list[Leak] = field(default_factory=list)
+    features: list[str] = field(default_factory=list)
+    """A sentence on each feature that is a function of what events say later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ cvr: P(pay | click); rfr: P(refund | pay); netcvr: P(pay and no refund | click);
 
 @dataclass(slots=True)
 class Clicks(Columns):
-    """Clicks, any of the log's: their positions in it, their times, and their features, shape (n, F)."""
+    """Clicks, any of the log's: their positions in it, their times, and the columns of their features, shape (n, C)."""
 
     row: Int64
     time: Int64

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.calendar import Calendar
-from simulator.log.schema import Columns, Feature, Float64, Int32
+from simulator.log.schema import Columns, Feature, Float64, Int32, column_slices
 from simulator.units import HOUR
 
 Float32 = NDArray[np.float32]
@@ -192,16 +192,16 @@ class DenseFields:
     Parameters
     ----------
     features : all features of the log.
-    names : those that are read.
+    names : those that are read; none of them of tags.
     """
 
     def __init__(self, features: Sequence[Feature], names: Sequence[str]) -> None:
-        places = {feature.name: place for place, feature in enumerate(features)}
-        self._places = [places[name] for name in names]
-        self._scores = [_scores(features[place].cardinality) for place in self._places]
+        known = {f.name: (f, part.start) for f, part in zip(features, column_slices(features), strict=True)}
+        self._places = [known[name][1] for name in names]
+        self._scores = [_scores(known[name][0].cardinality) for name in names]
 
     def __call__(self, features: Int32) -> Float32:
-        """Return the scores of clicks, shape (n, number of names); ``features`` has shape (n, all features)."""
+        """Return the scores of clicks, shape (n, number of names); ``features`` has shape (n, all columns)."""
         scores = [table[features[:, k]] for k, table in zip(self._places, self._scores, strict=True)]
         return np.stack(scores, axis=1) if scores else np.empty((len(features), 0), np.float32)
 

@@ -115,9 +115,9 @@ class NetParameters(Part):
         ------
         RunError : a field that the log, or that of the prior, does not have.
         """
-        published = [[feature.name for feature in history.log.features]]
+        published = [_with_one_id(history)]
         if prior is not None:
-            published.append([feature.name for feature in prior.history.log.features])
+            published.append(_with_one_id(prior.history))
         fields = self.fields
         if fields is None:
             fields = tuple(name for name in DENSE if all(name in known for known in published))
@@ -145,3 +145,8 @@ def _length(sale: Promotion) -> int:
 
 def _named(sales: Sequence[Promotion]) -> str:
     return " and ".join(repr(sale.name) for sale in sales)
+
+
+def _with_one_id(history: History) -> list[str]:
+    """Return the features that can be read as a number: tags cannot."""
+    return [feature.name for feature in history.log.features if not feature.tags]

@@ -13,7 +13,7 @@ from learners.offsets.base import KnownOffset, Served
 from learners.pretrain import Pretraining
 from simulator.calendar import Calendar
 from simulator.learning import Clicks
-from simulator.log.schema import Bool, Feature, Float64, Int32, Int64
+from simulator.log.schema import Bool, Feature, Float64, Int32, Int64, column_slices
 from simulator.units import DAY, HOUR
 
 EPSILON = 1e-10
@@ -30,7 +30,7 @@ class Tower(KnownOffset):
     Parameters
     ----------
     features : all features of the log.
-    largest : those of at most so many categories are read.
+    largest : those of at most so many categories are read (tags are not).
     calendar : the promotions.
     rate : of the steps in the stream.
     head : output that is moved.
@@ -47,8 +47,12 @@ class Tower(KnownOffset):
         head: str = "cvr",
     ) -> None:
         self.calendar, self._rate, self._head = calendar, rate, head
-        self._columns = [k for k, feature in enumerate(features) if feature.cardinality <= largest]
-        sizes = [features[k].cardinality for k in self._columns]
+        read = [
+            (part.start, feature.cardinality)
+            for feature, part in zip(features, column_slices(features), strict=True)
+            if feature.cardinality <= largest and not feature.tags
+        ]
+        self._columns, sizes = [column for column, _ in read], [size for _, size in read]
         self._begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes, dtype=np.int64)])
         total = int(self._begin[-1])
         self._weight, self._squares, self._served = np.zeros(total), np.zeros(total), np.zeros(total)

@@ -10,7 +10,7 @@ LEAK_FOUND = 3
 
 
 def print_audit(report: AuditReport) -> int:
-    """Print the verdict on every policy, with a witness for each that peeks; return the exit code."""
+    """Print the verdict on every policy, with a witness for each that peeks, and on features; return the exit code."""
     console = stdout()
     leaking = {leak.policy for leak in report.leaks}
     first, last = (format_instant(cut // SECOND * SECOND) for cut in (report.cuts[0], report.cuts[-1]))
@@ -36,4 +36,7 @@ def print_audit(report: AuditReport) -> int:
         console.print(f"  {how:<22}  {leak.after}", soft_wrap=True)
         console.print(f"  it depended on          {leak.witness}", soft_wrap=True)
         console.print(f"  the future began at     {format_instant(leak.cut)}", soft_wrap=True)
-    return LEAK_FOUND if report.leaks else 0
+    for message in report.features:
+        console.print("   leaks", style="bold red", end="  ")
+        console.print(message, soft_wrap=True)
+    return LEAK_FOUND if report.leaks or report.features else 0

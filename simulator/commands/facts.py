@@ -85,6 +85,7 @@ def print_log(described: Described, *, fit: bool, against: str | None) -> None:
     """
     targets = _targets(described, against) if fit or against is not None else None
     from simulator.log.facts import fact_sheet, facts_table, phase_facts, sheet_tables  # noqa: PLC0415 - loads DuckDB
+    from simulator.log.feature_checks import feature_doubts  # noqa: PLC0415
     from simulator.log.reader import Log  # noqa: PLC0415
 
     log, console = Log.open(described.path), stdout()
@@ -99,6 +100,11 @@ def print_log(described: Described, *, fit: bool, against: str | None) -> None:
         return
     phases = phase_facts(log, described.windows, described.calendar, observation=described.observation)
     _apart(console, facts_table(phases, "phases"), *sheet_tables(sheet))
+    for doubt in feature_doubts(
+        log, described.windows, end=log.meta.observed_until - described.windows.lifetime
+    ):
+        console.print()
+        console.print(doubt.message, soft_wrap=True)
 
 
 def _apart(console: Console, *tables: object) -> None:

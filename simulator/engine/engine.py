@@ -65,7 +65,7 @@ class Engine:
         advisors: Mapping[str, Advisor] | None = None,
         opens: int | None = None,
     ) -> None:
-        width = len(source.features) if features else 0
+        width = sum(feature.width for feature in source.features) if features else 0
         self.now = start
         self._segment_start = start if opens is None else opens
         self.journeys = Journeys(windows, width)

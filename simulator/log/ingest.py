@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from simulator.log.intake.spans import main_span
 from simulator.log.meta import origin_utc, read_meta, write_meta
 from simulator.log.quarantine import KIND_RANK, Rules, check_strays, collect, stage_clicks, stage_events
 from simulator.log.refunds import settle_refunds
-from simulator.log.schema import ROW_GROUP, Aside, Feature, Meta
+from simulator.log.schema import ROW_GROUP, Aside, Feature, Meta, column_names
 from simulator.log.sql import identifier, literal, one_line
 from simulator.log.writer import EVENT_SCHEMA, click_schema
 
@@ -40,13 +41,13 @@ def ingest(
     provenance: dict[str, Any],
     on_bad_row: Literal["quarantine", "fail"] = "quarantine",
     cardinalities: dict[str, int] | None = None,
+    shapes: Mapping[str, Feature] | None = None,
     observed_until: int | None = None,
     extra_quarantine: str | None = None,
     source: str | None = None,
     replace: bool = False,
     rules: Rules = PLAIN,
     most_bad: float = 1.0,
-    shapes: Sequence[Feature] | None = None,
     ignored: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
     time_zone: str = "UTC",
@@ -64,11 +65,12 @@ def ingest(
         here. With ``rules.raw`` they have ``_row``, the place of each row in the table of that name.
     features : columns of the features in ``clicks``.
     cardinalities : sizes of features; one that is not named gets its largest id plus one.
+    shapes : features that are not categorical, by name, with kind and width; ``clicks`` holds their
+        `Feature.columns`. Their cardinality counts only as a lower bound where ``cardinalities`` does not say.
     observed_until : instant up to which events were recorded; default: the last click or event that is no stray.
     extra_quarantine : view (source, reason, col, class, row) of rows that were put aside before.
     source : where the rows come from, for messages; default: ``name``.
     most_bad : share of clicks, or of events, that may be bad.
-    shapes : the features that the columns make up, where one has several; default: each column is one.
     ignored : rows that were left out by their kind, by what they are; they are in neither count.
     notes : sentences on the log that go with it.
 
@@ -78,13 +80,17 @@ def ingest(
     UsageError : more than ``most_bad`` of the rows are bad, or all of a kind.
     """
     told = name if source is None else source
+    named = [(shapes or {}).get(feature, Feature(feature, 1)) for feature in features]
+    features, sizes = column_names(named), cardinalities or {}
+    sizes_of_columns = {c: sizes[f.name] for f in named for c in f.columns if f.name in sizes}
+    tags = {c for f in named if f.tags for c in f.columns}
     _check_names(told, features)
     said = list(notes)
     with NewDirectory(out, replace=replace) as directory:
         staging = directory.path / "staging.duckdb"
         con.execute(f"ATTACH {literal(str(staging))} AS staging")
         try:
-            reused = stage_clicks(con, clicks, features, cardinalities or {}, rules)
+            reused = stage_clicks(con, clicks, features, sizes_of_columns, rules, tags)
             if reused:
                 said.append(
                     f"{reused:,} click ids are used again later: events go to the latest click with that id before them"
@@ -99,7 +105,7 @@ def ingest(
             collect(con, features, extra_quarantine, rules)
             aside = put_aside(con)
             _refuse(aside, told, fail=on_bad_row == "fail")
-            facts = _facts(con, told, aside, features, cardinalities or {}, last)
+            facts = _facts(con, told, aside, named, sizes, last)
             check_most_bad(con, told, aside, most_bad)
             event_count = _write(con, directory.path, features)
         except duckdb.Error as error:
@@ -110,7 +116,7 @@ def ingest(
         meta = Meta(
             name=name,
             origin=origin_utc(origin),
-            features=facts.features if shapes is None else tuple(shapes),
+            features=facts.features,
             clicks=facts.clicks,
             events=event_count,
             quarantined=sum(part.rows for part in aside),
@@ -186,22 +192,24 @@ def _facts(
     con: duckdb.DuckDBPyConnection,
     name: str,
     aside: Sequence[Aside],
-    features: Sequence[str],
+    features: Sequence[Feature],
     cardinalities: dict[str, int],
     last: int,
 ) -> _Facts:
-    largest = "".join(f", max({identifier(feature)})" for feature in features)
+    largest = "".join(
+        f", max(greatest({', '.join(map(identifier, feature.columns))}))" for feature in features
+    )
     query = f"SELECT count(*), min(time), max(time){largest} FROM staging.sorted_clicks"
     count, start, end, *ids = con.execute(query).fetchall()[0]
     if not count:
         bad = "".join(f"\n  {part.told}: {part.rows:,}, such as {part.example}" for part in aside)
         why = f"; what became of its rows:{bad}" if bad else ", and no bad row either: it is empty"
         raise UsageError(f"{name}: no click is left to replay{why}")
-    sizes = [
-        cardinalities.get(feature, max(largest_id, 0) + 1)
-        for feature, largest_id in zip(features, ids, strict=True)
-    ]
-    return _Facts(tuple(map(Feature, features, sizes)), count, start, max(end, last))
+    sized = tuple(
+        replaced(f, cardinality=cardinalities.get(f.name, max(f.cardinality, largest_id + 1)))
+        for f, largest_id in zip(features, ids, strict=True)
+    )
+    return _Facts(sized, count, start, max(end, last))
 
 
 def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str]) -> int:

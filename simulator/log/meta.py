@@ -51,6 +51,12 @@ def write_meta(root: Path, meta: Meta) -> None:
     document["origin"] = origin_utc(meta.origin)
     document["features"] = {feature.name: feature.cardinality for feature in meta.features}
     document["aside"] = [asdict(part) for part in meta.aside]
+    # Only what differs from a categorical feature of one column is said: other logs read as they always did.
+    document["feature_kinds"] = {f.name: f.kind for f in meta.features if f.kind != "categorical"}
+    document["feature_widths"] = {f.name: f.width for f in meta.features if f.width != 1}
+    for name in ("feature_kinds", "feature_widths"):
+        if not document[name]:
+            del document[name]
     document["files"] = parquet_files(root)
     tables = {key: value for key, value in document.items() if isinstance(value, dict) or key == "aside"}
     ordered = {key: value for key, value in document.items() if key not in tables} | tables
@@ -101,13 +107,26 @@ def _meta(document: dict[str, Any]) -> Meta:
     for name in ("clicks", "events", "quarantined", "start", "observed_until"):
         values[name] = int(document[name])
     values["origin"] = origin_utc(document["origin"])
-    values["features"] = tuple(Feature(name, int(size)) for name, size in document["features"].items())
-    if wrong := [feature.name for feature in values["features"] if feature.cardinality < 1]:
-        raise ValueError(f"feature {wrong[0]!r} has no ids")
+    values["features"] = _features(document)
     values["truth"] = tuple(document.get("truth", ()))
     values["notes"] = tuple(document.get("notes", ()))
     values["aside"] = tuple(Aside(**part) for part in document.get("aside", ()))
     return Meta(**values)
+
+
+def _features(document: dict[str, Any]) -> tuple[Feature, ...]:
+    """Return the features; a kind or width of a feature that is not there is damage."""
+    sizes = document["features"]
+    kinds, widths = document.get("feature_kinds", {}), document.get("feature_widths", {})
+    for table in (kinds, widths):
+        if stray := [name for name in table if name not in sizes]:
+            raise ValueError(f"there is no feature {stray[0]!r}")
+    if wrong := [width for width in widths.values() if type(width) is not int]:
+        raise ValueError(f"{wrong[0]!r} is no width of a feature")
+    return tuple(
+        Feature(name, int(size), widths.get(name, 1), kinds.get(name, "categorical"))
+        for name, size in sizes.items()
+    )
 
 
 def check_files(root: Path, meta: Meta) -> list[str]:

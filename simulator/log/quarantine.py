@@ -6,7 +6,7 @@ ones have no journey to belong to by the log's nature; ``by rule`` ones are left
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -87,9 +87,10 @@ def stage_clicks(
     features: Sequence[str],
     sizes: Mapping[str, int],
     rules: Rules,
+    tags: Collection[str] = (),
 ) -> int:
     """Fill ``staging.clicks`` from ``source`` and ``staging.bad_clicks`` (rid, click_id, reason, col) with those that
-    must go; return how many click ids are used again later.
+    must go; return how many click ids are used again later. ``tags`` are the columns that may hold -1.
     """
     columns = ["click_id", "time", "user_id", "item_id", *features]
     _stage(
@@ -103,13 +104,9 @@ def stage_clicks(
         stray = f"time < {rules.first} OR time > {rules.last}"
         faults.append((STRAY, stray, rules.label("clicks", "time")))
     for name in features:
-        least = -1 if "." in name else 0
+        least, most = -1 if name in tags else 0, sizes.get(name, _INT32) - 1
         faults.append(
-            (
-                OUTSIDE,
-                f"{identifier(name)} NOT BETWEEN {least} AND {sizes.get(name, _INT32) - 1}",
-                rules.label("clicks", name),
-            )
+            (OUTSIDE, f"{identifier(name)} NOT BETWEEN {least} AND {most}", rules.label("clicks", name))
         )
     con.execute(
         "CREATE TABLE staging.bad_clicks AS SELECT * FROM "

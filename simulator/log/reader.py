@@ -26,6 +26,7 @@ from simulator.log.schema import (
     Labels,
     Meta,
     UInt8,
+    column_names,
 )
 from simulator.log.sql import identifier, one_line
 from simulator.units import DAY, HOUR
@@ -48,7 +49,7 @@ class Log:
     ----------
     path : directory of the log.
     meta : what ``meta.toml`` says.
-    features : feature columns of `ClickBatch`, those of time last.
+    features : features of `ClickBatch`, those of time last.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class Log:
         """Yield the clicks of ``[start, end)`` in order of (time, click_id), at most ``batch_rows`` at a
         time.
         """
-        names = ["click_id", "time"] + [f.name for f in self.meta.features if features]
+        names = ["click_id", "time"] + (column_names(self.meta.features) if features else [])
         files = overlapping(self._clicks, start, end)
         row = self._row_of(start)
         last: tuple[int, ...] = ()
@@ -238,12 +239,13 @@ class Log:
         return [column.to_numpy(zero_copy_only=True) for column in columns]
 
     def _matrix(self, batch: pa.RecordBatch, time: Int64, *, wanted: bool) -> Int32:
-        """Return the features (n, F), those of time included."""
-        stored = len(self.meta.features) if wanted else 0
-        matrix = np.empty((len(time), len(self.features) if wanted else 0), np.int32)
+        """Return the columns of the features, those of time included."""
+        stored = sum(feature.width for feature in self.meta.features) if wanted else 0
+        of_time = 2 if wanted and self._time_features else 0
+        matrix = np.empty((len(time), stored + of_time), np.int32)
         for column in range(stored):
             matrix[:, column] = batch.column(column + 2).to_numpy()
-        if wanted and self._time_features:
+        if of_time:
             # An origin is a local midnight; half a day later it is that local date in UTC, wherever that is.
             first_weekday = (self.meta.origin + timedelta(hours=12)).weekday()
             matrix[:, stored] = time // HOUR % 24

@@ -69,14 +69,60 @@ class Columns:
         return made
 
 
+TAGS = "tags"
+FEATURE_KINDS = ("categorical", "numeric", "hashed", TAGS)
+
+
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A categorical feature column: int32 ids in ``[0, cardinality)``."""
+    """A feature of clicks: int32 ids in ``[0, cardinality)``.
+
+    Parameters
+    ----------
+    width : columns that it takes; more than one only for tags.
+    kind : categorical; numeric (bins as ids); hashed (buckets as ids); or tags: up to ``width`` ids a click, all of one
+        vocabulary, filled from the left, then -1 for "no further tag".
+    """
 
     name: str
     cardinality: int
     width: int = 1
     kind: str = "categorical"
+
+    def __post_init__(self) -> None:
+        if self.cardinality < 1:
+            raise ValueError(f"feature {self.name!r} has no ids")
+        if self.kind not in FEATURE_KINDS:
+            raise ValueError(
+                f"feature {self.name!r} is of kind {self.kind!r}; allowed: {', '.join(FEATURE_KINDS)}"
+            )
+        if self.width < 1 or (self.width > 1 and not self.tags):
+            allowed = "1 or more" if self.tags else f"1 (kind {self.kind!r})"
+            raise ValueError(f"feature {self.name!r} has width {self.width}; allowed: {allowed}")
+
+    @property
+    def tags(self) -> bool:
+        """Whether a click may have several ids, or none."""
+        return self.kind == TAGS
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of its columns in ``clicks/``: its own, or for tags ``name.0``, ``name.1``, ..."""
+        return tuple(f"{self.name}.{k}" for k in range(self.width)) if self.tags else (self.name,)
+
+
+def column_names(features: Iterable[Feature]) -> list[str]:
+    """Return the columns of all features, in their order."""
+    return [column for feature in features for column in feature.columns]
+
+
+def column_slices(features: Iterable[Feature]) -> list[slice]:
+    """Return which columns of `ClickBatch.features` each feature takes."""
+    slices, begin = [], 0
+    for feature in features:
+        slices.append(slice(begin, begin + feature.width))
+        begin += feature.width
+    return slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +190,7 @@ class ClickBatch:
     click_id: Int64
     time: Int64
     features: Int32
-    """Shape (n, number of features), C-contiguous; (n, 0) where features were not asked for."""
+    """Shape (n, columns of all features), C-contiguous; (n, 0) where features were not asked for."""
 
     def __len__(self) -> int:
         return len(self.time)

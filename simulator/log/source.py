@@ -14,7 +14,7 @@ class Source(Protocol):
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """Feature columns of the clicks."""
+        """Features of the clicks."""
 
     def clicks(
         self,

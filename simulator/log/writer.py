@@ -16,7 +16,18 @@ from simulator.log.dayfiles import DayFiles
 from simulator.log.directory import NewDirectory
 from simulator.log.fingerprint import fingerprint, parquet_files
 from simulator.log.meta import origin_utc, read_meta, write_meta
-from simulator.log.schema import EVENT_KINDS, Feature, Float64, Int32, Int64, Kind, Meta, UInt8
+from simulator.log.schema import (
+    EVENT_KINDS,
+    Feature,
+    Float64,
+    Int32,
+    Int64,
+    Kind,
+    Meta,
+    UInt8,
+    column_names,
+    column_slices,
+)
 
 EVENT_SCHEMA = pa.schema(
     [
@@ -35,10 +46,10 @@ join.
 _KIND_VALUES = pa.array([kind.name.lower() for kind in Kind], pa.string())
 
 
-def click_schema(features: Sequence[str]) -> pa.Schema:
-    """Return the schema of ``clicks/``."""
+def click_schema(columns: Sequence[str]) -> pa.Schema:
+    """Return the schema of ``clicks/`` with these columns of features (`simulator.log.schema.column_names`)."""
     ids = [pa.field(name, pa.int64(), nullable=False) for name in ("click_id", "time", "user_id", "item_id")]
-    return pa.schema([*ids, *(pa.field(name, pa.int32(), nullable=False) for name in features)])
+    return pa.schema([*ids, *(pa.field(name, pa.int32(), nullable=False) for name in columns)])
 
 
 class LogWriter:
@@ -52,7 +63,7 @@ class LogWriter:
     ----------
     out : directory of the log.
     origin : instant (UTC) from which all times count; days begin there.
-    features : categorical columns, ids in ``[0, cardinality)``.
+    features : ids in ``[0, cardinality)``; those of tags may be -1 (no further tag).
     truth : names of the columns of ``truth/`` (synthetic worlds only).
     replace : whether an ``out`` that exists is replaced; otherwise it is an error.
     """
@@ -73,7 +84,7 @@ class LogWriter:
         self._features = tuple(features)
         self._truth = tuple(truth)
         self._provenance = dict(provenance or {})
-        names = [feature.name for feature in features]
+        names = self._columns = column_names(features)
         self._schema = _click_and_truth_schema(names, truth)
         self._directory = NewDirectory(out, replace=replace)
         folders = {"clicks": self._schema.names[: 4 + len(names)]}
@@ -100,12 +111,12 @@ class LogWriter:
         features: Int32,
         truth: dict[str, Float64] | None = None,
     ) -> int:
-        """Append clicks sorted by time (n) with features (n, F); return the row, and click_id, of the first
+        """Append clicks sorted by time (n) with the columns of features (n, C); return row, and click_id, of the first
         one.
         """
         first, n = self._clicks, len(time)
-        if features.shape != (n, len(self._features)):
-            raise LogError(f"features have shape {features.shape}; expected {(n, len(self._features))}")
+        if features.shape != (n, len(self._columns)):
+            raise LogError(f"features have shape {features.shape}; expected {(n, len(self._columns))}")
         if set(truth or ()) != set(self._truth):
             raise LogError(f"truth columns {sorted(truth or ())} given; declared: {sorted(self._truth)}")
         if not n:
@@ -126,10 +137,15 @@ class LogWriter:
         return first
 
     def _check_cardinalities(self, columns: Int32) -> None:
-        for feature, ids in zip(self._features, columns, strict=True):
-            if ids.min() < 0 or ids.max() >= feature.cardinality:
-                worst = int(ids.min()) if ids.min() < 0 else int(ids.max())
-                raise LogError(f"feature {feature.name!r}: id {worst} is outside [0, {feature.cardinality})")
+        for feature, part in zip(self._features, column_slices(self._features), strict=True):
+            ids, least = columns[part], -1 if feature.tags else 0
+            if ids.min() < least or ids.max() >= feature.cardinality:
+                worst = int(ids.min()) if ids.min() < least else int(ids.max())
+                raise LogError(
+                    f"feature {feature.name!r}: id {worst} is outside [{least}, {feature.cardinality})"
+                )
+            if ((ids[:-1] < 0) & (ids[1:] >= 0)).any():
+                raise LogError(f"feature {feature.name!r}: a tag follows -1; tags are filled from the left")
 
     def events(self, *, row: Int64, time: Int64, kind: UInt8, amount: Float64) -> None:
         """Append events sorted by (time, kind); ``row`` is the row of each one's click, already written."""

@@ -13,7 +13,7 @@ from simulator.aside import written_aside
 from simulator.errors import LogError, UsageError, unknown
 from simulator.log.meta import FILE
 from simulator.log.reader import Log
-from simulator.log.schema import Meta
+from simulator.log.schema import Feature, Meta
 from simulator.log.sql import identifier, literal, one_line, workspace
 from simulator.windows import Windows
 
@@ -171,16 +171,34 @@ def chosen(meta: Meta, names: Sequence[str] | None) -> dict[str, int]:
     Raises
     ------
     UsageError
+        If the log has no such feature, one is named twice, or is of tags: these formats have one id in a column.
+    """
+    features = chosen_features(meta, names)
+    if tags := [feature.name for feature in features if feature.tags]:
+        others = ",".join(feature.name for feature in features if not feature.tags)
+        raise UsageError(
+            f"feature {tags[0]!r} holds several tags a click, and this format has one id in a column; leave it out "
+            f"(--features {others or 'NAME,...'}), or export as parquet"
+        )
+    return {feature.name: feature.cardinality for feature in features}
+
+
+def chosen_features(meta: Meta, names: Sequence[str] | None) -> list[Feature]:
+    """Return the features to write.
+
+    Raises
+    ------
+    UsageError
         If the log has no such feature, or one is named twice.
     """
-    sizes = {feature.name: feature.cardinality for feature in meta.features}
     if names is None:
-        return sizes
+        return list(meta.features)
+    sizes = {feature.name: feature for feature in meta.features}
     faults = [unknown("feature", name, sizes) for name in names if name not in sizes]
     faults += [f"--features names {name} twice" for k, name in enumerate(names) if name in names[:k]]
     if faults:
         raise UsageError("\n".join(faults))
-    return {name: sizes[name] for name in names}
+    return [sizes[name] for name in names]
 
 
 def column(feature: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import duckdb
 
 from simulator.errors import UsageError
-from simulator.log.exporters.base import Asked, Exporter, Written, chosen, column, register
-from simulator.log.schema import Meta
+from simulator.log.exporters.base import Asked, Exporter, Written, chosen_features, column, register
+from simulator.log.schema import Feature, Meta
+from simulator.log.sql import identifier
 from simulator.windows import Windows
 
 _FLAT = """
@@ -42,13 +43,13 @@ def write(_: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
     ``first_pay`` and ``first_refund`` are microseconds from the origin, null where there is none.
     """
     windows = asked.windows or Windows()
-    features = chosen(meta, asked.features)
-    if taken := [name for name in features if name.lower() in _LABELS]:
+    features = chosen_features(meta, asked.features)
+    if taken := [f.name for f in features if f.name.lower() in _LABELS]:
         raise UsageError(
             f"parquet: a feature is named {taken[0]!r} like a label; leave it out with --features"
         )
     columns = ", ".join(
-        [f"click.{name}" for name in ("click_id", "time", "user_id", "item_id")] + [*map(column, features)]
+        [f"click.{name}" for name in ("click_id", "time", "user_id", "item_id")] + [*map(_value, features)]
     )
     query = _FLAT.format(
         columns=columns,
@@ -58,6 +59,14 @@ def write(_: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
         until=meta.observed_until,
     )
     return Written(query)
+
+
+def _value(feature: Feature) -> str:
+    """SQL for a feature: its column, or the list of its tags."""
+    if not feature.tags:
+        return column(feature.name)
+    tags = ", ".join(map(column, feature.columns))
+    return f"[tag FOR tag IN [{tags}] IF tag >= 0] AS {identifier(feature.name)}"
 
 
 EXPORTER = register(

@@ -123,7 +123,6 @@ def make_log(
             _views(con, staged, ids, origin, arrivals=data.columns.arrival_time is not None)
         except duckdb.Error as error:
             raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
-        columns = list(ids.columns)
         return ingest(
             con,
             clicks="clicks",
@@ -131,7 +130,7 @@ def make_log(
             out=out,
             name=Path(told.split(", ")[0]).name.split(".")[0] or "log",
             origin=from_epoch(origin),
-            features=columns,
+            features=[feature.name for feature in ids.features],
             provenance={
                 "format": data.format or data.shape,
                 "sources": {key: list(value) for key, value in data.sources.items()},
@@ -145,7 +144,7 @@ def make_log(
                 **(provenance or {}),
             },
             on_bad_row=data.on_bad_row,
-            cardinalities=_sizes(ids),
+            cardinalities={feature.name: feature.cardinality for feature in ids.features},
             observed_until=_observed_until(data, origin, zone),
             extra_quarantine=REJECTED,
             source=told,
@@ -164,7 +163,7 @@ def make_log(
                 last=span.last - origin,
             ),
             most_bad=data.most_bad,
-            shapes=ids.features,
+            shapes={feature.name: feature for feature in ids.features},
             ignored={what: count for what, count in staged.ignored.items() if count},
             notes=[*staged.notes, *ids.notes],
             time_zone=zone,
@@ -228,18 +227,6 @@ def _observed_until(data: DataBlock, origin: int, zone: str) -> int | None:
             f"[data] observed_until = {data.observed_until}: lies before the first click of the log"
         )
     return until
-
-
-def _sizes(ids: Ids) -> dict[str, int]:
-    sizes: dict[str, int] = {}
-    for feature in ids.features:
-        names = (
-            [feature.name]
-            if feature.kind != "tags"
-            else [f"{feature.name}.{k}" for k in range(feature.width)]
-        )
-        sizes |= dict.fromkeys(names, feature.cardinality)
-    return sizes
 
 
 def _views(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, origin: int, *, arrivals: bool) -> None:

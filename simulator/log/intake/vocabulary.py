@@ -59,7 +59,7 @@ def number(con: duckdb.DuckDBPyConnection, staged: Staged, data: DataBlock, hist
 
 def _put(ids: Ids, feature: FeatureColumn, sql: str, cardinality: int) -> None:
     ids.columns[feature.name] = sql
-    ids.features.append(Feature(feature.name, max(cardinality, 1)))
+    ids.features.append(Feature(feature.name, max(cardinality, 1), kind=feature.spec.kind))
 
 
 def _categorical(

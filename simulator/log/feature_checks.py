@@ -1,0 +1,231 @@
+"""What a feature gives away: doubts about features that no click can have known, or that no model can use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.log.feature_times import time_of
+from simulator.log.reader import HOUR_OF_DAY, WEEKDAY
+from simulator.log.schema import Bool, ClickBatch, Feature, Float64, Int32, Int64, Labels, column_slices
+from simulator.log.source import Source
+from simulator.units import DAY, HOUR
+from simulator.windows import Windows
+
+if TYPE_CHECKING:
+    from simulator.scenario.model import Scenario
+    from simulator.scenario.timeline import Timeline
+
+ROWS = 500_000
+"""Clicks that are read at most."""
+TELLING = 0.95
+"""AUC of one feature alone above which it is doubted."""
+CERTAIN = 0.999
+"""AUC above which nothing but the outcome itself ranks."""
+FEWEST = 30
+"""Clicks of either outcome without which nothing is said."""
+MOST_ALIKE = 0.9
+"""A quantity of which so many are equal is predicted by anything."""
+
+DoubtKind = Literal["tells payers", "constant", "function of time", "function of events"]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Why a feature should be looked at; ``message`` is a sentence with its name, the figure and what to do."""
+
+    feature: str
+    kind: DoubtKind
+    message: str
+
+
+def doubts_of(log: Source, scenario: Scenario, timeline: Timeline) -> list[Doubt]:
+    """Return the doubts about a scenario's log over its history, or over its stream where it has none."""
+    start, end = timeline.history_start, timeline.history_end
+    if end <= start:
+        start, end = timeline.stream_start, timeline.stream_end
+    return feature_doubts(log, scenario.windows.windows(), start, end)
+
+
+def feature_doubts(
+    source: Source, windows: Windows, start: int | None = None, end: int | None = None, rows: int = ROWS
+) -> list[Doubt]:
+    """Look at each feature alone, over the clicks of ``[start, end)``, at most the first ``rows`` of them.
+
+    How well an id tells an outcome is judged on other clicks than those it was learnt from (two halves), so that ids
+    with a click each tell nothing. Hour and weekday that were asked for are left alone.
+    """
+    if not source.features:
+        return []
+    parts = list(_first(source.labelled(windows, start, end), rows))
+    if not parts:
+        return []
+    clicks = ClickBatch.concatenate([batch for batch, _ in parts])
+    outcomes = _Outcomes(clicks, Labels.concatenate([labels for _, labels in parts]))
+    found = []
+    for feature, part in zip(source.features, column_slices(source.features), strict=True):
+        if (
+            feature is not HOUR_OF_DAY and feature is not WEEKDAY
+        ):  # a column of the log may be named like them
+            found += _doubts(feature, clicks.features[:, part], clicks.time, outcomes)
+    return found
+
+
+def _first(labelled: Iterator[tuple[ClickBatch, Labels]], rows: int) -> Iterator[tuple[ClickBatch, Labels]]:
+    for clicks, labels in labelled:
+        yield clicks[:rows], labels[slice(0, rows)]
+        rows -= len(clicks)
+        if rows <= 0:
+            return
+
+
+class _Outcomes:
+    """What events say of clicks, and the halves of the clicks that judge each other."""
+
+    def __init__(self, clicks: ClickBatch, labels: Labels) -> None:
+        # A hash of the row: clicks of one user often come in turns with those of another.
+        row = np.arange(clicks.row, clicks.row + len(clicks), dtype=np.uint64)
+        self.half: Bool = (row * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63) == 1
+        self.paid = labels.converted
+        self.events = {
+            "who pays": labels.converted,
+            "who refunds": labels.refunded,
+            "who pays again": labels.pay_count > 1,
+        }
+        self.payers = np.flatnonzero(labels.converted)
+        paid_at = labels.first_pay[self.payers]
+        self.told = {"the number of pays": labels.pay_count[self.payers].astype(np.int64)}
+        # Pays uploaded at one time of day follow the click by what is left of the day: a function of time, and known.
+        _, alike = np.unique(paid_at % DAY // 1_000_000, return_counts=True)
+        if len(alike) and alike.max() <= len(paid_at) / 2:
+            self.told["the delay of the pay in hours"] = (paid_at - clicks.time[self.payers]) // HOUR
+
+
+def _doubts(feature: Feature, cells: Int32, time: Int64, outcomes: _Outcomes) -> list[Doubt]:
+    name = feature.name
+    if len(cells) > 1 and (cells == cells[0]).all():
+        value = "no tag at all" if cells[0, 0] < 0 else f"id {', '.join(map(str, cells[0]))}"
+        return [
+            Doubt(
+                name,
+                "constant",
+                f"feature {name!r} is constant: all {len(cells):,} clicks looked at have {value}, "
+                "so no model can learn from it. Leave it out.",
+            )
+        ]
+    ids = _compact(cells, feature.cardinality)
+    found = _of_payers_and_events(name, ids, outcomes)
+    if not feature.tags and (how := time_of(ids[:, 0], time)) is not None:
+        found.append(
+            Doubt(
+                name,
+                "function of time",
+                f"feature {name!r} is a function of the time of the click ({how}), so what is learnt of its ids says "
+                "little of later clicks. Leave it out; time_features = true gives hour and weekday.",
+            )
+        )
+    return found
+
+
+def _compact(cells: Int32, cardinality: int) -> Int64:
+    """Return ids from 1 on, 0 for no tag, that tables no longer than a few times the clicks can be kept of."""
+    if cardinality <= 4 * len(cells):
+        return cells.astype(np.int64) + 1
+    met = np.unique(np.append(cells.ravel(), -1), return_inverse=True)[1]
+    return met[:-1].reshape(cells.shape).astype(np.int64)
+
+
+def _of_payers_and_events(name: str, ids: Int64, outcomes: _Outcomes) -> list[Doubt]:
+    for what, label in outcomes.events.items():
+        if (figure := _ranked(ids, label, outcomes.half)) >= CERTAIN:
+            return [_leak(name, f"alone it tells {what} inside the window with an AUC of {_cut(figure, 4)}")]
+    for what, values in outcomes.told.items():
+        if (share := _known(ids[outcomes.payers], values, outcomes.half[outcomes.payers])) >= TELLING:
+            return [_leak(name, f"its id tells {what} of {100 * share:.1f} % of the payers looked at")]
+    figure = _ranked(ids, outcomes.paid, outcomes.half)
+    if not figure > TELLING:
+        return []
+    return [
+        Doubt(
+            name,
+            "tells payers",
+            f"feature {name!r} alone tells who pays inside the attribution window with an AUC of {_cut(figure, 3)}. "
+            "Is it known at the click? If not, leave it out.",
+        )
+    ]
+
+
+def _leak(name: str, how: str) -> Doubt:
+    message = (
+        f"feature {name!r} is a function of what events say later: {how}. "
+        "No click can have known it; leave it out."
+    )
+    return Doubt(name, "function of events", message)
+
+
+def _cut(figure: float, digits: int) -> str:
+    """Write an AUC without rounding it up to 1."""
+    return f"{np.floor(figure * 10**digits) / 10**digits:.{digits}f}"
+
+
+def _ranked(ids: Int64, label: Bool, half: Bool) -> float:
+    """Return the AUC of the rates of the ids in the other half (0.5 where there is too little to say); either direction.
+
+    Of several tags that with the highest rate counts; id 0 is no tag. An id that the other half lacks has the mean rate.
+    """
+    positives = int(np.count_nonzero(label))
+    if min(positives, len(label) - positives) < FEWEST:
+        return 0.5
+    size, tags = int(ids.max()) + 1, ids.shape[1]
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for learnt in (half, ~half):
+        if not learnt.any() or learnt.all():
+            return 0.5
+        cells = ids[learnt].ravel()
+        count = np.bincount(cells, minlength=size)
+        hits = np.bincount(cells, np.repeat(label[learnt], tags), size)
+        rate = np.where(count > 0, hits / np.maximum(count, 1), label[learnt].mean())
+        asked, true = ids[~learnt], label[~learnt].astype(np.float64)
+        if tags > 1:
+            rate[0] = -1.0  # never the highest
+            parts.append((rate[asked].max(axis=1), true, 1 - true))
+        else:  # clicks of one id have one score: there are fewer ids to sort than clicks
+            positive, negative = (np.bincount(asked[:, 0], of, size) for of in (true, 1 - true))
+            parts.append((rate, positive, negative))
+    figure = weighted_auc(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return max(figure, 1 - figure)
+
+
+def weighted_auc(score: Float64, positive: Float64, negative: Float64) -> float:
+    """Return the AUC of scores that so many positives and so many negatives have; ties count by half."""
+    _, place = np.unique(score, return_inverse=True)
+    positives, negatives = np.bincount(place, positive), np.bincount(place, negative)
+    above = positives.sum() - np.cumsum(positives) + 0.5 * positives
+    return float(np.sum(negatives * above) / (positives.sum() * negatives.sum()))
+
+
+def _known(ids: Int64, values: Int64, half: Bool) -> float:
+    """Return how often the most frequent value of an id in one half is the value in the other; 0 where that says nothing.
+
+    It says nothing where few ids are met again, or nearly all values are equal anyhow.
+    """
+    learnt, asked = np.flatnonzero(half), np.flatnonzero(~half)
+    if ids.shape[1] > 1 or min(len(learnt), len(asked)) < FEWEST:
+        return 0.0
+    _, value, count = np.unique(values, return_inverse=True, return_counts=True)
+    if count.max() > MOST_ALIKE * len(values):
+        return 0.0
+    pair = ids[learnt, 0] * len(count) + value[learnt]
+    pairs, often = np.unique(pair, return_counts=True)
+    order = np.argsort(often, kind="stable")  # the most frequent value of an id is written last
+    usual = np.full(int(ids.max()) + 1, -1)
+    usual[pairs[order] // len(count)] = pairs[order] % len(count)
+    told = usual[ids[asked, 0]]
+    met = told >= 0
+    if np.count_nonzero(met) < max(FEWEST, len(asked) / 2):
+        return 0.0
+    return float(np.mean(told[met] == value[asked][met]))
