@@ -50,12 +50,6 @@ def _load(scenario: str, overrides: tuple[str, ...], seed: int | None, out: str 
     return load_scenario(Path(scenario), overrides, seed=seed, out=out, check=check_methods)
 
 
-def _open_data(loaded: Loaded) -> Path:
-    from learners.plan import open_data
-
-    return open_data(loaded)
-
-
 @app.default
 @verb(app, "run scenarios/minimal.toml", "run scenarios/minimal.toml --out results --dump-samples")
 def run(
@@ -88,11 +82,12 @@ def run(
 def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Check a scenario without running it: every fault at once, then what is probably not meant."""
     from learners.catalog import resolve_all
+    from learners.checking import check_log
     from learners.lint import lint_methods
     from simulator.commands.describe import validated
 
     loaded = _load(scenario, overrides, seed)
-    validated(loaded, lint_methods(resolve_all(loaded.scenario), loaded.scenario), _open_data)
+    validated(loaded, lint_methods(resolve_all(loaded.scenario), loaded.scenario), check_log)
     return 0
 
 

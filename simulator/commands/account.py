@@ -22,6 +22,8 @@ def print_account(meta: Meta, where: Path) -> None:
         shown.add_row(f"{count:,}", what, _short(example))
     rows = meta.provenance.get("source_rows")
     read = f"{rows:,} rows" if isinstance(rows, int) else f"{meta.read:,} rows"
+    if shape := meta.provenance.get("read_as"):
+        read += f", read as {shape}"
     console.print(f"{where}: {meta.name}, from {read}{_span(meta)}", soft_wrap=True)
     console.print(shown)
     if features := feature_rows(meta):

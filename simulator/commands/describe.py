@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simulator.commands.account import print_account
 from simulator.commands.console import stdout, table, warn
-from simulator.errors import LogError, ScenarioError
+from simulator.errors import ScenarioError
 from simulator.parts import Part
 from simulator.scenario.faults import toml_like
 from simulator.scenario.lint import lint
@@ -22,31 +22,38 @@ if TYPE_CHECKING:
     from simulator.log.schema import Meta
 
 
-def validated(
-    loaded: Loaded, warnings: Sequence[str], open_data: Callable[[Loaded], Path] | None = None
-) -> None:
-    """Print that the scenario is valid, and warnings (``warnings`` among them) about what is probably not meant.
+Check = Callable[[Loaded], tuple["Meta", Path, list[str]] | None]
+"""Opens the log of a scenario, if it is there; returns its meta, its place and what is doubtful about it."""
 
-    ``open_data`` opens the files of a scenario on files of its own: what they hold is part of whether it is valid.
+
+def validated(loaded: Loaded, warnings: Sequence[str], check: Check) -> None:
+    """Print that the scenario is valid, and warnings (``warnings`` among them) about what is probably not meant.
 
     Raises
     ------
-    ScenarioError : the stream does not fit on the log.
+    ScenarioError : a run would not start.
+    LogError : its log cannot be read.
     """
     scenario = loaded.scenario
-    meta = None
-    data = scenario.data
-    if open_data is not None and data is not None and data.path is None:
-        path = open_data(loaded)
-        meta = meta_of(path)
-        print_account(meta, path)
-    log, wrong = extent_of(loaded) if meta is None else (Extent(meta.start, meta.observed_until), [])
-    if log is not None:
-        try:
-            timeline(scenario, log)
-        except ScenarioError as error:
-            raise ScenarioError([f"{loaded.path}: {fault}" for fault in error.faults]) from None
-    warn([*lint(scenario, log), *warnings, *wrong])
+    try:
+        opened = check(loaded)
+        if opened is None:
+            log = extent_of_world(scenario)
+            doubts: list[str] = []
+            if log is not None:
+                timeline(scenario, log)
+        else:
+            meta, path, doubts = opened
+            log = Extent(meta.start, meta.observed_until)
+            doubts += attribution_doubts(scenario, meta)
+            print_account(meta, path)
+    except ScenarioError as error:
+        told = [
+            fault if fault.startswith(f"{loaded.path}:") else f"{loaded.path}: {fault}"
+            for fault in error.faults
+        ]
+        raise ScenarioError(told) from None
+    warn([*lint(scenario, log), *warnings, *doubts])
     stdout().print(
         f"{loaded.path}: valid; {len(scenario.method)} method{'s' * (len(scenario.method) != 1)}, "
         f"id {config_hash(scenario)}-s{scenario.seed}",
@@ -54,30 +61,7 @@ def validated(
     )
 
 
-def meta_of(path: Path) -> Meta:
-    """Read what a log says of itself."""
-    from simulator.log.meta import read_meta  # noqa: PLC0415 - only scenarios on data need it
-
-    return read_meta(path)
-
-
-def extent_of(loaded: Loaded) -> tuple[Extent | None, list[str]]:
-    """Return which time the scenario's log spans (``None``: not known), and what is wrong with it."""
-    data = loaded.scenario.data
-    if loaded.scenario.world is not None:
-        return extent_of_world(loaded.scenario), []
-    if data is None or data.path is None or not Path(data.path).exists():
-        return None, []
-    from simulator.log.meta import read_meta  # noqa: PLC0415 - only scenarios on data need it
-
-    try:
-        meta = read_meta(Path(data.path))
-    except LogError as error:
-        return None, [f"this scenario cannot run: {error}"]
-    return Extent(meta.start, meta.observed_until), _attribution(loaded.scenario, meta)
-
-
-def _attribution(scenario: Scenario, meta: Meta) -> list[str]:
+def attribution_doubts(scenario: Scenario, meta: Meta) -> list[str]:
     """Warn of a log whose journeys were cut by another window than the scenario's."""
     imported, wanted = meta.provenance.get("attribution"), scenario.windows.attribution
     if not isinstance(imported, str):

@@ -159,7 +159,7 @@ def import_log(
             source=str(source),
             replace=replace,
             ignored=journeys.skipped,
-            notes=[*journeys.notes, *([f"read as {journeys.read_as}"] if journeys.read_as else [])],
+            notes=journeys.notes,
         )
 
 

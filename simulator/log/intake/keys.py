@@ -40,7 +40,8 @@ def read_key(
     ------
     UsageError : a column holds lists, or floats that are above 2^53 (they have been rounded).
     """
-    number = all(_is_number(con, *place) for place in where)
+    numbers = [_is_number(con, *place) for place in where]  # every place is looked at, for its faults
+    number = all(numbers)
     found = []
     for table, _, column in where:
         name = f"source.{identifier(column)}"

@@ -135,7 +135,7 @@ def make_log(
                 "format": data.format or data.shape,
                 "sources": {key: list(value) for key, value in data.sources.items()},
                 "source_rows": staged.rows,
-                "opens": data.opens if data.shape == "touches" else None,
+                "opens": {"touches": data.opens, "purchases": "purchase"}.get(data.shape or ""),
                 "attribution": None
                 if data.shape == "events"
                 else format_duration(_attribution(data, settings)),

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from simulator.commands.data import duration, export_log
-from simulator.commands.describe import extent_of
+from simulator.commands.describe import attribution_doubts
 from simulator.errors import LogError, ScenarioError, UsageError
 from simulator.log.memory import final_labels, random_log
+from simulator.log.meta import read_meta
 from simulator.log.schema import Feature, Kind
 from simulator.log.writer import LogWriter
 from simulator.randomness import generator
@@ -100,7 +101,7 @@ def test_a_log_of_another_attribution_window_is_warned_of(tmp_path, opens, impor
     scenario.write_text(
         f"[data]\npath = '{tmp_path}/log'\n[windows]\nattribution = '3d'\n[[method]]\nmethod = 'fnw'\n"
     )
-    _, warnings = extent_of(load_scenario(scenario))
+    warnings = attribution_doubts(load_scenario(scenario).scenario, read_meta(tmp_path / "log"))
     assert [w for w in warnings if f"--attribution {imported}" in w] == warnings
     assert bool(warnings) == warned
 
