@@ -14,6 +14,7 @@ from simulator.scenario.lint import lint
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
 from simulator.scenario.resolve import config_hash, describe_keys
+from simulator.scenario.ticks import said_of_tick
 from simulator.scenario.timeline import Extent, extent_of_world, timeline
 from simulator.units import format_duration, parse_duration
 
@@ -56,7 +57,7 @@ def extent_of(loaded: Loaded) -> tuple[Extent | None, list[str]]:
         meta = read_meta(Path(data.path))
     except LogError as error:
         return None, [f"this scenario cannot run: {error}"]
-    return Extent(meta.start, meta.observed_until), _attribution(loaded.scenario, meta)
+    return Extent.of(meta), _attribution(loaded.scenario, meta)
 
 
 def _attribution(scenario: Scenario, meta: Meta) -> list[str]:
@@ -77,7 +78,10 @@ def print_keys(loaded: Loaded) -> None:
     shown = table(
         f"{loaded.path} ({config_hash(loaded.scenario)}-s{loaded.scenario.seed})", "key", "value", "from"
     )
+    chosen = said_of_tick(loaded.scenario, extent_of(loaded)[0])
     for key, value, origin in describe_keys(loaded):
+        if key == "engine.tick" and chosen is not None:
+            value = chosen
         shown.add_row(key, value, origin)
     stdout().print(shown)
 

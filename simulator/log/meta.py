@@ -11,6 +11,7 @@ from typing import Any
 
 import tomlkit
 
+from simulator.clock import zone_of
 from simulator.errors import LogError
 from simulator.log.fingerprint import fingerprint, parquet_files
 from simulator.log.schema import SCHEMA_VERSION, Feature, Meta
@@ -104,6 +105,7 @@ def _meta(document: dict[str, Any]) -> Meta:
     if wrong := [feature.name for feature in values["features"] if feature.cardinality < 1]:
         raise ValueError(f"feature {wrong[0]!r} has no ids")
     values["truth"] = tuple(document.get("truth", ()))
+    zone_of(values.setdefault("time_zone", "UTC"))
     return Meta(**values)
 
 

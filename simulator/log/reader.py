@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +48,7 @@ class Log:
     path : directory of the log.
     meta : what ``meta.toml`` says.
     features : feature columns of `ClickBatch`, those of time last.
+    clock : local time of the log.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Log:
     ) -> None:
         self.path = path
         self.meta = meta
+        self.clock = meta.clock
         self.features = (*meta.features, HOUR_OF_DAY, WEEKDAY) if time_features else meta.features
         self._time_features = time_features
         folders = {
@@ -74,8 +75,7 @@ class Log:
 
         Parameters
         ----------
-        time_features : add ``hour`` (24) and ``weekday`` (7) of the click, counted from the origin's
-            midnight.
+        time_features : add ``hour`` (24) and ``weekday`` (7) of the click, in the log's time zone.
         threads : of DuckDB; what is read does not depend on it.
 
         Raises
@@ -244,10 +244,9 @@ class Log:
         for column in range(stored):
             matrix[:, column] = batch.column(column + 2).to_numpy()
         if wanted and self._time_features:
-            # An origin is a local midnight; half a day later it is that local date in UTC, wherever that is.
-            first_weekday = (self.meta.origin + timedelta(hours=12)).weekday()
-            matrix[:, stored] = time // HOUR % 24
-            matrix[:, stored + 1] = (time // DAY + first_weekday) % 7
+            local = self.clock.local(time)
+            matrix[:, stored] = local // HOUR % 24
+            matrix[:, stored + 1] = (local // DAY + self.clock.first_date.weekday()) % 7
         return matrix
 
     def _check_order(self, what: str, last: tuple[int, ...], *keys: Int64 | UInt8) -> tuple[int, ...]:
