@@ -51,7 +51,10 @@ def _offset(zone: ZoneInfo, micros: int) -> int:
 def _year(name: str, year: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the instants of a year (UTC) from which an offset holds, and the offsets; the first is the year's start."""
     zone = zone_of(name)
-    at, end = _micros(datetime(year, 1, 1, tzinfo=UTC)), _micros(datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
+    at, end = (
+        _micros(datetime(year, 1, 1, tzinfo=UTC)),
+        _micros(datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)),
+    )
     offset = _offset(zone, at)
     times, offsets = [at], [offset]
     while at < end:
@@ -88,7 +91,9 @@ class Clock:
     @property
     def first_date(self) -> date:
         """The local date of day 0."""
-        if self.plain:  # an origin is a local midnight; half a day later it is that date in UTC, wherever that is
+        if (
+            self.plain
+        ):  # an origin is a local midnight; half a day later it is that date in UTC, wherever that is
             return (self.origin + timedelta(hours=12)).date()
         return self.origin.astimezone(zone_of(self.zone)).date()
 
@@ -112,8 +117,8 @@ class Clock:
         found: Int64 = wall - offsets[regime]
         before = offsets[np.maximum(regime - 1, 0)]
         skipped = (regime > 0) & (found < times[regime])
-        found = np.where(skipped, wall - before, found) - _micros(self.origin)
-        return found
+        chosen: Int64 = np.where(skipped, wall - before, found)
+        return chosen - _micros(self.origin)
 
     def one(self, time: int) -> int:
         """Return the local time of one instant."""

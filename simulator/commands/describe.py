@@ -80,9 +80,7 @@ def print_keys(loaded: Loaded) -> None:
     )
     chosen = said_of_tick(loaded.scenario, extent_of(loaded)[0])
     for key, value, origin in describe_keys(loaded):
-        if key == "engine.tick" and chosen is not None:
-            value = chosen
-        shown.add_row(key, value, origin)
+        shown.add_row(key, chosen if key == "engine.tick" and chosen is not None else value, origin)
     stdout().print(shown)
 
 

@@ -44,7 +44,9 @@ class Described:
 
         preset = None if scenario.world is None else scenario.world.preset
         windows = scenario.windows
-        return cls(path, windows.windows(), scenario.calendar(read_meta(path).clock), windows.observation, preset)
+        return cls(
+            path, windows.windows(), scenario.calendar(read_meta(path).clock), windows.observation, preset
+        )
 
     @classmethod
     def of_log(cls, path: Path, windows: str | None, promotions: Sequence[str]) -> Described:
@@ -66,15 +68,19 @@ class Described:
         lengths = [duration("--windows", part) for part in text.split(",")]
         if len(lengths) > 2 or not lengths[0]:
             raise ScenarioError(f"--windows {text}: must be one or two durations, such as 3d or 3d,7d")
-        calendar = Calendar.of([_promotion(i, word, meta.clock) for i, word in enumerate(promotions, start=1)], meta.clock)
+        calendar = Calendar.of(
+            [_promotion(i, word, meta.clock) for i, word in enumerate(promotions, start=1)], meta.clock
+        )
         return cls(path, Windows(lengths[0], lengths[-1]), calendar, min(OBSERVATION, lengths[0]))
 
 
 def _promotion(number: int, word: str, clock: Clock) -> Promotion:
     first, dots, last = word.partition("..")
     if not dots:
-        raise ScenarioError(f"--promotion {word}: must be START..END from the log's origin, such as 20d..21d, or by date, "
-            "such as 2025-11-11..2025-11-12")
+        raise ScenarioError(
+            f"--promotion {word}: must be START..END from the log's origin, such as 20d..21d, or by date, "
+            "such as 2025-11-11..2025-11-12"
+        )
     try:
         start, end = (instant_of(parse_moment(part), clock) for part in (first, last))
     except ValueError as error:

@@ -74,16 +74,19 @@ class Engine:
         self._windows = windows
         self._calendar = calendar or Calendar()
         self._reading = features, batch_rows
-        self._read(source)
+        self._clicks, self._events = self._cursors(source)
         self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
         self._advisors = {} if advisors is None else advisors
         peeking = any(policy.peeks for policy in policies.values())
         self._future = Future(source, windows, start, batch_rows) if peeking else None
 
-    def _read(self, source: Source) -> None:
+    def _cursors(self, source: Source) -> tuple[Cursor[ClickBatch], Cursor[EventBatch]]:
+        """Begin to read a log, from now on."""
         features, batch_rows = self._reading
-        self._clicks = Cursor(source.clicks(self.now, features=features, batch_rows=batch_rows))
-        self._events = Cursor(source.events(self.now, batch_rows=batch_rows))
+        return (
+            Cursor(source.clicks(self.now, features=features, batch_rows=batch_rows)),
+            Cursor(source.events(self.now, batch_rows=batch_rows)),
+        )
 
     def fork(self, source: Source) -> Engine:
         """Return a copy that goes on from this instant over another log, one that differs only in what is to come.
@@ -93,11 +96,14 @@ class Engine:
         """
         if self._future is not None:
             raise PolicyError("a replay with policies that read the future cannot be forked")
-        twin = copy(self)
-        twin.journeys = deepcopy(self.journeys)
-        twin._runners = {key: runner.fork() for key, runner in self._runners.items()}
-        twin._advisors = deepcopy(dict(self._advisors))
-        twin._read(source)
+        twin, (clicks, events) = copy(self), self._cursors(source)
+        vars(twin).update(
+            journeys=deepcopy(self.journeys),
+            _runners={key: runner.fork() for key, runner in self._runners.items()},
+            _advisors=deepcopy(dict(self._advisors)),
+            _clicks=clicks,
+            _events=events,
+        )
         return twin
 
     def advance(self, until: int, *, segment_end: bool = False, deliver: bool = True) -> Tick:

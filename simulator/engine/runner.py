@@ -117,8 +117,9 @@ class PolicyRunner:
     def fork(self) -> PolicyRunner:
         """Return a copy with timers of its own; the policy is copied too, so far as it can be."""
         twin = copy(self)
-        twin._timers = deepcopy(self._timers)
-        with suppress(Exception):  # a policy that holds what cannot be copied is shared, as it is between replays
+        vars(twin).update(_timers=deepcopy(self._timers))
+        # A policy that holds what cannot be copied is shared, as it is between replays.
+        with suppress(Exception):
             twin.policy = deepcopy(self.policy)
         return twin
 

@@ -125,4 +125,3 @@ def _fit(scenario: Scenario, log: Extent) -> list[str]:
                 "no label ever arrives, and nothing is learned."
             )
     return warnings
-

@@ -275,7 +275,9 @@ class Scenario(Block):
         """
         known = UTC_CLOCK if clock is None else clock
         if self.world is not None:
-            sales = [Promotion(b.name, b.start, b.start + b.length, b.anticipation) for b in self.world.promotion]
+            sales = [
+                Promotion(b.name, b.start, b.start + b.length, b.anticipation) for b in self.world.promotion
+            ]
         else:
             sales = [b.on(known) for b in self.promotion if clock is not None or not b.by_date]
         return Calendar.of(sales, known)

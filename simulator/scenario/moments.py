@@ -27,7 +27,9 @@ def parse_moment(value: Any) -> int | date:
     if isinstance(value, str) and _DATE.match(value.strip()):
         text = value.strip()
         try:
-            return date.fromisoformat(text) if len(text) == len("2025-11-11") else datetime.fromisoformat(text)
+            return (
+                date.fromisoformat(text) if len(text) == len("2025-11-11") else datetime.fromisoformat(text)
+            )
         except ValueError:
             raise ValueError(
                 f"{value!r} is no date of the calendar; write 2025-11-11, 2025-11-11T20:00:00, or with an offset "

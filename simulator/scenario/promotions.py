@@ -44,10 +44,16 @@ def _unplaced(scenario: Scenario) -> Iterator[str]:
             )
 
 
-def _said(scenario: Scenario, promotion: Promotion, log: Extent, line: Timeline) -> str:
+def _said(  # noqa: PLR0911 - one a reason
+    scenario: Scenario, promotion: Promotion, log: Extent, line: Timeline
+) -> str:
     """Say why a promotion is not wholly learnt from or judged; an empty string where it is."""
     lifetime = scenario.windows.windows().lifetime
-    name, start, end = f"promotion {promotion.name!r} ({span(promotion, log)})", promotion.start, promotion.end
+    name, start, end = (
+        f"promotion {promotion.name!r} ({span(promotion, log)})",
+        promotion.start,
+        promotion.end,
+    )
     last = log.observed_until - lifetime
     final = (
         f"labels are final {_d(lifetime)} after the click (windows.attribution + windows.refund) and the log ends at "
@@ -58,7 +64,11 @@ def _said(scenario: Scenario, promotion: Promotion, log: Extent, line: Timeline)
     if start > last:
         return f"{name} comes too late, and none of its clicks can be judged: {final}."
     if start >= line.stream_end or end <= line.history_start:
-        why = f" {final[0].upper()}{final[1:]}." if start >= line.stream_end and scenario.stream.length is None else ""
+        why = (
+            f" {final[0].upper()}{final[1:]}."
+            if start >= line.stream_end and scenario.stream.length is None
+            else ""
+        )
         return (
             f"{name} is outside history and stream, which run from {_at(line.history_start, log)} to "
             f"{_at(line.stream_end, log)}: it is neither learnt from nor judged.{why}"

@@ -21,7 +21,9 @@ def tick_of(scenario: Scenario, log: Extent | None) -> int:
         return scenario.engine.tick
     if log is None or log.clicks is None:
         return STEPS[0]
-    fitting = [step for step in STEPS if log.clicks * step <= CLICKS_A_TICK * (log.observed_until - log.start)]
+    fitting = [
+        step for step in STEPS if log.clicks * step <= CLICKS_A_TICK * (log.observed_until - log.start)
+    ]
     return fitting[-1] if fitting else STEPS[0]
 
 
