@@ -68,7 +68,7 @@ def read_prior(path: str) -> Loaded:
         in its history.
     """
     loaded = load_scenario(Path(path))
-    extent = _extent(loaded.scenario)
+    extent = extent_of(loaded.scenario)
     if extent is not None:
         _check_sale(loaded, timeline(loaded.scenario, extent), extent.clock)
     return loaded
@@ -131,7 +131,8 @@ def identity(loaded: Loaded) -> str:
     return f"{config_hash(scenario)}-s{scenario.seed}{log}"
 
 
-def _extent(scenario: Scenario) -> Extent | None:
+def extent_of(scenario: Scenario) -> Extent | None:
+    """Return the extent of a scenario's log, where that can be known without making it."""
     world = extent_of_world(scenario)
     path = None if scenario.data is None else scenario.data.path
     if world is not None or path is None or not Path(path).is_dir():
