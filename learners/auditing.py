@@ -45,7 +45,7 @@ def audit_scenario(
         start=start,
         until=until,
         cuts=cuts.tolist(),
-        tick=scenario.engine.tick,
+        tick=plan.tick,
         segment=plan.timeline.segment,
         calendar=plan.calendar,
         seed=scenario.seed,

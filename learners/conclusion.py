@@ -22,6 +22,7 @@ from simulator.pipeline.recorder import Recorder
 from simulator.report.summary import build_summary, json_safe
 from simulator.rundir import RunDirectory, write_json
 from simulator.scenario.resolve import config_hash
+from simulator.units import format_duration
 from simulator.worlds.targets import TARGETS
 from simulator.worlds.targets.compare import fit_summary
 
@@ -119,12 +120,15 @@ def _identity(plan: Plan) -> dict[str, Any]:
         "config_hash": config_hash(scenario),
         "data": plan.log.meta.name,
         "origin": plan.log.meta.origin.isoformat(),
+        "time_zone": plan.log.meta.time_zone,
         "stream": {
             "start": timeline.stream_start,
             "end": timeline.stream_end,
             "segment": timeline.segment,
         },
+        "tick": format_duration(plan.tick),
         "upper_bounds": plan.peeking,
+        "warnings": list(plan.warnings),
     }
 
 

@@ -18,7 +18,9 @@ from simulator.policies import Policy
 from simulator.report.progress import Progress
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
-from simulator.scenario.timeline import Extent, Timeline, timeline
+from simulator.scenario.promotions import promotion_warnings
+from simulator.scenario.ticks import tick_of
+from simulator.scenario.timeline import Extent, Timeline, extent_of_world, timeline
 from simulator.units import format_duration, parse_duration
 from simulator.windows import Windows
 from simulator.worlds.cache import cached_world
@@ -40,6 +42,10 @@ class Plan:
     calendar: Calendar
     scale: Mapping[str, tuple[str | None, str | None]]
     """Per task, the methods that are 0 and 100 of the relative improvement."""
+    tick: int
+    """Step of the replay: the scenario's, or by the log's density."""
+    warnings: Sequence[str] = ()
+    """What the results will not show of the promotions, and why."""
 
     @property
     def replay_start(self) -> int:
@@ -84,7 +90,9 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
     ScenarioError : the stream does not fit the log, or no click of the log is in it.
     """
     log = Log.open(path, time_features=scenario.time_features)
-    line = timeline(scenario, Extent(log.meta.start, log.meta.observed_until))
+    at_rest = Extent.of(log.meta)
+    line = timeline(scenario, at_rest)
+    extent = extent_of_world(scenario) or at_rest  # a world is described before it is made
     if not any(len(clicks) for clicks in log.clicks(line.stream_start, line.stream_end, features=False)):
         raise ScenarioError(
             f"stream: no click of {path} lies between {format_duration(line.stream_start)} and "
@@ -102,8 +110,10 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
         policy_of,
         line,
         scenario.windows.windows(),
-        scenario.calendar(),
+        scenario.calendar(log.clock),
         scale_of(methods),
+        tick_of(scenario, extent),
+        promotion_warnings(scenario, extent),
     )
 
 

@@ -31,6 +31,7 @@ from simulator.report.progress import Progress
 from simulator.rundir import RunDirectory, manifest, write_json
 from simulator.scenario.load import Loaded, load_scenario
 from simulator.scenario.resolve import config_hash, to_toml
+from simulator.units import format_duration
 
 
 def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str, replace: bool) -> Path:
@@ -87,6 +88,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
             threads=scenario.engine.threads,
             fingerprint=plan.log.meta.fingerprint,
         ),
+        "tick": format_duration(plan.tick),
         "reads": {name: found for part in parts for name, found in part.reads().items()},
     }
 
@@ -97,7 +99,7 @@ def _execute(
     """Pre-train, replay, evaluate and report into the run directory."""
     scenario, timeline = plan.scenario, plan.timeline
     doubts = doubts_of(plan.log, scenario, timeline)
-    warn([doubt.message for doubt in doubts])
+    warn([*plan.warnings, *(doubt.message for doubt in doubts)])
     made = json.loads(directory.manifest.read_text(encoding="utf-8"))
     torch.set_num_threads(scenario.engine.threads)
     names = [m.name for m in plan.methods]
@@ -207,7 +209,7 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             timeline.stream_start,
             timeline.stream_end,
             timeline.segment,
-            scenario.engine.tick,
+            plan.tick,
             plan.log.meta.observed_until,
         ),
         recorder,

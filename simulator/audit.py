@@ -104,59 +104,114 @@ def audit(
 ) -> AuditReport:
     """Compare every policy's samples under several futures.
 
+    All policies are replayed together, as in a run. Another future begins after a cut, so what was replayed before
+    need not be replayed again: a copy of the engine goes on from the start of the cut's segment. For the last cut all
+    is replayed from the very start.
+
     Parameters
     ----------
     cuts : instants after which the future is changed.
     tell : is told which policy is looked at.
     """
     setting = _Setting(log, windows, calendar or Calendar(), start, until, tick, segment)
-    report = AuditReport(sorted(cuts))
-    for key, policy in policies.items():
-        if policy.peeks:
-            report.declared.append(key)
-            continue
+    report = AuditReport(sorted(cuts), declared=[key for key, policy in policies.items() if policy.peeks])
+    judged = {key: policy for key, policy in policies.items() if not policy.peeks}
+    for key in judged:
         tell(key)
-        true = _replay(setting, policy, log, until)
+    true, others = _replays(setting, judged, report.cuts, seed)
+    for key, policy in judged.items():
+        whole = Samples.concatenate([samples[key] for _, samples in true])
         report.compared[key] = 0
-        for cut in report.cuts:
-            known = true[true.visible_time <= cut]
-            report.compared[key] += len(known)
-            for how, other in (
-                ("cut", _without_future(log, cut)),
-                ("scrambled", _scrambled(log, cut, until, seed)),
-            ):
-                found = _replay(setting, policy, other, cut + 1)
-                found = found[found.visible_time <= cut]
-                place = _first_difference(known, found)
-                if place is not None:
-                    witness = _witness(setting, policy, cut, place) if how == "cut" else _WITNESS_SCRAMBLED
-                    report.leaks.append(
-                        Leak(key, cut, how, _show(known, place), _show(found, place), witness)
-                    )
+        for other in others:
+            before = sum(len(samples[key]) for begin, samples in true if begin < other.begin)
+            shared = int(np.count_nonzero(whole.visible_time[:before] <= other.cut))
+            known = whole[before:]
+            known = known[known.visible_time <= other.cut]
+            found = other.samples[key]
+            found = found[found.visible_time <= other.cut]
+            if other.how == "cut":
+                report.compared[key] += len(known)
+            place = _first_difference(known, found)
+            if place is not None:
+                witness = (
+                    _witness(setting, policy, other.cut, shared + place)
+                    if other.how == "cut"
+                    else _WITNESS_SCRAMBLED
+                )
+                report.leaks.append(
+                    Leak(key, other.cut, other.how, _show(known, place), _show(found, place), witness)
+                )
     return report
 
 
 _WITNESS_SCRAMBLED = "some event after the cut (its time, kind or amount was changed)"
 
 
-def _replay(setting: _Setting, policy: Policy, log: MemoryLog, until: int) -> Samples:
-    """Replay in the same ticks, up to the end of the tick that holds ``until - 1``."""
-    engine = Engine(
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """What was delivered from ``begin`` on when the future after ``cut`` was another one."""
+
+    cut: int
+    how: str
+    begin: int
+    samples: Mapping[str, Samples]
+
+
+def _replays(
+    setting: _Setting, policies: Mapping[str, Policy], cuts: Sequence[int], seed: int
+) -> tuple[list[tuple[int, Mapping[str, Samples]]], list[_Other]]:
+    """Replay the true log, and from where it can differ each other future; ticks come with their start."""
+    begins = {cut: setting.start + (cut - setting.start) // setting.segment * setting.segment for cut in cuts}
+    if cuts:
+        begins[cuts[-1]] = setting.start
+    engine = _engine(setting, policies, setting.log)
+    true: list[tuple[int, Mapping[str, Samples]]] = []
+    others: list[_Other] = []
+    while engine.now < setting.until:
+        for cut in (cut for cut in cuts if begins[cut] == engine.now):
+            for how, log in (
+                ("cut", _without_future(setting.log, cut)),
+                ("scrambled", _scrambled(setting.log, cut, setting.until, seed)),
+            ):
+                parts = _advance(setting, engine.fork(log), cut + 1)
+                samples = {key: Samples.concatenate([part[key] for _, part in parts]) for key in policies}
+                others.append(_Other(cut, how, engine.now, samples))
+        true.append(_tick(setting, engine))
+    return true, sorted(others, key=lambda other: (other.cut, other.how))
+
+
+def _engine(setting: _Setting, policies: Mapping[str, Policy], log: MemoryLog) -> Engine:
+    return Engine(
         log,
         setting.windows,
-        {"audited": policy},
+        policies,
         start=setting.start,
         calendar=setting.calendar,
-        features=policy.wants_predictions,
-        advisors={"audited": AnyModel()},
+        features=any(policy.wants_predictions for policy in policies.values()),
+        advisors={key: AnyModel() for key in policies},
     )
+
+
+def _tick(setting: _Setting, engine: Engine) -> tuple[int, Mapping[str, Samples]]:
+    """Advance by a tick, as a run does: none reaches over the end of a segment."""
+    begin = engine.now
+    edge = begin + min(setting.tick, setting.segment - (begin - setting.start) % setting.segment)
+    end = (edge - setting.start) % setting.segment == 0
+    return begin, engine.advance(edge, segment_end=end).samples
+
+
+def _advance(setting: _Setting, engine: Engine, until: int) -> list[tuple[int, Mapping[str, Samples]]]:
+    """Replay in the same ticks, up to the end of the tick that holds ``until - 1``."""
     parts = []
     while engine.now < until:
-        into = engine.now - setting.start
-        edge = engine.now + min(setting.tick, setting.segment - into % setting.segment)
-        end = (edge - setting.start) % setting.segment == 0
-        parts.append(engine.advance(edge, segment_end=end).samples["audited"])
-    return Samples.concatenate(parts)
+        parts.append(_tick(setting, engine))
+    return parts
+
+
+def _replay(setting: _Setting, policy: Policy, log: MemoryLog, until: int) -> Samples:
+    """Replay one policy from the start."""
+    parts = _advance(setting, _engine(setting, {"audited": policy}, log), until)
+    return Samples.concatenate([samples["audited"] for _, samples in parts])
 
 
 class AnyModel:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.clock import UTC_CLOCK, Clock
 from simulator.log.schema import Int64, UInt8
 from simulator.units import DAY
 
@@ -30,14 +31,15 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Promotions in order of their start; without one, every instant is "before"."""
+    """Promotions in order of their start; without one, every instant is "before". ``clock`` is local time of the log."""
 
     promotions: tuple[Promotion, ...] = ()
+    clock: Clock = UTC_CLOCK
 
     @classmethod
-    def of(cls, promotions: Sequence[Promotion]) -> Calendar:
+    def of(cls, promotions: Sequence[Promotion], clock: Clock = UTC_CLOCK) -> Calendar:
         """Sort the promotions by their start."""
-        return cls(tuple(sorted(promotions, key=lambda p: (p.start, p.end, p.name))))
+        return cls(tuple(sorted(promotions, key=lambda p: (p.start, p.end, p.name))), clock)
 
     def switches(self) -> tuple[Int64, UInt8]:
         """Return the instants at which the phase changes, and the code of the phase that begins there."""

@@ -175,7 +175,7 @@ def test_describe_shows_origins(capsys, monkeypatch):
     lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
     assert lines["stream.segment"] == ['"1h"', "--set"]
     assert lines["windows.attribution"] == ['"1d"', "scenarios/minimal.toml"]
-    assert lines["engine.tick"] == ['"1h"', "default"]
+    assert lines["engine.tick"] == ['"1d"', "(from", "the", "log's", "density)", "default"]
 
 
 def test_ls_names_everything(capsys, monkeypatch):

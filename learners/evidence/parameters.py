@@ -8,10 +8,10 @@ from typing import Annotated, Self
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from learners.evidence.layout import DENSE, Layout, sales_of
-from learners.evidence.prior import Prior, identity, read_prior, windows_fault
+from learners.evidence.prior import Prior, extent_of, identity, read_prior, windows_fault
 from learners.history import History
 from simulator.calendar import Calendar, Promotion
-from simulator.errors import RunError, unknown
+from simulator.errors import LogError, RunError, unknown
 from simulator.parts import Part
 from simulator.scenario.model import Scenario
 from simulator.scenario.timeline import stream_gap, stream_start
@@ -86,7 +86,7 @@ class NetParameters(Part):
         if not self.calendar:
             return ""
         begun = stream_start(scenario, 0) - stream_gap(scenario)
-        ahead = [p for p in scenario.calendar().promotions if p.start >= begun]
+        ahead = [p for p in _calendar(scenario).promotions if p.start >= begun]
         seen = _learnt_from(scenario)
         if self.prior is not None:
             seen += _learnt_from(read_prior(self.prior).scenario)
@@ -133,10 +133,19 @@ class NetParameters(Part):
         return Layout(history.windows.attribution / HOUR, sales, self.carts, fields)
 
 
+def _calendar(scenario: Scenario) -> Calendar:
+    """Return the promotions, those by date only where the log is there to place them on."""
+    try:
+        extent = extent_of(scenario)
+    except LogError:  # whoever opens it says so
+        extent = None
+    return scenario.calendar(None if extent is None else extent.clock)
+
+
 def _learnt_from(scenario: Scenario) -> list[Promotion]:
     """Return the sales that open in a scenario's history, as far as can be told without its log."""
     end = stream_start(scenario, 0) - stream_gap(scenario)
-    return [p for p in scenario.calendar().promotions if end - scenario.stream.history <= p.start < end]
+    return [p for p in _calendar(scenario).promotions if end - scenario.stream.history <= p.start < end]
 
 
 def _length(sale: Promotion) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from learners.evidence.layout import FORGOTTEN, NOTICED, sales_of
 from learners.history import History
 from simulator.calendar import Calendar
+from simulator.clock import Clock
 from simulator.errors import RunError, ScenarioError
 from simulator.log.meta import read_meta
 from simulator.log.reader import Log
@@ -67,9 +68,9 @@ def read_prior(path: str) -> Loaded:
         in its history.
     """
     loaded = load_scenario(Path(path))
-    extent = _extent(loaded.scenario)
+    extent = extent_of(loaded.scenario)
     if extent is not None:
-        _check_sale(loaded, timeline(loaded.scenario, extent))
+        _check_sale(loaded, timeline(loaded.scenario, extent), extent.clock)
     return loaded
 
 
@@ -96,8 +97,8 @@ def open_prior(path: str, own: History, calendar: Calendar, cache: Path, *, refu
     with _OPENING:  # methods are made at once, and most name the same prior
         place = open_data(replace(loaded, scenario=scenario.model_copy(update={"output": output})), "none")
     log = Log.open(place, time_features=scenario.time_features)
-    line = timeline(scenario, Extent(log.meta.start, log.meta.observed_until))
-    _check_sale(loaded, line)
+    line = timeline(scenario, Extent.of(log.meta))
+    _check_sale(loaded, line, log.clock)
     windows = scenario.windows.windows()
     if fault := windows_fault(path, windows, own.windows, refunds=refunds):
         raise RunError(fault)
@@ -107,7 +108,7 @@ def open_prior(path: str, own: History, calendar: Calendar, cache: Path, *, refu
             f"beyond that of this run ({format_duration(own.end)}); allowed: another log, or a shorter history"
         )
     history = History(log, windows, line.history_start, line.history_end)
-    return Prior.laid_before(own, calendar, history, scenario.calendar())
+    return Prior.laid_before(own, calendar, history, scenario.calendar(log.clock))
 
 
 def windows_fault(path: str, prior: Windows, own: Windows, *, refunds: bool = False) -> str:
@@ -130,23 +131,24 @@ def identity(loaded: Loaded) -> str:
     return f"{config_hash(scenario)}-s{scenario.seed}{log}"
 
 
-def _extent(scenario: Scenario) -> Extent | None:
+def extent_of(scenario: Scenario) -> Extent | None:
+    """Return the extent of a scenario's log, where that can be known without making it."""
     world = extent_of_world(scenario)
     path = None if scenario.data is None else scenario.data.path
     if world is not None or path is None or not Path(path).is_dir():
         return world
     meta = read_meta(Path(path))
-    return Extent(meta.start, meta.observed_until)
+    return Extent.of(meta)
 
 
-def _check_sale(loaded: Loaded, line: Timeline) -> None:
+def _check_sale(loaded: Loaded, line: Timeline, clock: Clock | None) -> None:
     """Refuse a history in which no sale opens.
 
     Raises
     ------
     ScenarioError : so it is.
     """
-    promotions = loaded.scenario.calendar().promotions
+    promotions = loaded.scenario.calendar(clock).promotions
     if not any(line.history_start <= p.start < line.history_end for p in promotions):
         known = ", ".join(f"{p.name!r} at {format_duration(p.start)}" for p in promotions) or "none"
         raise ScenarioError(

@@ -41,11 +41,8 @@ def _short(example: str, most: int = 90) -> str:
 
 
 def _span(meta: Meta) -> str:
-    from datetime import timedelta  # noqa: PLC0415 - a line for people
-
-    first = meta.origin + timedelta(microseconds=meta.start)
-    last = meta.origin + timedelta(microseconds=meta.observed_until)
-    return f"; {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC, days of {meta.time_zone}"
+    first, last = (meta.clock.moment(time) for time in (meta.start, meta.observed_until))
+    return f"; {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} ({meta.time_zone})"
 
 
 def feature_rows(meta: Meta) -> list[tuple[str, str, str, str]]:

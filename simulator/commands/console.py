@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def table(title: str, *columns: str) -> Table:
     return made
 
 
-def warn(warnings: list[str]) -> None:
+def warn(warnings: Sequence[str]) -> None:
     """Print warnings to stderr."""
     console = stderr()
     for warning in warnings:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from simulator.commands.account import print_account
 from simulator.commands.console import stdout, table, warn
-from simulator.errors import ScenarioError
+from simulator.errors import LogError, ScenarioError
 from simulator.parts import Part
 from simulator.scenario.faults import toml_like
 from simulator.scenario.lint import lint
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
 from simulator.scenario.resolve import config_hash, describe_keys
+from simulator.scenario.ticks import said_of_tick
 from simulator.scenario.timeline import Extent, extent_of_world, timeline
 from simulator.units import format_duration, parse_duration
 
@@ -44,7 +45,7 @@ def validated(loaded: Loaded, warnings: Sequence[str], check: Check) -> None:
                 timeline(scenario, log)
         else:
             meta, path, doubts = opened
-            log = Extent(meta.start, meta.observed_until)
+            log = Extent.of(meta)
             doubts += attribution_doubts(scenario, meta)
             print_account(meta, path)
     except ScenarioError as error:
@@ -74,13 +75,27 @@ def attribution_doubts(scenario: Scenario, meta: Meta) -> list[str]:
     return [f"{told}, so its journeys end there. Import it again with the scenario's."] if cut else []
 
 
+def _at_rest(scenario: Scenario) -> Extent | None:
+    """Return the extent of a scenario's log where it is known without opening files."""
+    data = scenario.data
+    if data is None or data.path is None or not Path(data.path).exists():
+        return extent_of_world(scenario)
+    from simulator.log.meta import read_meta  # noqa: PLC0415 - only scenarios on data need it
+
+    try:
+        return Extent.of(read_meta(Path(data.path)))
+    except LogError:
+        return None  # said where it is opened
+
+
 def print_keys(loaded: Loaded) -> None:
     """Print every key of the resolved scenario with its value and where it was written."""
     shown = table(
         f"{loaded.path} ({config_hash(loaded.scenario)}-s{loaded.scenario.seed})", "key", "value", "from"
     )
+    chosen = said_of_tick(loaded.scenario, _at_rest(loaded.scenario))
     for key, value, origin in describe_keys(loaded):
-        shown.add_row(key, value, origin)
+        shown.add_row(key, chosen if key == "engine.tick" and chosen is not None else value, origin)
     stdout().print(shown)
 
 

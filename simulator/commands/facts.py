@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simulator.calendar import Calendar, Promotion
+from simulator.clock import Clock
 from simulator.commands.account import print_account
 from simulator.commands.console import stdout
 from simulator.commands.data import duration
 from simulator.errors import ScenarioError, unknown
+from simulator.scenario.moments import instant_of, parse_moment
 from simulator.units import DAY
 from simulator.windows import Windows
 
@@ -39,16 +41,20 @@ class Described:
     @classmethod
     def of_scenario(cls, scenario: Scenario, path: Path) -> Described:
         """Describe the log of a scenario by the scenario's own windows and calendar."""
+        from simulator.log.meta import read_meta  # noqa: PLC0415 - only logs need it
+
         preset = None if scenario.world is None else scenario.world.preset
         windows = scenario.windows
-        return cls(path, windows.windows(), scenario.calendar(), windows.observation, preset)
+        return cls(
+            path, windows.windows(), scenario.calendar(read_meta(path).clock), windows.observation, preset
+        )
 
     @classmethod
     def of_log(cls, path: Path, windows: str | None, promotions: Sequence[str]) -> Described:
         """Describe the log in a directory.
 
         ``windows`` is "attribution" or "attribution,refund" (default: the attribution it was imported with, or 3d);
-        ``promotions`` are written START..END, such as 20d..21d.
+        ``promotions`` are written START..END, such as 20d..21d or 2025-11-11..2025-11-12.
 
         Raises
         ------
@@ -57,20 +63,29 @@ class Described:
         """
         from simulator.log.meta import read_meta  # noqa: PLC0415 - only logs need it
 
-        imported = read_meta(path).provenance.get("attribution")
+        meta = read_meta(path)
+        imported = meta.provenance.get("attribution")
         text = windows or (imported if isinstance(imported, str) else "3d")
         lengths = [duration("--windows", part) for part in text.split(",")]
         if len(lengths) > 2 or not lengths[0]:
             raise ScenarioError(f"--windows {text}: must be one or two durations, such as 3d or 3d,7d")
-        calendar = Calendar.of([_promotion(i, word) for i, word in enumerate(promotions, start=1)])
+        calendar = Calendar.of(
+            [_promotion(i, word, meta.clock) for i, word in enumerate(promotions, start=1)], meta.clock
+        )
         return cls(path, Windows(lengths[0], lengths[-1]), calendar, min(OBSERVATION, lengths[0]))
 
 
-def _promotion(number: int, word: str) -> Promotion:
+def _promotion(number: int, word: str, clock: Clock) -> Promotion:
     first, dots, last = word.partition("..")
     if not dots:
-        raise ScenarioError(f"--promotion {word}: must be START..END from the log's origin, such as 20d..21d")
-    start, end = (duration("--promotion", part) for part in (first, last))
+        raise ScenarioError(
+            f"--promotion {word}: must be START..END from the log's origin, such as 20d..21d, or by date, "
+            "such as 2025-11-11..2025-11-12"
+        )
+    try:
+        start, end = (instant_of(parse_moment(part), clock) for part in (first, last))
+    except ValueError as error:
+        raise ScenarioError(f"--promotion {word}: {error}") from None
     if end <= start:
         raise ScenarioError(f"--promotion {word}: must end after it starts")
     return Promotion(f"promotion-{number}", start, end)

@@ -50,7 +50,7 @@ LogPromotions = Annotated[
         name="--promotion",
         negative=(),
         show_default=False,
-        help="A promotion in a log: START..END from its origin, such as 20d..21d. Repeatable.",
+        help="A promotion in a log: START..END from its origin or by date: 20d..21d, 2025-11-11..2025-11-12. Repeatable.",
     ),
 ]
 Listed = Literal["scenarios", "methods", "policies", "formats", "importers", "exporters"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy, deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from simulator.engine.future import Future
 from simulator.engine.journeys import Journeys
 from simulator.engine.runner import PolicyRunner, TickItems
 from simulator.engine.waves import Waves
+from simulator.errors import PolicyError
 from simulator.learning import Advisor
 from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Int32, Labels
 from simulator.log.source import Source
@@ -71,12 +73,38 @@ class Engine:
         self.journeys = Journeys(windows, width)
         self._windows = windows
         self._calendar = calendar or Calendar()
-        self._clicks = Cursor(source.clicks(start, features=features, batch_rows=batch_rows))
-        self._events = Cursor(source.events(start, batch_rows=batch_rows))
+        self._reading = features, batch_rows
+        self._clicks, self._events = self._cursors(source)
         self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
         self._advisors = {} if advisors is None else advisors
         peeking = any(policy.peeks for policy in policies.values())
         self._future = Future(source, windows, start, batch_rows) if peeking else None
+
+    def _cursors(self, source: Source) -> tuple[Cursor[ClickBatch], Cursor[EventBatch]]:
+        """Begin to read a log, from now on."""
+        features, batch_rows = self._reading
+        return (
+            Cursor(source.clicks(self.now, features=features, batch_rows=batch_rows)),
+            Cursor(source.events(self.now, batch_rows=batch_rows)),
+        )
+
+    def fork(self, source: Source) -> Engine:
+        """Return a copy that goes on from this instant over another log, one that differs only in what is to come.
+
+        Journeys, timers, policies and advisors are copied with all that they remember: neither engine sees what
+        happens in the other. Policies that read the future are not forked.
+        """
+        if self._future is not None:
+            raise PolicyError("a replay with policies that read the future cannot be forked")
+        twin, (clicks, events) = copy(self), self._cursors(source)
+        vars(twin).update(
+            journeys=deepcopy(self.journeys),
+            _runners={key: runner.fork() for key, runner in self._runners.items()},
+            _advisors=deepcopy(dict(self._advisors)),
+            _clicks=clicks,
+            _events=events,
+        )
+        return twin
 
     def advance(self, until: int, *, segment_end: bool = False, deliver: bool = True) -> Tick:
         """Replay up to ``until`` (exclusive).

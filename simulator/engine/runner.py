@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -111,6 +113,15 @@ class PolicyRunner:
         journeys.add_column(self._revision, np.int32, 0)
         for name, (kind, default) in policy.columns.items():
             journeys.add_column(self._prefix + name, kind, default)
+
+    def fork(self) -> PolicyRunner:
+        """Return a copy with timers of its own; the policy is copied too, so far as it can be."""
+        twin = copy(self)
+        vars(twin).update(_timers=deepcopy(self._timers))
+        # A policy that holds what cannot be copied is shared, as it is between replays.
+        with suppress(Exception):
+            twin.policy = deepcopy(self.policy)
+        return twin
 
     def run(self, items: TickItems, scene: Scene, *, segment_end: bool) -> Samples:
         """Call the hooks for everything that happens in the tick; return what was delivered, in order."""

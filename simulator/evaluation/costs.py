@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.clock import UTC_CLOCK, Clock
 from simulator.evaluation.histogram import DurationHistogram
 from simulator.log.schema import Bool, Columns, Float64, Int64, Labels, UInt8
 from simulator.samples import Samples
@@ -62,7 +63,8 @@ class CostMeter:
       was wrong, the share that never had a right one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = UTC_CLOCK) -> None:
+        self._clock = clock
         self.delay = DurationHistogram()
         self.first_use = DurationHistogram()
         self.correction = DurationHistogram()
@@ -141,7 +143,7 @@ class CostMeter:
         return len(np.unique(np.concatenate([held.row for held in self._held]))) if self._held else 0
 
     def _count(self, visible: Int64, what: int) -> None:
-        day = visible // DAY
+        day = self._clock.local(visible) // DAY
         first = int(day.min()) if len(day) else 0
         for offset, n in enumerate(np.bincount(day - first)):
             if n:

@@ -151,6 +151,7 @@ class Ledger:
             immature=self._served - judged,
             peeking=self._peeking,
             openings=self._openings.summary(),
+            clock=self.grid.calendar.clock,
         )
 
     def _ready(self) -> int:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from simulator.aside import written_aside
 from simulator.calendar import PHASES
+from simulator.clock import UTC_CLOCK, Clock
 from simulator.evaluation.cells import Cell
 from simulator.evaluation.tasks import RELATIVE, TASKS
 from simulator.log.schema import Bool, Float64, Int64
@@ -102,6 +103,7 @@ class Results:
     immature: int = 0
     peeking: Collection[str] = ()
     openings: Sequence[Mapping[str, Any]] = ()
+    clock: Clock = UTC_CLOCK
 
     def __post_init__(self) -> None:
         self.series = {
@@ -161,8 +163,8 @@ class Results:
         }
 
     def by_day(self) -> dict[int, Table]:
-        """Pool by the day of the log in which a cell starts."""
-        days = self.starts // DAY
+        """Pool by the (local) day of the log in which a cell starts."""
+        days = self.clock.local(self.starts) // DAY
         return {int(day): self.aggregate(days == day) for day in np.unique(days)}
 
     def first_after_switch(self) -> list[tuple[Cell, Table]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -136,8 +135,7 @@ def _traffic(found: Gathered, meta: Meta, ordinary: Bool) -> Found:
 
 def _weekday(found: Gathered, meta: Meta, ordinary: Bool, daily: Float64) -> list[float] | None:
     days = np.flatnonzero(ordinary)
-    # An origin is a local midnight; half a day later it is that local date in UTC, wherever that is.
-    weekday = (days + found.first_day + (meta.origin + timedelta(hours=12)).weekday()) % 7
+    weekday = (days + found.first_day + meta.clock.first_date.weekday()) % 7
     counts = np.bincount(weekday, minlength=7)
     if len(days) < WEEKS or not counts.all():
         return None

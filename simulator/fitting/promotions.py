@@ -46,7 +46,7 @@ def sale_estimates(
 ) -> tuple[dict[Key, Any], dict[Key, str]]:
     """Return the keys of one ``[[world.promotion]]`` and what to say of them."""
     facts = next(s.values for s in sheet.sales if s.name == sale.name)
-    start = (sale.start - found.first_day * DAY) // HOUR * HOUR
+    start = (found.clock.one(sale.start) - found.first_day * DAY) // HOUR * HOUR
     length = max(round((sale.end - sale.start) / HOUR), 1) * HOUR
     values: dict[Key, Any] = {
         ("name",): sale.name,
@@ -75,7 +75,7 @@ Entries = list[tuple[tuple[str, Any], str]]
 
 def _clicks(found: Gathered, sale: Promotion, ordinary: Bool) -> tuple[Float64, Float64]:
     """Return the clicks of the sale's first day by hour over those of ordinary days, and the latter."""
-    first = sale.start // HOUR - 24 * found.first_day
+    first = found.clock.one(sale.start) // HOUR - 24 * found.first_day
     hours = np.arange(first, first + min(24, max(round((sale.end - sale.start) / HOUR), 1)))
     base = found.hourly["clicks"].reshape(-1, 24)[ordinary].mean(0)[hours % 24]
     ratio = np.divide(found.hourly["clicks"][hours], base, out=np.ones(len(hours)), where=base > 0)
@@ -104,7 +104,7 @@ def _other(found: Gathered, sale: Promotion, facts: dict[str, float], ordinary: 
     if "carts_per_click.day0" in facts:
         after = [facts[f"carts_per_click.day{d}"] for d in (1, 2, 3) if f"carts_per_click.day{d}" in facts]
         entries.append((("cart.after", round(float(np.mean(after)), 3) if after else 1.0), ""))
-    first = sale.start // HOUR - 24 * found.first_day
+    first = found.clock.one(sale.start) // HOUR - 24 * found.first_day
     on = slice(first, first + round((sale.end - sale.start) / HOUR))
     usual = np.repeat(ordinary, 24)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import tomlkit
 
+from simulator.clock import zone_of
 from simulator.errors import LogError
 from simulator.log.fingerprint import fingerprint, parquet_files
 from simulator.log.schema import SCHEMA_VERSION, Aside, Feature, Meta
@@ -111,6 +112,7 @@ def _meta(document: dict[str, Any]) -> Meta:
     values["truth"] = tuple(document.get("truth", ()))
     values["notes"] = tuple(document.get("notes", ()))
     values["aside"] = tuple(Aside(**part) for part in document.get("aside", ()))
+    zone_of(values.setdefault("time_zone", "UTC"))
     return Meta(**values)
 
 

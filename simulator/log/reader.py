@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +49,7 @@ class Log:
     path : directory of the log.
     meta : what ``meta.toml`` says.
     features : features of `ClickBatch`, those of time last.
+    clock : local time of the log.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Log:
     ) -> None:
         self.path = path
         self.meta = meta
+        self.clock = meta.clock
         self.features = (*meta.features, HOUR_OF_DAY, WEEKDAY) if time_features else meta.features
         self._time_features = time_features
         folders = {
@@ -75,8 +76,7 @@ class Log:
 
         Parameters
         ----------
-        time_features : add ``hour`` (24) and ``weekday`` (7) of the click, counted from the origin's
-            midnight.
+        time_features : add ``hour`` (24) and ``weekday`` (7) of the click, in the log's time zone.
         threads : of DuckDB; what is read does not depend on it.
 
         Raises
@@ -246,10 +246,9 @@ class Log:
         for column in range(stored):
             matrix[:, column] = batch.column(column + 2).to_numpy()
         if of_time:
-            # An origin is a local midnight; half a day later it is that local date in UTC, wherever that is.
-            first_weekday = (self.meta.origin + timedelta(hours=12)).weekday()
-            matrix[:, stored] = time // HOUR % 24
-            matrix[:, stored + 1] = (time // DAY + first_weekday) % 7
+            local = self.clock.local(time)
+            matrix[:, stored] = local // HOUR % 24
+            matrix[:, stored + 1] = (local // DAY + self.clock.first_date.weekday()) % 7
         return matrix
 
     def _check_order(self, what: str, last: tuple[int, ...], *keys: Int64 | UInt8) -> tuple[int, ...]:

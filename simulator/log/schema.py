@@ -11,6 +11,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.clock import Clock
+
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 UInt8 = NDArray[np.uint8]
@@ -152,6 +154,7 @@ class Meta:
 
     Times are integer microseconds from ``origin`` (UTC). ``observed_until`` is the instant up to which events
     were recorded: a label whose window ends later is not known. ``fingerprint`` identifies the content.
+    ``time_zone`` (an IANA name) is where the log's days and hours are counted; its origin is a midnight there.
     ``read = clicks + events + quarantined``: every source row is in exactly one of the three.
     """
 
@@ -175,6 +178,11 @@ class Meta:
     """Sentences on the log: what was assumed, and what is odd about it."""
     time_zone: str = "UTC"
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def clock(self) -> Clock:
+        """Local time of the log."""
+        return Clock(self.origin, self.time_zone)
 
     @property
     def read(self) -> int:

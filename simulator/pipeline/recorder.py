@@ -37,7 +37,9 @@ class Recorder:
         grid: Grid | None = None,
     ) -> None:
         self._ledger, self._progress = ledger, progress
-        self.costs = {policy: CostMeter() for policy in dict.fromkeys(policies.values())}
+        self.costs = {
+            policy: CostMeter(ledger.grid.calendar.clock) for policy in dict.fromkeys(policies.values())
+        }
         self._pushes = {} if grid is None else {policy: PushMeter(grid) for policy in self.costs}
         self._dumps = {} if samples_dir is None else {name: _Dump(samples_dir, name) for name in policies}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from simulator.clock import Clock
 from simulator.evaluation.results import SUMS
 from simulator.log.schema import Float64, Int64
 from simulator.report import numbers
@@ -155,9 +155,10 @@ def delay_figure(summary: Mapping[str, Any]) -> Figure | None:
 def correctness_figure(summary: Mapping[str, Any]) -> Figure | None:
     """Share of delivered labels that are final, and of zeros that turn into ones, by day of delivery."""
     data: list[dict[str, Any]] = []
+    clock = numbers.clock_of(summary)
     for method, costs in summary["costs"].items():
         by_day = costs["by_day"]
-        x = [_date((day + 0.5) * DAY, summary.get("origin")) for day in by_day["day"]]
+        x = [_date(noon, clock) for noon in _noons(by_day["day"], clock)]
         for axis, key in (("y", "label_accuracy"), ("y2", "fake_negative_rate")):
             if any(value is not None for value in by_day[key]):
                 trace = {**_trace(summary, method), "x": x, "y": by_day[key], "yaxis": axis}
@@ -175,12 +176,12 @@ def correctness_figure(summary: Mapping[str, Any]) -> Figure | None:
 def beliefs_figure(summary: Mapping[str, Any]) -> Figure | None:
     """What policies that settle beliefs pulled by, in standard deviations, segment by segment: a panel for each stage."""
     data: list[dict[str, Any]] = []
-    found = audits(summary)
+    found, clock = audits(summary), numbers.clock_of(summary)
     axes = ["y", *(f"y{k + 1}" for k in range(1, len(found)))]
     for axis, (_, parts) in zip(axes, found, strict=False):
         for method, audit in parts.items():
             cells = audit["cells"]
-            x = [_date((cell["start"] + cell["end"]) / 2, summary.get("origin")) for cell in cells]
+            x = [_date((cell["start"] + cell["end"]) / 2, clock) for cell in cells]
             trace = {**_trace(summary, method), "x": x, "y": [cell["z"] for cell in cells], "yaxis": axis}
             data.append({**trace, "showlegend": not any(t["name"] == method for t in data)})
     if not data:
@@ -200,7 +201,7 @@ def _over_time(
     summary: Mapping[str, Any], metrics: pa.Table, task: str, shown: Sequence[str], height: int
 ) -> Figure:
     ranking = summary["ranking"][task]
-    origin = summary.get("origin")
+    clock = numbers.clock_of(summary)
     cells: list[dict[str, Any]] = []
     days: list[tuple[list[Any], list[Any]]] = []
     rows = metrics.filter(pc.equal(metrics["task"], task))
@@ -210,7 +211,7 @@ def _over_time(
             continue
         for panel, metric in enumerate(shown):
             trace = _trace(summary, method)
-            x = [_date(t, origin) for t in line.middle]
+            x = [_date(t, clock) for t in line.middle]
             y = _plain(line.values[metric])
             cells.append(
                 {
@@ -221,8 +222,8 @@ def _over_time(
                     "showlegend": not panel,
                 }
             )
-            middle, value = _by_day(line, metric)
-            days.append(([_date(t, origin) for t in middle], _plain(value)))
+            middle, value = _by_day(line, metric, clock)
+            days.append(([_date(t, clock) for t in middle], _plain(value)))
     layout = plain_layout(height)
     _panels(layout, [numbers.TITLES[metric] for metric in shown])
     _shade(layout, summary, cells)
@@ -257,9 +258,10 @@ def _line(rows: pa.Table, shown: Sequence[str]) -> _Line | None:
     return _Line(middle, base["rows"].to_numpy(), values)
 
 
-def _by_day(line: _Line, metric: str) -> tuple[Float64, Float64]:
+def _by_day(line: _Line, metric: str, clock: Clock | None) -> tuple[Float64, Float64]:
     """Pool cells by day as the tables do: PCOC sum over sum, the rest weighted by rows."""
-    days, index = np.unique(line.middle // DAY, return_inverse=True)
+    middle = line.middle if clock is None else clock.local(line.middle.astype(np.int64))
+    days, index = np.unique(middle // DAY, return_inverse=True)
     if metric == "pcoc":
         up, down = line.values["sum_prediction"], line.values["sum_label"]
     else:
@@ -267,7 +269,7 @@ def _by_day(line: _Line, metric: str) -> tuple[Float64, Float64]:
         up, down = np.where(known, line.values[metric], 0.0) * line.rows, known * line.rows
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = np.bincount(index, up) / np.bincount(index, down)
-    return (days + 0.5) * DAY, pooled
+    return _noons(days, clock), pooled
 
 
 def _trace(summary: Mapping[str, Any], method: str) -> dict[str, Any]:
@@ -326,13 +328,13 @@ def _panels(layout: dict[str, Any], titles: Sequence[str]) -> None:
 
 def _shade(layout: dict[str, Any], summary: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> None:
     """Shade the phases of the promotions over the time that the traces cover, and name each of them."""
-    origin = summary.get("origin")
+    clock = numbers.clock_of(summary)
     points = [x for trace in traces for x in trace["x"]]
     if not points:
         return
     low, high = min(points), max(points)
     switches = summary["switches"]
-    times = [min(max(_date(switch["time"], origin), low), high) for switch in switches]
+    times = [min(max(_date(switch["time"], clock), low), high) for switch in switches]
     for switch, start, end in zip(switches, times, [*times[1:], high], strict=False):
         colour = _SHADES.get(switch["phase"])
         if colour is None or start >= end:
@@ -349,16 +351,21 @@ def _shade(layout: dict[str, Any], summary: Mapping[str, Any], traces: Sequence[
                 "text": switch["phase"], "showarrow": False, "font": {"size": 11, "color": "#64748b"},
             }
         )  # fmt: skip
-    if origin is None:
+    if clock is None:
         layout["xaxis"]["title"] = {"text": "day of the log"}
 
 
-def _date(micros: float, origin: str | None) -> Any:
-    """Instant as a date where the origin is known, as a day of the log otherwise."""
-    if origin is None:
+def _date(micros: float, clock: Clock | None) -> Any:
+    """Instant as a local date where the origin is known, as a day of the log otherwise."""
+    if clock is None:
         return round(micros / DAY, 5)
-    moment = datetime.fromisoformat(origin).replace(tzinfo=None) + timedelta(microseconds=round(micros))
-    return moment.isoformat(timespec="seconds")
+    return clock.moment(round(micros)).isoformat(timespec="seconds")
+
+
+def _noons(days: Any, clock: Clock | None) -> Float64:
+    """Return the middle of local days of the log."""
+    noons = np.asarray(days, np.float64) * DAY + DAY // 2
+    return noons if clock is None else clock.instants(noons.astype(np.int64)).astype(np.float64)
 
 
 def _plain(values: Float64) -> list[float | None]:

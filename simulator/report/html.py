@@ -127,7 +127,7 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
     columns = [
         m for i, m in enumerate(columns) if m not in columns[:i] and any(v.get(m) is not None for v in every)
     ]
-    origin = summary.get("origin")
+    clock = numbers.clock_of(summary)
     phases = list(summary["phases"].items()) if len(summary["phases"]) > 1 else []  # one is no comparison
     return {
         "name": task,
@@ -149,7 +149,7 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
             task,
             shown,
             [
-                (f"{c['phase']}, {numbers.instant(c['start'], origin)}", c["methods"])
+                (f"{c['phase']}, {numbers.instant(c['start'], clock)}", c["methods"])
                 for c in summary["after_switch"]
             ],
         ),

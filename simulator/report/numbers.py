@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from simulator.clock import Clock
 from simulator.units import DAY, HOUR, MINUTE, SECOND
 
 TITLES = {
@@ -67,14 +68,22 @@ def duration(seconds: float | None) -> str:
     return f"{seconds:.0f}s"
 
 
-def instant(micros: int, origin: str | None) -> str:
-    """Write an instant as a date where the origin of the log is known, otherwise as day and time of the log.
+def clock_of(summary: Mapping[str, Any]) -> Clock | None:
+    """Return local time of the log of a run; None where its origin is not known."""
+    origin = summary.get("origin")
+    return (
+        None if origin is None else Clock(datetime.fromisoformat(origin), summary.get("time_zone") or "UTC")
+    )
 
-    >>> instant(36 * HOUR, None), instant(36 * HOUR, "2024-11-10T00:00:00+00:00")
+
+def instant(micros: int, clock: Clock | None) -> str:
+    """Write an instant as a local date where the origin of the log is known, otherwise as day and time of the log.
+
+    >>> instant(36 * HOUR, None), instant(36 * HOUR, clock_of({"origin": "2024-11-10T00:00:00+00:00"}))
     ('day 1 12:00', '2024-11-11 12:00')
     """
-    if origin is not None:
-        return f"{datetime.fromisoformat(origin) + timedelta(microseconds=micros):%Y-%m-%d %H:%M}"
+    if clock is not None:
+        return f"{clock.moment(micros):%Y-%m-%d %H:%M}"
     day, rest = divmod(micros, DAY)
     return f"day {day} {rest // HOUR:02d}:{rest % HOUR // MINUTE:02d}"
 

@@ -56,7 +56,8 @@ class Progress:
         self.mode = "live" if live else "plain" if mode == "auto" else mode
         self._methods = tuple(methods)
         self._start, self._end, self._now = start, max(end, start + 1), start
-        self._calendar, self._origin = calendar, origin
+        self._calendar = calendar
+        self._clock = numbers.clock_of({"origin": origin, "time_zone": calendar.clock.zone})
         self._events = 0
         self._stage = "start"
         self._began = time.perf_counter()
@@ -123,7 +124,7 @@ class Progress:
     def _where(self) -> str:
         phase = PHASES[int(self._calendar.phase(np.array([self._now], np.int64))[0])]
         place = f" {phase}" if self._calendar.promotions else ""
-        return f"{self._fraction():4.0%} {numbers.instant(self._now, self._origin)}{place}"
+        return f"{self._fraction():4.0%} {numbers.instant(self._now, self._clock)}{place}"
 
     def _pace(self) -> str:
         spent = 0.0 if self._advancing is None else time.perf_counter() - self._advancing

@@ -69,9 +69,9 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
             columns = [(phase, methods) for phase, methods in summary["phases"].items()]
             yield from _matrices(summary, task, "by phase of the promotion", columns, width)
         if summary["after_switch"]:
-            origin = summary.get("origin")
+            clock = numbers.clock_of(summary)
             columns = [
-                (f"{cell['phase']}\n{numbers.instant(cell['start'], origin)}", cell["methods"])
+                (f"{cell['phase']}\n{numbers.instant(cell['start'], clock)}", cell["methods"])
                 for cell in summary["after_switch"]
             ]
             yield from _matrices(summary, task, "first segment after each switch", columns, width)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from simulator.errors import nearest, unknown
+from simulator.clock import zone_of
+from simulator.errors import unknown
 from simulator.log.formats import format_names, format_table
 from simulator.log.opens import Opens
 from simulator.scenario.base import Block
-from simulator.units import Duration, PositiveDuration
+from simulator.scenario.moments import Moment
+from simulator.units import PositiveDuration
 
 SHAPES = ("touches", "rows", "purchases")
 """Keys of ``[data]`` that name one table; ``clicks`` and ``events`` are two."""
@@ -29,28 +30,8 @@ Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(
 
 
 def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        hint = nearest(name, available_timezones())
-        raise ValueError(
-            f"unknown time zone {name!r}; allowed: names of the IANA database such as Europe/London.{hint}"
-        ) from None
+    zone_of(name)
     return name
-
-
-def _instant(value: Any) -> Any:
-    """Let dates and times also be given as text (``--set`` and JSON have no other)."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return date.fromisoformat(value) if len(value) == len("2025-11-11") else datetime.fromisoformat(value)
-    except ValueError:
-        return value
-
-
-Instant = Annotated[Duration | datetime | date, BeforeValidator(_instant)]
-"""A duration from the log's origin, or a date or time: local in the log's zone unless it has an offset."""
 
 
 class PartBlock(Block):
@@ -175,8 +156,8 @@ class DataBlock(Block):
     )
     counters: bool = Field(default=False, description="add counts of earlier touches as features")
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
-    observed_until: Instant | None = None
-    between: tuple[Instant, Instant] | None = Field(
+    observed_until: Moment | None = None
+    between: tuple[Moment, Moment] | None = Field(
         default=None, description="rows outside are put aside: first instant, first one after"
     )
     missing: Mark = Field(default=(), description="values that stand for none in any id or feature")

@@ -87,6 +87,8 @@ def in_words(kind: Any) -> str:
     """
     if get_origin(kind) is Annotated and any("parse_duration" in repr(m) for m in get_args(kind)[1:]):
         return "a duration such as '15m' or '3d'"
+    if get_origin(kind) is Annotated and any("parse_moment" in repr(m) for m in get_args(kind)[1:]):
+        return "a duration such as '15m' or '3d', or a date such as 2025-11-11 or 2025-11-11T20:00:00"
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(in_words(m) for m in get_args(kind) if m is not type(None)))
     words = []

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from simulator.errors import ScenarioError
 from simulator.scenario.model import Scenario
-from simulator.scenario.timeline import Extent, extent_of_world, stream_gap, stream_start, timeline
+from simulator.scenario.promotions import promotion_warnings
+from simulator.scenario.ticks import tick_of
+from simulator.scenario.timeline import Extent, extent_of_world, stream_gap, timeline
 from simulator.units import format_duration as _d
 
 FEW_SEGMENTS = 8
@@ -24,7 +26,7 @@ def lint(scenario: Scenario, log: Extent | None = None) -> list[str]:
         *_time_features(scenario),
         *_stream(scenario),
         *([] if log is None else _fit(scenario, log)),
-        *_promotions(scenario),
+        *promotion_warnings(scenario, log),
     ]
 
 
@@ -107,9 +109,10 @@ def _fit(scenario: Scenario, log: Extent) -> list[str]:
             f"the stream has {segments} whole segments of {_d(stream.segment)}: too few for confidence "
             f"intervals, whose blocks they are ({FEW_SEGMENTS} or more are better)."
         )
-    if (ticks := min(length, left) // scenario.engine.tick) > MANY_TICKS:
+    tick = tick_of(scenario, log)
+    if (ticks := min(length, left) // tick) > MANY_TICKS:
         warnings.append(
-            f"engine.tick ({_d(scenario.engine.tick)}) cuts the stream into {ticks:,} ticks: slow, and results do not "
+            f"engine.tick ({_d(tick)}) cuts the stream into {ticks:,} ticks: slow, and results do not "
             "depend on it."
         )
     delays = {
@@ -122,15 +125,3 @@ def _fit(scenario: Scenario, log: Extent) -> list[str]:
                 "no label ever arrives, and nothing is learned."
             )
     return warnings
-
-
-def _promotions(scenario: Scenario) -> list[str]:
-    """Name the promotions that neither history nor stream ever meet."""
-    length = scenario.stream.length
-    start = stream_start(scenario, 0)
-    began = start - stream_gap(scenario) - scenario.stream.history
-    return [
-        f"promotion {promotion.name!r} ({_d(promotion.start)} to {_d(promotion.end)}) is outside history and stream."
-        for promotion in scenario.calendar().promotions
-        if promotion.end <= began or (length is not None and promotion.start >= start + length)
-    ]

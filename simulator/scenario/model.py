@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from simulator.calendar import Calendar, Promotion
+from simulator.clock import UTC_CLOCK, Clock
+from simulator.errors import ScenarioError
 from simulator.scenario.base import Block
 from simulator.scenario.data import DataBlock
-from simulator.units import Duration, Period, PositiveDuration, format_duration
+from simulator.scenario.moments import Moment, format_moment, instant_of
+from simulator.units import DAY, Duration, Period, PositiveDuration, format_duration
 from simulator.windows import Windows
 from simulator.worlds.settings import WorldSettings
 
@@ -69,7 +73,9 @@ class PipelineBlock(Block):
 class EngineBlock(PipelineBlock):
     """``[engine]``: settings that must not change results (tick, reader_batch) and those of the pipeline."""
 
-    tick: Period = "1h"  # type: ignore[assignment]
+    tick: Period | None = Field(
+        default=None, description="step of the replay; default: by the log's density, 1h to 1d"
+    )
     reader_batch: PositiveInt = 122_880
     threads: PositiveInt = Field(
         default=1, le=256, description="torch threads of one operation; recorded, since results depend on it"
@@ -129,12 +135,45 @@ class MethodBlock(PipelineBlock):
 
 
 class PromotionBlock(Block):
-    """``[[promotion]]``: the calendar of a real log (a world's promotions are in ``[[world.promotion]]``)."""
+    """``[[promotion]]``: the calendar of a real log (a world's promotions are in ``[[world.promotion]]``).
+
+    ``start`` and ``end`` are durations from the log's origin, or dates or datetimes: local in the log's time zone, or
+    with an offset as they stand. Without ``end`` a promotion lasts ``length`` (default: a day).
+    """
 
     name: str
-    start: Duration
-    length: PositiveDuration = "1d"  # type: ignore[assignment]
+    start: Moment
+    end: Moment | None = None
+    length: PositiveDuration | None = Field(default=None, description="instead of end; default: 1d")
     anticipation: Duration = "3d"  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if self.end is not None and self.length is not None:
+            raise ValueError("give either end or length, not both")
+        if self.end is not None and not self.by_date:
+            self.on(UTC_CLOCK)
+        return self
+
+    @property
+    def by_date(self) -> bool:
+        """Whether it takes the log's own dates to know when it is."""
+        return isinstance(self.start, date) or isinstance(self.end, date)
+
+    def on(self, clock: Clock) -> Promotion:
+        """Return the promotion on a log.
+
+        Raises
+        ------
+        ScenarioError : it ends before it starts.
+        """
+        start = instant_of(self.start, clock)
+        length = DAY if self.length is None else self.length
+        end = start + length if self.end is None else instant_of(self.end, clock)
+        if end <= start:
+            first, last = format_moment(self.start), format_moment(self.end or 0)
+            raise ScenarioError(f"promotion {self.name!r}: end ({last}) must be later than start ({first})")
+        return Promotion(self.name, start, end, self.anticipation)
 
 
 class EvaluationBlock(Block):
@@ -190,7 +229,17 @@ class Scenario(Block):
         """Whether learners see hour and weekday of the click."""
         return self.stream.time_features or (self.data is not None and self.data.time_features)
 
-    def calendar(self) -> Calendar:
-        """Return the promotion calendar, of the world or of the real log."""
-        blocks = self.promotion if self.world is None else self.world.promotion
-        return Calendar.of([Promotion(b.name, b.start, b.start + b.length, b.anticipation) for b in blocks])
+    def calendar(self, clock: Clock | None = None) -> Calendar:
+        """Return the promotion calendar, of the world or of the real log.
+
+        ``clock`` is local time of the log (`simulator.log.schema.Meta.clock`); without it, promotions that are given
+        by date are left out, since nobody knows where on the log they are.
+        """
+        known = UTC_CLOCK if clock is None else clock
+        if self.world is not None:
+            sales = [
+                Promotion(b.name, b.start, b.start + b.length, b.anticipation) for b in self.world.promotion
+            ]
+        else:
+            sales = [b.on(known) for b in self.promotion if clock is not None or not b.by_date]
+        return Calendar.of(sales, known)

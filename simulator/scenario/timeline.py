@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from simulator.clock import UTC_CLOCK, Clock
 from simulator.errors import ScenarioError
 from simulator.scenario.model import Scenario
 from simulator.units import DAY, SECOND, format_duration, format_instant
+
+if TYPE_CHECKING:
+    from simulator.log.schema import Meta
 
 MOST_SEGMENTS = 100_000
 """Every segment is a step of the protocol: a model published, a row of metrics."""
@@ -18,6 +23,24 @@ class Extent:
 
     start: int
     observed_until: int
+    clicks: int | None = field(default=None, compare=False)
+    """How many clicks it holds, where that is known."""
+    clock: Clock | None = field(default=None, compare=False)
+    """Local time of the log, where it is known."""
+
+    @classmethod
+    def of(cls, meta: Meta) -> Extent:
+        """Return the extent of a log at rest."""
+        return cls(meta.start, meta.observed_until, meta.clicks, meta.clock)
+
+    def said(self, time: int) -> str:
+        """Write an instant as the day of the log and the time of that day, local where that is known."""
+        return format_instant(time) if self.clock is None else self.clock.said(time)
+
+    def midnight(self, time: int) -> int:
+        """Return the (local) midnight before an instant."""
+        clock = self.clock or UTC_CLOCK
+        return clock.instant(clock.one(time) // DAY * DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +58,9 @@ def extent_of_world(scenario: Scenario) -> Extent | None:
     """Return the extent that the log of a scenario's world will have; None where it has no world."""
     if scenario.world is None:
         return None
-    return Extent(0, scenario.world.days * DAY + scenario.windows.windows().lifetime)
+    world = scenario.world
+    lifetime = scenario.windows.windows().lifetime
+    return Extent(0, world.days * DAY + lifetime, world.days * world.clicks_per_day)
 
 
 def stream_gap(scenario: Scenario) -> int:
@@ -44,14 +69,10 @@ def stream_gap(scenario: Scenario) -> int:
     return scenario.windows.attribution if gap is None else gap
 
 
-def stream_start(scenario: Scenario, log_start: int) -> int:
-    """Return when the stream starts on a log whose first click is at ``log_start``."""
+def stream_start(scenario: Scenario, midnight: int) -> int:
+    """Return when the stream starts on a log whose first click is on the day that begins at ``midnight``."""
     stream = scenario.stream
-    return (
-        log_start // DAY * DAY + stream.history + stream_gap(scenario)
-        if stream.start is None
-        else stream.start
-    )
+    return midnight + stream.history + stream_gap(scenario) if stream.start is None else stream.start
 
 
 def timeline(scenario: Scenario, log: Extent) -> Timeline:
@@ -64,11 +85,12 @@ def timeline(scenario: Scenario, log: Extent) -> Timeline:
     """
     stream, lifetime = scenario.stream, scenario.windows.windows().lifetime
     gap, observed_until = stream_gap(scenario), log.observed_until
-    first, start = log.start // DAY * DAY, stream_start(scenario, log.start)
+    first = log.midnight(log.start)
+    start = stream_start(scenario, first)
     if start >= observed_until:
         raise ScenarioError(
-            f"stream.start: the stream would start at {format_instant(start)}, but the log ends at "
-            f"{format_instant(observed_until // SECOND * SECOND)}; allowed: a shorter history or gap, or an earlier start"
+            f"stream.start: the stream would start at {log.said(start)}, but the log ends at "
+            f"{log.said(observed_until // SECOND * SECOND)}; allowed: a shorter history or gap, or an earlier start"
         )
     if stream.length is None:
         end = start + (observed_until - lifetime - start) // stream.segment * stream.segment
@@ -76,8 +98,8 @@ def timeline(scenario: Scenario, log: Extent) -> Timeline:
         end = min(start + stream.length, observed_until)
     if end <= start or start + lifetime > observed_until:
         raise ScenarioError(
-            f"stream: no label would be final before the log ends: the stream starts at {format_instant(start)}, the log "
-            f"ends at {format_instant(observed_until // SECOND * SECOND)}, and labels take {format_duration(lifetime)} "
+            f"stream: no label would be final before the log ends: the stream starts at {log.said(start)}, the log "
+            f"ends at {log.said(observed_until // SECOND * SECOND)}, and labels take {format_duration(lifetime)} "
             "(windows.attribution + windows.refund); allowed: a shorter history, gap or window"
         )
     if (end - start) / stream.segment > MOST_SEGMENTS:

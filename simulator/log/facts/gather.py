@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.calendar import Calendar
+from simulator.clock import UTC_CLOCK, Clock
 from simulator.log.facts.histogram import LogHistogram
 from simulator.log.facts.tally import Tally
 from simulator.log.labels import LabelJoin
@@ -83,9 +84,10 @@ class Gathered:
 
     def __init__(self, log: Log, windows: Windows, calendar: Calendar) -> None:
         self.windows, self.calendar = windows, calendar
-        self.first_day = log.meta.start // DAY
+        self.clock = log.clock
+        self.first_day = self.clock.one(log.meta.start) // DAY
         self.until = log.meta.observed_until
-        self.days = int(self.until // DAY - self.first_day + 1)
+        self.days = self.clock.one(self.until) // DAY - self.first_day + 1
         self.hourly = {name: np.zeros(24 * self.days) for name in HOURLY}
         self.delays = {name: LogHistogram(2, 0, 45, AGES) for name in DELAYS}
         """By ORDINARY and OTHER, µs; exact at every age of AGES."""
@@ -109,11 +111,11 @@ class Gathered:
         """Of each day: clicks, distinct items, pairs of clicks on the same item."""
         self.clicks = 0
         self.last_click = log.meta.start
-        self.ordinary: Bool = ordinary_days(calendar, self.first_day, self.days)
+        self.ordinary: Bool = ordinary_days(calendar, self.first_day, self.days, self.clock)
 
     def hour(self, time: Int64) -> Int64:
-        """Return the hour of the log of each instant; hour 0 is the midnight before the first click."""
-        found: Int64 = np.clip(time // HOUR - 24 * self.first_day, 0, 24 * self.days - 1)
+        """Return the hour of the log of each instant, in local time; hour 0 is the midnight before the first click."""
+        found: Int64 = np.clip(self.clock.local(time) // HOUR - 24 * self.first_day, 0, 24 * self.days - 1)
         return found
 
     def group(self, time: Int64) -> Int64:
@@ -125,16 +127,16 @@ class Gathered:
         self.hourly[name] += np.bincount(self.hour(time), weight, 24 * self.days)
 
 
-def ordinary_days(calendar: Calendar, first_day: int, days: int) -> Bool:
+def ordinary_days(calendar: Calendar, first_day: int, days: int, clock: Clock = UTC_CLOCK) -> Bool:
     """Return which days have nothing to do with any promotion (shape ``days``)."""
     ordinary = np.ones(days, bool)
     for sale in calendar.promotions:
-        first = sale.start // DAY - BEFORE_A_SALE - first_day
-        last = -(-sale.end // DAY) + AFTER_A_SALE - first_day
+        first = clock.one(sale.start) // DAY - BEFORE_A_SALE - first_day
+        last = -(-clock.one(sale.end) // DAY) + AFTER_A_SALE - first_day
         ordinary[max(first, 0) : max(last, 0)] = False
     if ordinary.sum() < 2:
         noons = (np.arange(days) + first_day) * DAY + DAY // 2
-        ordinary = np.asarray(calendar.phase(noons) == 0)
+        ordinary = np.asarray(calendar.phase(clock.instants(noons)) == 0)
     return ordinary
 
 
@@ -193,7 +195,7 @@ class _DailyItems:
         self._found, self._day, self._tally = found, -1, Tally(1)
 
     def add(self, time: Int64, item: Int64) -> None:
-        day = time // DAY
+        day = self._found.clock.local(time) // DAY
         for number in np.unique(day):
             if number != self._day:
                 self.close()
@@ -284,7 +286,8 @@ def _add_pays(
 ) -> None:
     """Add the pays that count; ``group`` and ``clicked`` are by click, the rest by pay in replay order."""
     found.count("matched_pays", pays.time)
-    found.count("old_pays", pays.time[clicked[index] // DAY < pays.time // DAY])
+    clicked_on, paid_on = (found.clock.local(time) // DAY for time in (clicked[index], pays.time))
+    found.count("old_pays", pays.time[clicked_on < paid_on])
     np.add.at(found.gmv_by_hour, (group[index], np.maximum(elapsed - 1, 0) // HOUR), pays.amount)
     order = np.argsort(index, kind="stable")
     same = index[order][1:] == index[order][:-1]

@@ -62,15 +62,23 @@ def phase_facts(
 def day_facts(
     log: Log, windows: Windows, calendar: Calendar, *, observation: int | None = None
 ) -> list[PhaseFacts]:
-    """Describe each day that has clicks; its name says the phase its noon is in."""
-    first = log.meta.start // DAY
-    days = log.meta.observed_until // DAY - first + 1
+    """Describe each local day that has clicks; its name says the phase its noon is in."""
+    clock = log.clock
+    first = clock.one(log.meta.start) // DAY
+    days = clock.one(log.meta.observed_until) // DAY - first + 1
     totals = _Totals(days)
-    _gather(log, windows, totals, lambda time: np.clip(time // DAY - first, 0, days - 1), observation)
+    _gather(
+        log, windows, totals, lambda time: np.clip(clock.local(time) // DAY - first, 0, days - 1), observation
+    )
     found = np.flatnonzero(totals.clicks)
-    phases = calendar.phase((found + first) * DAY + DAY // 2)
+    begin, noon, end = (clock.instants((found + first) * DAY + part) for part in (0, DAY // 2, DAY))
+    phases = calendar.phase(noon)
     named = [f"day {day + first} ({PHASES[code]})" for day, code in zip(found, phases, strict=True)]
-    return [_facts(name, totals, int(day), DAY, observation) for name, day in zip(named, found, strict=True)]
+    lengths = (end - begin).tolist()  # 23 or 25 hours where clocks change
+    return [
+        _facts(name, totals, int(day), length, observation)
+        for name, day, length in zip(named, found, lengths, strict=True)
+    ]
 
 
 class _Totals:

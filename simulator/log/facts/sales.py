@@ -30,9 +30,9 @@ class SaleFacts:
 
 def sale_facts(found: Gathered, sale: Promotion, ordinary: Bool) -> SaleFacts:
     """Compare the days around a promotion with ordinary days (empty where there are none)."""
-    opening = sale.start // HOUR - 24 * found.first_day
+    opening = found.clock.one(sale.start) // HOUR - 24 * found.first_day
     base = {name: float(v.reshape(-1, 24)[ordinary].sum(1).mean()) for name, v in found.hourly.items()}
-    last_hour = found.last_click // HOUR - 24 * found.first_day + 1
+    last_hour = found.clock.one(found.last_click) // HOUR - 24 * found.first_day + 1
     values: dict[str, float] = {}
     for day in range(FIRST_DAY, LAST_DAY + 1):
         first = opening + 24 * day
@@ -41,7 +41,8 @@ def sale_facts(found: Gathered, sale: Promotion, ordinary: Bool) -> SaleFacts:
         hours = {name: v[first : first + 24] for name, v in found.hourly.items()}
         values |= {f"{name}.day{day}": value for name, value in _day(hours, base).items()}
     first = max(opening, 0)
-    on_the_day = found.hourly["pays"][first : min(opening + 24, sale.end // HOUR - 24 * found.first_day)]
+    ending = found.clock.one(sale.end) // HOUR - 24 * found.first_day
+    on_the_day = found.hourly["pays"][first : min(opening + 24, ending)]
     if opening >= 0 and on_the_day.sum() > 0:
         for hour, share in enumerate(on_the_day / on_the_day.sum()):
             values[f"hour.pays.{hour}"] = float(share)
