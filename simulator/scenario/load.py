@@ -126,6 +126,8 @@ def _strange_values(layers: Layers, file: str) -> list[str]:
     """Refuse in free tables (a policy's, say) what a resolved scenario could not hold unchanged."""
     faults = []
     for key, value in leaves(layers.data):
+        if key[0] in ("data", "promotion"):  # instants may be dates
+            continue
         for item in value if isinstance(value, list) else [value]:
             if isinstance(item, dt.date | dt.time) or (isinstance(item, float) and not math.isfinite(item)):
                 where, name = layers.origin(key, file), written(key, layers.data)

@@ -122,7 +122,7 @@ def _formatted(con: duckdb.DuckDBPyConnection, profile: Profile, column: Column)
     if "Y" not in fitting[0] and "y" not in fitting[0]:
         clock.said["year"] = YEAR
         clock.notes["year"] = "unsure: the values do not say the year; weekdays depend on it"
-        clock.instead.append(("year", YEAR - 1, "or whichever it was"))
+        clock.instead.append(("year", YEAR - 1, "whichever it was"))
     return _read(con, profile, clock)
 
 

@@ -75,13 +75,15 @@ def put_zone(draft: Draft, clock: Clock | None, busiest: str = "") -> None:
         draft.unsure.append(f'[data] time_zone = "UTC": {why}; or an IANA name such as "Asia/Shanghai"{busiest}')
     else:
         why = "days and hours are counted in it"
-    draft.data["time_zone"] = Entry("UTC", why + busiest, [("time_zone", "Asia/Shanghai", "or another IANA name: where the shoppers are")])
+    draft.data["time_zone"] = Entry("UTC", why + busiest, [("time_zone", "Asia/Shanghai", "another IANA name: where the shoppers are")])
 
 
 def put_who(draft: Draft, profile: Profile, key: str, *, needed: str = "") -> str | None:
     """Say which column is the user (``user_id``) or the item (``item_id``)."""
     role = key.removesuffix("_id")
     found = pick(profile, role, draft.taken(profile), is_id)
+    if found is None and not profile.read.header:
+        return _put_by_place(draft, profile, key)
     if found is None:
         if needed:
             example = next((c.name for c in profile.columns.values() if is_id(c) and c.name not in draft.taken(profile)), role)
@@ -95,6 +97,16 @@ def put_who(draft: Draft, profile: Profile, key: str, *, needed: str = "") -> st
     draft.put(key, name, note, [(key, other, "") for other in found.others], unsure=not found.sure or session)
     draft.take(profile, name, role)
     return name
+
+
+def _put_by_place(draft: Draft, profile: Profile, key: str) -> str | None:
+    """Take the first column of ids that is left, of files without names: users stand before items."""
+    left = [c.name for c in profile.columns.values() if is_id(c) and c.looks != "number" and c.name not in draft.taken(profile)]
+    if not left:
+        return None
+    draft.put(key, left[0], "unsure: told by its place alone", [(key, other, "") for other in left[1:4]])
+    draft.take(profile, left[0], key.removesuffix("_id"))
+    return left[0]
 
 
 def put_amount(draft: Draft, profile: Profile) -> str | None:

@@ -8,7 +8,7 @@ from simulator.log.guess.clock import Clock
 from simulator.log.guess.draft import Draft, Entry
 from simulator.log.guess.profile import Column, Profile
 from simulator.log.guess.roles import is_label, is_order
-from simulator.log.guess.words import joined
+from simulator.log.guess.words import fit, joined
 
 MANY = 50_000
 """A vocabulary above which ids are hashed."""
@@ -86,7 +86,7 @@ def _against(column: Column, clocks: Mapping[str, Clock], kind: str | None) -> s
         return "the id of an order, which no click can know"
     if is_label(column):
         return "looks like a label: what follows a click cannot be known at the click"
-    if column.name in clocks and not (column.is_number and "time_from" in clocks[column.name].said):
+    if column.name in clocks and (not column.is_number or fit("time", column.name)[0]):
         return "a time; [data] time_features = true makes hour and weekday features"
     if column.looks != "tags" and column.distinct <= 1 and not column.none:
         return f"constant: always {column.example[:30]!r}"

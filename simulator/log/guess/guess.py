@@ -52,7 +52,7 @@ def guess(sources: Sequence[str], beside: Path, *, shape: str | None = None, ope
         profiles = _profiles(con, sources)
         check_asked(len(profiles), shape, opens)
         if len(profiles) == 2:
-            profiles = order_of(con, profiles)
+            profiles = order_of(profiles)
         known = known_format(con, profiles[0]) if len(profiles) == 1 and shape is None and opens is None else None
         draft = draft_of(con, profiles, shape, opens) if known is None else draft_of_format(con, profiles[0], known)
         span = _span(con, draft)
@@ -141,9 +141,9 @@ def _leave_out(draft: Draft, seen: Seen) -> None:
 def _zone_hint(draft: Draft, seen: Seen) -> None:
     """Say which zones the quietest hour of the day speaks for: people sleep at about four."""
     entry = draft.data.get("time_zone")
-    if entry is None or seen.meta.clicks < 500 or seen.span < 3 * DAY:
+    if entry is None or seen.quiet is None or seen.meta.clicks < 500 or seen.span < 3 * DAY:
         return
     offset = (4 - seen.quiet + 12) % 24 - 12
-    entry.note += f"; fewest clicks come at {seen.quiet:02}:00, and people sleep at about 04:00"
+    entry.note += f"; fewest clicks come around {seen.quiet:02}:00, and people sleep around 04:00"
     if abs(offset) > 2:
         entry.note += f" (UTC{offset:+d}?)"

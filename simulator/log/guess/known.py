@@ -56,6 +56,8 @@ def _fits(con: duckdb.DuckDBPyConnection, source: Profile, table: Mapping[str, A
     if headless or data.read.join:
         if source.read.header or data.read.join or len(data.read.names) != len(source.columns):
             return None
+        if data.read.delimiter not in (None, source.read.delimiter):
+            return None
         of = dict(zip(data.read.names, source.columns, strict=True))
     else:
         if not source.read.header or data.read.unnest != source.read.unnest:
@@ -87,7 +89,8 @@ def needed(data: Mapping[str, Any]) -> set[str]:
     found |= {*columns.get("flags", {}), *columns.get("pay_if", {}), *data.get("read", {}).get("where", {})}
     for name, feature in data.get("features", {}).items():
         own = feature.get("column", name) if isinstance(feature, Mapping) else name
-        if own not in ("user", "item"):
+        optional = isinstance(feature, Mapping) and feature.get("optional", False)
+        if own not in ("user", "item") and not optional:
             found.add(str(own))
     return found - {"none"}
 
@@ -102,6 +105,7 @@ def draft_of_format(con: duckdb.DuckDBPyConnection, source: Profile, known: Know
     draft = Draft(known.shape, [source], format=known.name)
     draft.data["format"] = Entry(known.name, known.title)
     table = format_table(known.name)["data"]
+    _put_opens(draft, source, table)
     for key, value in table.get("columns", {}).items():
         for name in _names(value):
             if name in source.columns:
@@ -113,6 +117,23 @@ def draft_of_format(con: duckdb.DuckDBPyConnection, source: Profile, known: Know
         if name not in draft.taken(source):
             draft.take(source, name, "not used by the format")
     return draft
+
+
+def _put_opens(draft: Draft, source: Profile, table: Mapping[str, Any]) -> None:
+    """Say what opens a journey where the files have none of what opens it by default (samples without views)."""
+    kinds = {str(value).lower(): kind for value, kind in table.get("columns", {}).get("kinds", {}).items()}
+    column = source.columns.get(table.get("columns", {}).get("kind", "kind"))
+    if draft.shape != "touches" or not kinds or column is None:
+        return
+    counts: dict[str, int] = {}
+    for value, count in column.values:
+        kind = kinds.get(value.lower(), "")
+        counts[kind] = counts.get(kind, 0) + count
+    usual = str(table.get("opens", "view"))
+    there = [kind for kind in ("view", "cart", "favourite") if counts.get(kind)]
+    if there and usual not in there:
+        draft.data["opens"] = Entry(there[0], f"the files have no {usual}s", [("opens", kind, "") for kind in there[1:]])
+        draft.unsure.append(f'[data] opens = "{there[0]}": the files have no {usual}s')
 
 
 def _names(value: object) -> Sequence[str]:

@@ -20,7 +20,7 @@ _PROBED = 20_000
 EVENT_KINDS = ("cart", "pay", "refund", "ignore")
 
 
-def order_of(con: duckdb.DuckDBPyConnection, profiles: Sequence[Profile]) -> list[Profile]:
+def order_of(profiles: Sequence[Profile]) -> list[Profile]:
     """Return the clicks first: what is called so, what has no kinds, what has more rows."""
     def eventful(profile: Profile) -> tuple[int, int, int]:
         parts = tokens(profile.patterns[0].rsplit("/", 1)[-1])
@@ -31,8 +31,10 @@ def order_of(con: duckdb.DuckDBPyConnection, profiles: Sequence[Profile]) -> lis
         told = kinds is not None and bool(set(kinds.mapping.values()) & {"pay", "refund", "cart"})
         return int(named), int(told), -profile.table.rows
 
-    del con
-    return sorted(profiles, key=eventful)
+    found = sorted(profiles, key=eventful)
+    for one, key in zip(found, ("clicks", "events"), strict=True):
+        one.key = one.table.key = key
+    return found
 
 
 def events(con: duckdb.DuckDBPyConnection, profiles: Sequence[Profile], clocks: Sequence[Mapping[str, Clock]]) -> Draft:

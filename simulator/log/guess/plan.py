@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.log.formats import format_table
 from simulator.log.guess.draft import Draft
 from simulator.log.guess.trial import Seen
-from simulator.units import DAY, HOUR, MINUTE, format_duration
+from simulator.units import DAY, HOUR, MINUTE, format_duration, parse_duration
 
 _WINDOWS = (
     15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 3 * DAY, 5 * DAY, 7 * DAY, 10 * DAY, 14 * DAY, 21 * DAY,
@@ -36,7 +37,7 @@ GMV_METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``[windows]`` and ``[stream]``, in microseconds, with what they were chosen by; ``faults`` say why it cannot fit."""
+    """``[windows]`` and ``[stream]``, in microseconds, with what they were chosen by."""
 
     attribution: int
     refund: int
@@ -54,7 +55,6 @@ def plan_of(draft: Draft, seen: Seen | None, span: int) -> Plan:
     notes: dict[str, str] = {}
     span = seen.span if seen is not None else span
     most = max(span // 6, MINUTE)
-    days = draft.shape == "purchases"
     pay = None if seen is None else seen.pay
     if draft.shape == "purchases":
         attribution = _below(_WINDOWS, max(min(30 * DAY, span // 8), MINUTE))
@@ -65,6 +65,9 @@ def plan_of(draft: Draft, seen: Seen | None, span: int) -> Plan:
     else:
         attribution = min(_above(_WINDOWS, max(pay[2], MINUTE)), _below(_WINDOWS, most))
         notes["attribution"] = f"half of the pays follow within {_short(pay[0])}, 95 % within {_short(pay[2])} of the click"
+    if draft.format is not None and (said := format_table(draft.format)["data"].get("attribution")) is not None:
+        attribution = min(parse_duration(said), _below(_WINDOWS, most))
+        notes["attribution"] = f"as the format says; {notes['attribution']}"
     back = None if seen is None else seen.refund
     refund = 0
     notes["refund"] = "the log has no refunds"
@@ -72,7 +75,7 @@ def plan_of(draft: Draft, seen: Seen | None, span: int) -> Plan:
         refund = min(_above(_WINDOWS, max(back[2], MINUTE)), _below(_WINDOWS, most))
         notes["refund"] = f"95 % of the refunds follow within {_short(back[2])} of the pay"
     observation = _below(_OBSERVED, max(min(pay[0] if pay is not None else attribution // 20, attribution // 3), MINUTE))
-    if days:
+    if draft.shape == "purchases":
         observation = _below(_OBSERVED, max(attribution // 20, MINUTE))
     observation = min(observation, attribution)
     notes["observation"] = "the waiting window of methods that wait"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import duckdb
 
 from simulator.errors import UsageError
-from simulator.log.intake.files import find
+from simulator.log.intake.files import WHITESPACE, find
 from simulator.log.intake.tables import Table, load, open_table
 from simulator.log.intake.values import FLOATS, INTEGERS, is_number, is_plain
 from simulator.log.sql import identifier, literal
@@ -90,9 +90,9 @@ def profile(
     """
     notes: list[str] = []
     if read is None:
-        read = ReadBlock()
-        if _headless(key, patterns):
-            read = ReadBlock(header=False)
+        read = ReadBlock(delimiter=WHITESPACE) if _is_spaced(key, patterns) else ReadBlock()
+        if _headless(key, patterns, read):
+            read = read.model_copy(update={"header": False})
             notes.append("the first line is a row like the others, so columns are numbered: column0, column1, ...")
     table = open_table(con, key, patterns, read)
     found = _look(con, table)
@@ -105,15 +105,23 @@ def profile(
     return Profile(key, tuple(patterns), read, table, found, notes)
 
 
-def _headless(key: str, patterns: Sequence[str]) -> bool:
+def _is_spaced(key: str, patterns: Sequence[str]) -> bool:
+    """Tell whether the columns of text are parted by blanks alone."""
+    files = find(key, patterns, ReadBlock(header=False))
+    if files[0].form != "text" or len(files[0].columns) > 1:
+        return False
+    return len(find(key, patterns, ReadBlock(header=False, delimiter=WHITESPACE))[0].columns) > 1
+
+
+def _headless(key: str, patterns: Sequence[str], read: ReadBlock) -> bool:
     """Tell whether text files begin with a row: a cell of the first line is a number, and they do not count up from 0."""
     try:
-        files = find(key, patterns, ReadBlock())
+        files = find(key, patterns, read)
     except UsageError as error:
         # A first line that names a column twice, or none, is a header only if the rest of it reads like one.
         if "names" not in str(error) or "twice" not in str(error):
             raise
-        files = find(key, patterns, ReadBlock(header=False))
+        files = find(key, patterns, read.model_copy(update={"header": False}))
         raw = _first_cells(files[0].path, files[0].delimiter, files[0].compression)
         if not any(_is_value(cell) for cell in raw):
             raise
@@ -132,7 +140,9 @@ def _first_cells(path: str, delimiter: str, compression: str) -> list[str]:
         f"SELECT line FROM read_csv({literal(path)}, auto_detect = false, columns = {{'line': 'VARCHAR'}}, "
         f"header = false, delim = chr(1), quote = '', escape = '', compression = {literal(compression)}) LIMIT 1"
     ).fetchone()
-    return [] if row is None or row[0] is None else next(csv.reader([row[0]], delimiter=delimiter[:1]))
+    if row is None or row[0] is None:
+        return []
+    return str(row[0]).split() if delimiter == WHITESPACE else next(csv.reader([row[0]], delimiter=delimiter))
 
 
 def _is_value(cell: str) -> bool:

@@ -50,6 +50,8 @@ def draft_of(
                 f"{profile.told} has no line of names: columns are called {names[0]} to {names[-1]}; [data.read] names = [...] "
                 "gives them better ones (then change [data.columns] too)"
             )
+        if profile.read.delimiter is not None:
+            draft.read["delimiter"] = Entry(profile.read.delimiter)
         if profile.read.unnest is not None:
             draft.read["unnest"] = Entry(profile.read.unnest, "the entries of its lists are the rows")
     return draft
@@ -107,7 +109,7 @@ def _touches(
 def put_kinds(draft: Draft, profile: Profile, kinds: Kinds, allowed: Sequence[str]) -> None:
     """Say which column holds the kinds, and what each value means; lacking where codes mean nothing."""
     name = kinds.column.name
-    draft.put("kind", name, "" if kinds.sure else "unsure: told by its values", unsure=not kinds.sure and not kinds.codes)
+    draft.put("kind", name, "" if kinds.sure or kinds.codes else "unsure: told by its values", unsure=not kinds.sure and not kinds.codes)
     draft.take(profile, name, "kind")
     counts = {value.removesuffix(".0"): count for value, count in kinds.column.values}
     listed = ", ".join(f"{value} ({count:,})" for value, count in list(counts.items())[:12])
@@ -127,7 +129,7 @@ def put_kinds(draft: Draft, profile: Profile, kinds: Kinds, allowed: Sequence[st
         return
     for value, why in list(kinds.doubts.items())[:10]:
         draft.unsure.append(
-            f"[data.columns] kinds: {value!r} is taken for {mapping[value]!r} ({why}); allowed: {', '.join(allowed)}"
+            f"[data.columns] kinds: {value!r} is taken for {mapping.get(value)!r} ({why}); allowed: {', '.join(allowed)}"
         )
 
 

@@ -28,14 +28,15 @@ class Seen:
     """What a trial log holds.
 
     ``pay`` are quantiles (.5, .9, .95) of the delay of the first pay in microseconds, ``refund`` those from it to the
-    first refund (None: there are none); ``payers`` clicks with a pay; ``quiet`` the hour of UTC with the fewest clicks.
+    first refund (None: there are none); ``payers`` clicks with a pay; ``quiet`` the middle
+    of the six hours of UTC with the fewest clicks (None: all are alike).
     """
 
     meta: Meta
     payers: int
     pay: tuple[int, int, int] | None
     refund: tuple[int, int, int] | None
-    quiet: int
+    quiet: int | None
     aucs: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -79,18 +80,29 @@ def _look(con: duckdb.DuckDBPyConnection, meta: Meta, path: Path, window: int) -
     ).fetchone()
     assert row is not None
     offset = int(meta.origin.timestamp())
-    [(quiet,)] = con.execute(
-        f"SELECT coalesce(arg_min(h, (n, h)), 0) FROM (SELECT h, count(time) AS n FROM range(24) AS r(h) LEFT JOIN "
-        f"(SELECT time, (time // 3600000000 + {offset // 3600}) % 24 AS hour FROM judged) ON hour = h GROUP BY h)"
+    hours = con.execute(
+        f"SELECT h, count(time) FROM range(24) AS r(h) LEFT JOIN (SELECT time, (time // 3600000000 + {offset // 3600}) % 24 "
+        "AS hour FROM judged) ON hour = h GROUP BY h ORDER BY h"
     ).fetchall()
     seen = Seen(
-        meta, int(row[0]), _three(row[1]), _three(row[3]) if row[2] else None, int(quiet)
+        meta, int(row[0]), _three(row[1]), _three(row[3]) if row[2] else None, _quiet([int(n) for _, n in hours])
     )
     others = meta.clicks - seen.payers
     if min(seen.payers, others) >= FEWEST:
         single = [feature.name for feature in meta.features if feature.width == 1]
         seen.aucs = {name: _auc(con, name) for name in single}
     return seen
+
+
+def _quiet(counts: list[int]) -> int | None:
+    """Return the middle of the six hours with the fewest clicks; of several such, of those in their middle."""
+    sums = [sum(counts[(start + k) % 24] for k in range(6)) for start in range(24)]
+    least = min(sums)
+    if least * 4 > 0.6 * sum(counts):  # a quarter of the day has hardly fewer than its share
+        return None
+    first = next(k for k in range(24) if sums[k] == least and sums[k - 1] != least)
+    length = next((k for k in range(1, 24) if sums[(first + k) % 24] != least), 24)
+    return (first + (length - 1) // 2 + 3) % 24
 
 
 def _three(found: list[int] | None) -> tuple[int, int, int] | None:

@@ -63,9 +63,14 @@ KINDS: dict[str, str] = {
     "refund": "refund refunds refunded return returns returned chargeback cancel cancelled canceled cancellation reversal 退款 退货 "
     "取消 retoure erstattung ruckgabe remboursement retour devolucion reembolso возврат 返品",
     "ignore": "removefromcart remove removecart removefromwishlist unlike unfav search login logout scroll impression impressions imp show "
-    "exposure sessionstart userengagement firstvisit share comment signup register hover filter sort home begincheckout checkout",
+    "exposure sessionstart userengagement firstvisit share comment signup register hover filter sort home begincheckout checkout viewcart "
+    "viewitemlist selectitem addpaymentinfo addshippinginfo viewpromotion selectpromotion",
 }  # fmt: skip
 _KIND_OF = {word: kind for kind, words in KINDS.items() for word in words.split()}
+
+_UNDONE = ("remove", "removed", "delete", "deleted", "un", "undo", "failed", "abandoned")
+_LOOSE = ("checkout", "add", "like", "save", "collect", "open", "play", "watch", "clic", "order", "orders", "return", "impression")
+"""Words that mean now this, now that."""
 
 CODES: dict[str, tuple[dict[str, str], str]] = {
     "behaviortype": ({"1": "view", "2": "favourite", "3": "cart", "4": "pay"}, "Tianchi's mobile log"),
@@ -112,11 +117,12 @@ def kind_of(value: str) -> tuple[str | None, bool]:
     """Return the kind that a value means (None: not known), and whether its own word says so."""
     plain = joined(value)
     if plain in _KIND_OF:
-        return _KIND_OF[plain], plain.isascii()
-    for part in tokens(value):
-        if part in _KIND_OF:
-            return _KIND_OF[part], False
-    return None, False
+        return _KIND_OF[plain], plain.isascii() and plain not in _LOOSE
+    parts = tokens(value)
+    if says(parts, _UNDONE):
+        return "ignore", False
+    met = {_KIND_OF[part] for part in parts if part in _KIND_OF}
+    return next((kind for kind in ("refund", "pay", "cart", "favourite", "view", "ignore") if kind in met), None), False
 
 
 def says(parts: list[str], words: tuple[str, ...]) -> bool:

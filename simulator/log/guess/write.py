@@ -68,9 +68,11 @@ def scenario_text(draft: Draft, plan: Plan, title: str, seen: str, faults: list[
         lines += _table(draft.features, [])
         lines += [f"# {key(name)} = {toml(kind)}  # left out: {_inline(why)}" for name, kind, why in draft.left]
     lines += ["", "[windows]"]
-    lines += [_length(name, getattr(plan, name), plan) for name in ("attribution", "refund", "observation")]
+    for name in ("attribution", "refund", "observation"):
+        lines += _length(name, getattr(plan, name), plan)
     lines += ["", "[stream]"]
-    lines += [_length(name, getattr(plan, name), plan) for name in ("history", "gap", "segment")]
+    for name in ("history", "gap", "segment"):
+        lines += _length(name, getattr(plan, name), plan)
     if plan.learner:
         lines += ["", "[learner]                # small, as the log is"]
         lines += [f"{name} = {toml(value)}" for name, value in plan.learner.items()]
@@ -79,8 +81,8 @@ def scenario_text(draft: Draft, plan: Plan, title: str, seen: str, faults: list[
     return "\n".join(lines) + "\n"
 
 
-def _length(name: str, micros: int, plan: Plan) -> str:
-    return f"{name} = {toml(format_duration(micros))}  # {plan.notes[name]}" if name in plan.notes else f"{name} = {toml(format_duration(micros))}"
+def _length(name: str, micros: int, plan: Plan) -> list[str]:
+    return _line(name, format_duration(micros), plan.notes.get(name, ""))
 
 
 def _table(entries: Mapping[str, Entry], lacking: list[Lacking]) -> list[str]:
