@@ -78,6 +78,45 @@ def run(
     return 0
 
 
+@verb(
+    app,
+    "init events.csv.gz --out my.toml",
+    "init clicks.parquet events.parquet --out my.toml",
+    "init 'logs/*.parquet' --out my.toml --opens cart",
+)
+def init(
+    *source: Annotated[str, Parameter(help="A file, pattern or folder; or two: clicks and events.")],
+    out: Annotated[Path, Parameter(help="The scenario file to write.")],
+    shape: Annotated[
+        Literal["touches", "rows", "purchases", "events"] | None,
+        Parameter(help="What the files are, if it is known (default: found)."),
+    ] = None,
+    opens: Opens | None = None,
+    replace: Replace = False,
+) -> int:
+    """Look at files of your own and write a first scenario on them, commented and ready to run.
+
+    SOURCE is Parquet, CSV (also .gz, .zst) or JSON lines. The shape, the columns,
+    their kinds, the unit of time, values that mean missing, and features are
+    guessed by names and contents; windows and stream are fitted to the log. All
+    that is not sure is printed, and stands in the file with the alternatives.
+
+    Exit 0: the scenario is valid and runs. Exit 2: it is written, but something
+    must be filled in, which is said; or the files cannot be read.
+    """
+    from simulator.commands.init import init_scenario
+
+    return init_scenario(
+        source,
+        out,
+        shape=shape,
+        opens=opens,
+        replace=replace,
+        load=lambda path: _load(str(path), (), None),
+        open_data=_open_data,
+    )
+
+
 @verb(app, "validate scenarios/double11.toml", "validate my.toml --set stream.segment=1h")
 def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Check a scenario without running it: every fault at once, then what is probably not meant."""

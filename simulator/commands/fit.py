@@ -52,9 +52,10 @@ def fit_world(described: Described, out: Path, *, source: str, rounds: int, repl
     """
     from simulator.fitting.estimate import estimate  # noqa: PLC0415 - loads scipy
     from simulator.fitting.refine import live, refine  # noqa: PLC0415
-    from simulator.fitting.writing import check_free, scenario_text, write_scenario  # noqa: PLC0415
+    from simulator.fitting.writing import scenario_text, write_scenario  # noqa: PLC0415
     from simulator.log.facts.gather import gather  # noqa: PLC0415
     from simulator.log.reader import Log  # noqa: PLC0415
+    from simulator.scenario.free import check_free  # noqa: PLC0415
 
     if not 0 <= rounds <= MOST_ROUNDS:
         raise ScenarioError(f"--rounds {rounds}: must be between 0 and {MOST_ROUNDS}")

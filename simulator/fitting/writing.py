@@ -10,6 +10,7 @@ from typing import Any
 
 from simulator.errors import ScenarioError
 from simulator.fitting.estimate import Estimates, Key
+from simulator.scenario.free import check_free
 from simulator.scenario.load import load_scenario
 from simulator.units import DAY, format_duration
 from simulator.windows import Windows
@@ -79,23 +80,6 @@ def write_scenario(text: str, out: Path, *, replace: bool) -> None:
         raise ScenarioError(f"{out}: cannot be written ({error.strerror})") from None
     finally:
         aside.unlink(missing_ok=True)
-
-
-def check_free(out: Path, *, replace: bool) -> None:
-    """Refuse a file that exists, a directory, or a place that does not.
-
-    Raises
-    ------
-    ScenarioError : so it is.
-    """
-    if out.is_dir():
-        raise ScenarioError(f"--out {out}: is a directory; name a file, such as {out / 'my_world.toml'}")
-    if out.suffix != ".toml":
-        raise ScenarioError(f"--out {out}: must be a .toml file, since it is a scenario")
-    if out.exists() and not replace:
-        raise ScenarioError(f"{out}: exists already; choose another file, or say --replace")
-    if not out.parent.is_dir():
-        raise ScenarioError(f"--out {out}: no such directory: {out.parent}")
 
 
 def _table(values: Mapping[Key, Any], notes: Mapping[Key, str], name: str) -> list[str]:

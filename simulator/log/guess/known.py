@@ -1,0 +1,142 @@
+"""Whether files are of a known format: its columns, and the values of its column of kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from simulator.errors import AfterclickError
+from simulator.log.formats import format_names, format_table
+from simulator.log.guess.draft import Draft, Entry
+from simulator.log.guess.profile import Profile, profile
+from simulator.scenario.data import DataBlock, ReadBlock
+
+_DISTINCTIVE = 3
+"""A format that names fewer columns could be anything."""
+_COLUMNS = (
+    "click_id", "time", "user_id", "item_id", "event_click_id", "event_id", "event_time", "arrival_time", "kind", "quantity",
+    "currency",
+)  # fmt: skip
+_LISTS = ("amount", "pay_time", "pay_delay", "cart_time", "cart_delay", "refund_time", "refund_delay", "refund_amount")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A format that fits: its name, title and shape, and how many of its columns the files have."""
+
+    name: str
+    title: str
+    shape: str
+    columns: int
+
+
+def known_format(con: duckdb.DuckDBPyConnection, source: Profile) -> Known | None:
+    """Return the format whose columns, and kinds, a single source has; the one with the most columns."""
+    found = []
+    for name in format_names():
+        table = format_table(name)
+        try:
+            if (columns := _fits(con, source, table)) is not None:
+                found.append(Known(name, str(table.get("title", name)), str(table["shape"]), columns))
+        except (AfterclickError, duckdb.Error, ValueError, KeyError):
+            continue  # a format that cannot be read as this one is not this one
+    return max(found, key=lambda known: (known.columns, known.name), default=None)
+
+
+def _fits(con: duckdb.DuckDBPyConnection, source: Profile, table: Mapping[str, Any]) -> int | None:
+    shape = str(table["shape"])
+    if shape == "events":
+        return None
+    data = DataBlock.model_validate({**table["data"], shape: list(source.patterns)})
+    names = needed(table["data"])
+    headless = bool(data.read.names) or not data.read.header or bool(data.read.parts)
+    if headless or data.read.join:
+        if source.read.header or data.read.join or len(data.read.names) != len(source.columns):
+            return None
+        if data.read.delimiter not in (None, source.read.delimiter):
+            return None
+        of = dict(zip(data.read.names, source.columns, strict=True))
+    else:
+        if not source.read.header or data.read.unnest != source.read.unnest:
+            return None
+        of = {name: name for name in source.columns}
+    if len(names) < _DISTINCTIVE or not names <= set(of):
+        return None
+    del con
+    kinds = {str(key).strip().lower() for key in data.columns.kinds}
+    column = source.columns.get(of.get(data.columns.kind, ""))
+    if kinds:
+        if column is None or not column.values:
+            return None
+        met = sum(count for value, count in column.values if value.lower() in kinds)
+        if met < 0.9 * sum(count for _, count in column.values):
+            return None
+    elif headless:
+        return None  # numbers without names and without kinds could be anything
+    return len(names)
+
+
+def needed(data: Mapping[str, Any]) -> set[str]:
+    """Return the columns that a mapping names."""
+    columns = data.get("columns", {})
+    found = {str(columns[key]) for key in _COLUMNS if columns.get(key)}
+    for key in _LISTS:
+        value = columns.get(key) or ()
+        found |= {value} if isinstance(value, str) else set(value)
+    found |= {*columns.get("flags", {}), *columns.get("pay_if", {}), *data.get("read", {}).get("where", {})}
+    for name, feature in data.get("features", {}).items():
+        own = feature.get("column", name) if isinstance(feature, Mapping) else name
+        optional = isinstance(feature, Mapping) and feature.get("optional", False)
+        if own not in ("user", "item") and not optional:
+            found.add(str(own))
+    return found - {"none"}
+
+
+def draft_of_format(con: duckdb.DuckDBPyConnection, source: Profile, known: Known) -> Draft:
+    """Return a draft that leaves everything to the format."""
+    read = ReadBlock.model_validate(format_table(known.name)["data"].get("read", {}))
+    if read.names and not source.read.header:
+        con.execute(f"DROP TABLE {source.table.name}")
+        source = profile(con, known.shape, source.patterns, read)
+    source.key = source.table.key = known.shape
+    draft = Draft(known.shape, [source], format=known.name)
+    draft.data["format"] = Entry(known.name, known.title)
+    table = format_table(known.name)["data"]
+    _put_opens(draft, source, table)
+    for key, value in table.get("columns", {}).items():
+        for name in _names(value):
+            if name in source.columns:
+                draft.take(source, name, key.removesuffix("_id").replace("_", " "))
+    for name in table.get("features", {}):
+        if name in source.columns:
+            draft.take(source, name, "feature")
+    for name in source.columns:
+        if name not in draft.taken(source):
+            draft.take(source, name, "not used by the format")
+    return draft
+
+
+def _put_opens(draft: Draft, source: Profile, table: Mapping[str, Any]) -> None:
+    """Say what opens a journey where the files have none of what opens it by default (samples without views)."""
+    kinds = {str(value).lower(): kind for value, kind in table.get("columns", {}).get("kinds", {}).items()}
+    column = source.columns.get(table.get("columns", {}).get("kind", "kind"))
+    if draft.shape != "touches" or not kinds or column is None:
+        return
+    counts: dict[str, int] = {}
+    for value, count in column.values:
+        kind = kinds.get(value.lower(), "")
+        counts[kind] = counts.get(kind, 0) + count
+    usual = str(table.get("opens", "view"))
+    there = [kind for kind in ("view", "cart", "favourite") if counts.get(kind)]
+    if there and usual not in there:
+        draft.data["opens"] = Entry(there[0], f"the files have no {usual}s", [("opens", kind, "") for kind in there[1:]])
+        draft.unsure.append(f'[data] opens = "{there[0]}": the files have no {usual}s')
+
+
+def _names(value: object) -> Sequence[str]:
+    if isinstance(value, str):
+        return (value,)
+    return [str(one) for one in value] if isinstance(value, list | tuple | dict) else ()

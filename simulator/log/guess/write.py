@@ -1,0 +1,128 @@
+"""The draft and the plan as a scenario: commented, nothing guessed in silence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+import json
+
+from simulator.log.guess.draft import Draft, Entry, Lacking
+from simulator.log.guess.plan import Plan
+from simulator.units import format_duration
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+LINE = 118
+
+
+def toml(value: Any) -> str:
+    """Write a value as TOML, on one line.
+
+    >>> toml({"a b": [1, "x"], "c": True})
+    '{ "a b" = [1, "x"], c = true }'
+    """
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key(str(k))} = {toml(v)}" for k, v in value.items()) + " }" if value else "{}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        # JSON escapes what TOML must; DEL, which JSON leaves, TOML does not allow.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return repr(value)
+
+
+def key(name: str) -> str:
+    """Write a key, quoted where it must be."""
+    return name if _BARE.fullmatch(name) and name.isascii() else toml(name)
+
+
+def scenario_text(draft: Draft, plan: Plan, title: str, seen: str, faults: list[str]) -> str:
+    """Return the scenario file."""
+    lines = [f"# {line}" for line in _wrapped(f"Written by `sim.py init` from {seen}")]
+    if draft.lacking or faults:
+        lines += ["#", "# IT CANNOT RUN YET. What is to be done:"]
+        lines += _bullets([f"[data{'' if one.table == 'data' else '.' + one.table}] {one.key}: {one.why}" for one in draft.lacking])
+        lines += _bullets(faults)
+    if draft.unsure:
+        lines += ["#", "# What was guessed, and could be otherwise (look at each; the keys are below):"]
+        lines += _bullets(draft.unsure)
+    lines += ["", f"title = {toml(title)}", "", "[data]"]
+    for profile in draft.profiles:
+        keys = ("clicks", "events") if draft.shape == "events" else (draft.shape,)
+        name = keys[list(draft.profiles).index(profile)]
+        lines.append(f"{name} = {toml(profile.patterns[0] if len(profile.patterns) == 1 else list(profile.patterns))}")
+    lines += _table(draft.data, [one for one in draft.lacking if one.table == "data"])
+    for name in ("read", "columns"):
+        lacking = [one for one in draft.lacking if one.table == name]
+        table = getattr(draft, name)
+        if table or lacking:
+            lines += ["", f"[data.{name}]", *_table(table, lacking)]
+    if draft.format is None:
+        lines += ["", "[data.features]          # what a model may know at the click: categorical, numeric, tags or hashed"]
+        lines += _table(draft.features, [])
+        lines += [f"# {key(name)} = {toml(kind)}  # left out: {_inline(why)}" for name, kind, why in draft.left]
+    lines += ["", "[windows]"]
+    for name in ("attribution", "refund", "observation"):
+        lines += _length(name, getattr(plan, name), plan)
+    lines += ["", "[stream]"]
+    for name in ("history", "gap", "segment"):
+        lines += _length(name, getattr(plan, name), plan)
+    if plan.learner:
+        lines += ["", "[learner]                # small, as the log is"]
+        lines += [f"{name} = {toml(value)}" for name, value in plan.learner.items()]
+    for method, note in plan.methods.items():
+        lines += ["", "[[method]]", f"method = {toml(method)}  # {note}"]
+    return "\n".join(lines) + "\n"
+
+
+def _length(name: str, micros: int, plan: Plan) -> list[str]:
+    return _line(name, format_duration(micros), plan.notes.get(name, ""))
+
+
+def _table(entries: Mapping[str, Entry], lacking: list[Lacking]) -> list[str]:
+    """Write keys, each with its note and what else it could be, then those that must be filled in."""
+    lines = []
+    for name, entry in entries.items():
+        if entry.value is not None:
+            lines += _line(name, entry.value, entry.note)
+        lines += [
+            f"# {key(other)} = {toml(value)}" + (f"  # or: {_inline(why)}" if why else "  # or this one") for other, value, why in entry.instead
+        ]
+    for one in lacking:
+        lines += [f"# FILL IN: {line}" if k == 0 else f"#   {line}" for k, line in enumerate(_wrapped(one.why))]
+        lines.append(f"# {key(one.key)} = {toml(one.example)}")
+    return lines
+
+
+def _line(name: str, value: Any, note: str) -> list[str]:
+    line = f"{key(name)} = {toml(value)}"
+    if not note:
+        return [line]
+    if len(line) + len(note) + 4 <= LINE:
+        return [f"{line}  # {_inline(note)}"]
+    return [*(f"# {part}" for part in _wrapped(note)), line]
+
+
+def _inline(text: str) -> str:
+    """Write text as it can stand in a comment: control characters are not allowed there."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _bullets(texts: list[str]) -> list[str]:
+    lines = []
+    for text in texts:
+        first, *rest = _wrapped(text, LINE - 4) or [""]
+        lines += [f"# - {first}", *(f"#   {line}" for line in rest)]
+    return lines
+
+
+def _wrapped(text: str, width: int = LINE - 2) -> list[str]:
+    import textwrap  # noqa: PLC0415 - only here
+
+    return textwrap.wrap(_inline(text), width, break_long_words=False, break_on_hyphens=False)
