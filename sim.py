@@ -104,6 +104,7 @@ def init(
     Exit 0: the scenario is valid and runs. Exit 2: it is written, but something
     must be filled in, which is said; or the files cannot be read.
     """
+    from learners.checking import check_log
     from simulator.commands.init import init_scenario
 
     return init_scenario(
@@ -113,7 +114,7 @@ def init(
         opens=opens,
         replace=replace,
         load=lambda path: _load(str(path), (), None),
-        open_data=_open_data,
+        check=check_log,
     )
 
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from simulator.aside import written_aside
 from simulator.commands.account import print_account
-from simulator.commands.console import stdout, table
-from simulator.commands.describe import meta_of
+from simulator.commands.console import stdout, table, warn
+from simulator.commands.describe import Check
 from simulator.errors import AfterclickError, ScenarioError
 from simulator.scenario.free import check_free
 from simulator.scenario.load import Loaded
-from simulator.scenario.timeline import Extent, timeline
 
 if TYPE_CHECKING:
     from simulator.log.guess.draft import Draft
@@ -35,11 +34,11 @@ def init_scenario(
     opens: str | None,
     replace: bool,
     load: Callable[[Path], Loaded],
-    open_data: Callable[[Loaded], Path],
+    check: Check,
 ) -> int:
     """Look at files, print what they were taken for, and write a scenario; return the exit code.
 
-    ``load`` and ``open_data`` are what `validate` checks a scenario by.
+    ``load`` and ``check`` are what `validate` checks a scenario by.
 
     Raises
     ------
@@ -53,7 +52,7 @@ def init_scenario(
         raise ScenarioError("init: name the files: one source, or two (clicks and events)")
     found = guess(sources, out, shape=shape, opens=opens)
     _print(found)
-    faults = _write(found, sources, out, load, open_data)
+    faults = _write(found, sources, out, load, check)
     if faults:
         raise ScenarioError([f"{out}: written, but it cannot run yet: {faults[0]}", *faults[1:]])
     stdout().print(
@@ -68,7 +67,7 @@ def _write(
     sources: Sequence[str],
     out: Path,
     load: Callable[[Path], Loaded],
-    open_data: Callable[[Loaded], Path],
+    check: Check,
 ) -> list[str]:
     """Write the scenario, checked as `validate` does where nothing is lacking; return why it cannot run yet."""
     from simulator.log.guess.write import scenario_text  # noqa: PLC0415
@@ -79,9 +78,11 @@ def _write(
     with written_aside(out) as aside:
         aside.write_text(scenario_text(found.draft, found.plan, title, told, faults), encoding="utf-8")
         if not found.draft.lacking and not faults:
-            faults = _check(aside, out, load, open_data)
+            faults = _check(aside, out, load, check)
             if faults:
-                aside.write_text(scenario_text(found.draft, found.plan, title, told, faults), encoding="utf-8")
+                aside.write_text(
+                    scenario_text(found.draft, found.plan, title, told, faults), encoding="utf-8"
+                )
     return [_said(found.draft, k) for k in range(len(found.draft.lacking))] + faults
 
 
@@ -91,19 +92,19 @@ def _said(draft: Draft, index: int) -> str:
     return f"fill in {table_} {one.key}: {one.why}"
 
 
-def _check(
-    aside: Path, out: Path, load: Callable[[Path], Loaded], open_data: Callable[[Loaded], Path]
-) -> list[str]:
+def _check(aside: Path, out: Path, load: Callable[[Path], Loaded], check: Check) -> list[str]:
     """Return what `validate` would refuse; print the account of the log otherwise."""
     try:
         loaded = load(aside)
-        path = open_data(loaded)
-        meta = meta_of(path)
-        timeline(loaded.scenario, Extent(meta.start, meta.observed_until))
+        opened = check(loaded)
     except AfterclickError as error:
-        faults = error.faults if isinstance(error, ScenarioError) else str(error).splitlines() and [str(error)]
+        faults = (
+            error.faults if isinstance(error, ScenarioError) else str(error).splitlines() and [str(error)]
+        )
         return [fault.replace(str(aside), str(out)) for fault in faults]
-    print_account(meta, path)
+    if opened is not None:
+        print_account(*opened[:2])
+        warn(opened[2])
     return []
 
 
@@ -152,7 +153,13 @@ def _taken(found: Guess) -> str:
 
 
 def _holds(looks: str, kind: str) -> str:
-    names = {"stamp": "times", "integer": "integers", "number": "numbers", "objects": "structures", "tags": "lists"}
+    names = {
+        "stamp": "times",
+        "integer": "integers",
+        "number": "numbers",
+        "objects": "structures",
+        "tags": "lists",
+    }
     plain = names.get(looks, looks)
     return plain if kind == "VARCHAR" else f"{plain} ({kind[:20]})"
 
