@@ -48,6 +48,8 @@ def write_meta(root: Path, meta: Meta) -> None:
         for field in fields(Meta)
         if field.name not in {"features", "origin"}
     }
+    if not meta.arrivals:  # a log without arrival times is written as it was before there were any
+        del document["arrivals"]
     document["origin"] = origin_utc(meta.origin)
     document["features"] = {feature.name: feature.cardinality for feature in meta.features}
     document["files"] = parquet_files(root)
