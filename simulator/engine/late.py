@@ -67,7 +67,7 @@ class LateRefunds:
         if not concerned.any():
             return Arranged(events, None, outside)
         own = self._join(journeys, events[concerned])
-        corrections = self._judge(journeys, own)
+        corrections = self._judge(journeys, own) if len(own) else None
         rest = events[~concerned]
         merged = EventBatch.concatenate([rest, own])
         order = np.argsort(merged.row, kind="stable")

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class WindowedGMV(Windowed):
     """Deliver once after the window with the GMV so far, and again at the close where pays came later.
 
-    Whoever is first known to have paid after the window is heard of at the close. Without ``corrections`` nobody is heard of again.
+    Whoever is first known to have paid after the window is heard of at the close. Without ``corrections`` nobody is heard of
+    again.
     """
 
     settles = True

@@ -23,17 +23,27 @@ def _approximately(found: list[tuple], expected: list[tuple]) -> None:
         assert a == tuple(x if not isinstance(x, float) else pytest.approx(x, rel=1e-12) for x in b)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     clicks=st.integers(1, 300),
     days=st.sampled_from([0.02, 1.0, 6.0]),
     tick=st.sampled_from([MINUTE, 7 * MINUTE, HOUR, 5 * HOUR + 1, 3 * DAY]),
     batch_rows=st.sampled_from([1, 7, 1000]),
-    windows=st.sampled_from([Windows(3 * DAY, 3 * DAY), Windows(2 * HOUR, 0), Windows(HOUR, DAY)]),
+    windows=st.sampled_from(
+        [
+            Windows(3 * DAY, 3 * DAY),
+            Windows(2 * HOUR, 0),
+            Windows(HOUR, DAY),
+            Windows(2 * HOUR, HOUR, 0, "exclusive"),
+            Windows(3 * HOUR, 2 * HOUR, 5 * HOUR, "exclusive"),
+            Windows(DAY, DAY, HOUR),
+        ]
+    ),
+    lag=st.sampled_from([0, MINUTE, 5 * HOUR, 2 * DAY]),
 )
-def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows):
-    log = random_log(generator(seed, "log"), clicks, windows, days=days)
+def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows, lag):
+    log = random_log(generator(seed, "log"), clicks, windows, days=days, lag=lag)
     until = int(log.click_time[-1]) + windows.lifetime + 2 * MINUTE
     if until // tick > 3000:
         tick = until // 3000
