@@ -10,7 +10,7 @@ import numpy as np
 
 from simulator.engine.journeys import Journeys
 from simulator.engine.late import Arranged, Corrections, LateRefunds
-from simulator.log.schema import Bool, EventBatch, Int32, Int64, Kind
+from simulator.log.schema import Bool, EventBatch, Float64, Int32, Int64, Kind, UInt8
 
 
 def ordinals(sorted_keys: Int64) -> tuple[Int64, Int64]:
@@ -65,36 +65,52 @@ class Waves:
         self.slot[chosen] = self._after
         self.counted: Bool = np.zeros(len(events), np.bool_)
         if len(chosen):
-            self.counted[chosen] = self._apply(journeys, events[chosen], place, arranged.corrections)
+            self.counted[chosen] = self._apply(journeys, events, chosen, place, arranged.corrections)
         self.outside = arranged.outside + len(events) - int(np.count_nonzero(self.counted))
 
     def _apply(
-        self, journeys: Journeys, events: EventBatch, place: Int64, corrections: Corrections | None
+        self,
+        journeys: Journeys,
+        events: EventBatch,
+        chosen: Int64,
+        place: Int64,
+        corrections: Corrections | None,
     ) -> Bool:
         previous = np.where(place == 0, self._before[self._group], self._after - 1)
         click_time = journeys.columns["click_time"][self._touched][self._group]
-        counted = np.zeros(len(events), np.bool_)
+        kind, amount = events.kind[chosen], events.amount[chosen]
+        time = events.time[chosen] if events.late else self._time
+        counted = np.zeros(len(chosen), np.bool_)
         for k in range(int(place.max()) + 1):
             wave = np.flatnonzero(place == k)
             at = self._after[wave]
             for column in journeys.state.values():
                 column[at] = column[previous[wave]]
-            counted[wave] = self._step(journeys, at, events[wave], click_time[wave])
+            when = time[wave]
+            news = self._time[wave] if events.late else when
+            counted[wave] = self._step(journeys, at, kind[wave], when, news, amount[wave], click_time[wave])
             if corrections is not None:
                 mine = place[corrections.place] == k
                 for name in ("refund_count", "refund_amount", "first_refund_time"):
                     journeys.state[name][self._after[corrections.place[mine]]] = getattr(corrections, name)[
                         mine
                     ]
-        last = np.append(np.flatnonzero(place == 0)[1:], len(events)) - 1
+        last = np.append(np.flatnonzero(place == 0)[1:], len(chosen)) - 1
         journeys.columns["slot"][self._touched] = self._after[last]
         return counted
 
     @staticmethod
-    def _step(journeys: Journeys, at: Int32, events: EventBatch, clicked: Int64) -> Bool:
+    def _step(
+        journeys: Journeys,
+        at: Int32,
+        kind: UInt8,
+        time: Int64,
+        arrival: Int64,
+        amount: Float64,
+        clicked: Int64,
+    ) -> Bool:
         """Apply one event to each of different journeys; return which of them counted."""
         columns, windows = journeys.state, journeys.windows
-        kind, time, amount = events.kind, events.time, events.amount
         within = time - clicked <= windows.longest_pay
 
         cart = within & (kind == Kind.CART)
@@ -110,8 +126,8 @@ class Waves:
         columns["previous_pay_time"][i] = columns["last_pay_time"][i]
         columns["last_pay_time"][i] = np.maximum(columns["last_pay_time"][i], time[pay])
         if "last_pay_arrival" in columns:
-            columns["last_pay_arrival"][i] = arrival = events.arrival[pay]
-            columns["first_pay_arrival"][i] = np.where(first, arrival, columns["first_pay_arrival"][i])
+            columns["last_pay_arrival"][i] = arrival[pay]
+            columns["first_pay_arrival"][i] = np.where(first, arrival[pay], columns["first_pay_arrival"][i])
         columns["previous_gmv"][i] = columns["gmv"][i]
         columns["gmv"][i] += amount[pay]
         columns["pay_count"][i] += 1

@@ -19,7 +19,7 @@ from simulator.log.meta import origin_utc, read_meta, write_meta
 from simulator.log.quarantine import KIND_RANK, collect, stage_clicks, stage_events
 from simulator.log.schema import ROW_GROUP, Feature, Meta
 from simulator.log.sql import identifier, literal, one_line
-from simulator.log.writer import EVENT_SCHEMA, click_schema
+from simulator.log.writer import click_schema, event_files, event_schema
 
 QUARANTINE = "quarantine.parquet"
 
@@ -51,7 +51,7 @@ def ingest(
     ----------
     con : connection that knows the views, preferably of `simulator.log.sql.workspace`.
     clicks, events : names of views or tables; ``click_row`` is not among the columns of events, it is added
-        here.
+        here. Events may have ``arrival_time``, when each became known (null: when it happened).
     cardinalities : sizes of features; one that is not named gets its largest id plus one.
     observed_until : instant up to which events were recorded; default: the last click or event.
     extra_quarantine : view (source_row, reason) of rows that were rejected before.
@@ -70,11 +70,12 @@ def ingest(
         try:
             stage_clicks(con, clicks, features, cardinalities or {})
             _sort_clicks(con, features)
-            stage_events(con, events)
+            arrivals = _has_arrivals(con, events)
+            stage_events(con, events, arrivals=arrivals)
             collect(con, features, extra_quarantine)
             reasons = _reasons(con, told, fail=on_bad_row == "fail")
-            facts = _facts(con, told, features, cardinalities or {})
-            event_count = _write(con, directory.path, features)
+            facts = _facts(con, told, features, cardinalities or {}, arrivals=arrivals)
+            event_count = _write(con, directory.path, features, arrivals=arrivals)
         except duckdb.Error as error:
             raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
         finally:
@@ -92,6 +93,7 @@ def ingest(
             fingerprint=fingerprint(directory.path, parquet_files(directory.path)),
             provenance=provenance,
             reasons=reasons,
+            arrivals=arrivals,
         )
         write_meta(directory.path, meta)
         directory.commit()
@@ -104,6 +106,12 @@ class _Facts:
     clicks: int
     start: int
     end: int
+
+
+def _has_arrivals(con: duckdb.DuckDBPyConnection, events: str) -> bool:
+    """Whether the events say when they became known."""
+    columns = con.execute(f"DESCRIBE SELECT * FROM {identifier(events)}").fetchall()
+    return "arrival_time" in {str(column[0]) for column in columns}
 
 
 def _check_names(name: str, features: Sequence[str]) -> None:
@@ -142,7 +150,12 @@ def _reasons(con: duckdb.DuckDBPyConnection, name: str, *, fail: bool) -> dict[s
 
 
 def _facts(
-    con: duckdb.DuckDBPyConnection, name: str, features: Sequence[str], cardinalities: dict[str, int]
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    features: Sequence[str],
+    cardinalities: dict[str, int],
+    *,
+    arrivals: bool,
 ) -> _Facts:
     largest = "".join(f", max({identifier(feature)})" for feature in features)
     query = f"SELECT count(*), min(time), max(time){largest} FROM staging.sorted_clicks"
@@ -151,25 +164,26 @@ def _facts(
         bad = "".join(f"\n  {reason}: {rows:,}" for reason, rows in _reasons(con, name, fail=False).items())
         why = f"; what became of its rows:{bad}" if bad else ", and no bad row either: it is empty"
         raise LogError(f"{name}: no click is left to replay{why}")
-    [(last,)] = con.execute("SELECT max(time) FROM staging.joined WHERE reason IS NULL").fetchall()
+    known = "arrival_time" if arrivals else "time"
+    [(last,)] = con.execute(f"SELECT max({known}) FROM staging.joined WHERE reason IS NULL").fetchall()
     sizes = [
         cardinalities.get(feature, largest_id + 1) for feature, largest_id in zip(features, ids, strict=True)
     ]
     return _Facts(tuple(map(Feature, features, sizes)), count, start, end if last is None else max(end, last))
 
 
-def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str]) -> int:
+def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str], *, arrivals: bool) -> int:
     """Write the three kinds of files; return the number of events."""
     schema = click_schema(features)
     _stream(
         con, "SELECT * FROM staging.sorted_clicks", DayFiles(root, schema, {"clicks": schema.names}), schema
     )
     query = f"""
-        SELECT event_id, click_id, time, kind, amount, click_row FROM staging.joined
-        ANTI JOIN staging.bad_events AS bad ON joined._rid = bad._rid
-        ORDER BY time, {KIND_RANK.format("kind")}, event_id
+        SELECT event_id, click_id, time, kind, amount, click_row{", arrival_time" if arrivals else ""}
+        FROM staging.joined ANTI JOIN staging.bad_events AS bad ON joined._rid = bad._rid
+        ORDER BY {"arrival_time, " if arrivals else ""}time, {KIND_RANK.format("kind")}, event_id
     """
-    events = _stream(con, query, DayFiles(root, EVENT_SCHEMA, {"events": EVENT_SCHEMA.names}), EVENT_SCHEMA)
+    events = _stream(con, query, event_files(root, arrivals=arrivals), event_schema(arrivals=arrivals))
     con.execute(
         "COPY (SELECT * EXCLUDE (_rid) FROM staging.quarantine ORDER BY source, _rid, reason, row) "
         f"TO {literal(str(root / QUARANTINE))} (FORMAT parquet, COMPRESSION zstd)"

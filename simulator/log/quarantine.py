@@ -22,6 +22,7 @@ DUPLICATE_EVENT = "duplicate event_id"
 UNKNOWN_CLICK = "unknown click_id"
 CLICK_QUARANTINED = "its click is in quarantine"
 BEFORE_CLICK = "event before its click"
+BEFORE_EVENT = "arrival before the event"
 UNPAID_REFUND = "refund without a pay before it"
 EXCESS_REFUND = "refund above what was paid"
 
@@ -51,23 +52,30 @@ def stage_clicks(
     )
 
 
-def stage_events(con: duckdb.DuckDBPyConnection, source: str) -> None:
+def stage_events(con: duckdb.DuckDBPyConnection, source: str, *, arrivals: bool = False) -> None:
     """Fill ``staging.joined`` from ``source`` and `staging.sorted_clicks`, and ``staging.bad_events`` (rid,
     reason).
 
-    The amount of a cart means nothing and may be null.
+    The amount of a cart means nothing and may be null. With ``arrivals`` there is a column arrival_time, when an event
+    became known; null is when it happened.
     """
     columns = {name: f"TRY_CAST({name} AS BIGINT)" for name in ("event_id", "click_id", "time")}
     columns["kind"] = "CAST(kind AS VARCHAR)"
     columns["amount"] = (
         "CASE WHEN amount IS NULL AND kind = 'cart' THEN 0 ELSE TRY_CAST(amount AS DOUBLE) END"
     )
+    if arrivals:
+        columns["arrival_time"] = (
+            "CASE WHEN arrival_time IS NULL THEN TRY_CAST(time AS BIGINT) ELSE TRY_CAST(arrival_time AS BIGINT) END"
+        )
     _stage(con, "events", source, columns)
     faults = {
         NULL: _any_null(list(columns)),
         UNKNOWN_KIND: "kind NOT IN ('cart', 'pay', 'refund')",
         BAD_AMOUNT: "NOT isfinite(amount) OR amount < 0",
     }
+    if arrivals:
+        faults[BEFORE_EVENT] = "arrival_time < time"
     con.execute(
         "CREATE TABLE staging.bad_events AS SELECT * FROM "
         f"(SELECT rowid AS _rid, {_first(faults)} AS reason FROM staging.events) WHERE reason IS NOT NULL"
@@ -77,7 +85,7 @@ def stage_events(con: duckdb.DuckDBPyConnection, source: str) -> None:
         f"INSERT INTO staging.bad_events SELECT _rid, {literal(DUPLICATE_EVENT)} "
         f"FROM ({_copies('events', 'event_id', order)})"
     )
-    _join_clicks(con)
+    _join_clicks(con, arrivals=arrivals)
     _check_refunds(con)
 
 
@@ -119,7 +127,8 @@ def _copies(table: str, key: str, order: Sequence[str]) -> str:
     )
 
 
-def _join_clicks(con: duckdb.DuckDBPyConnection) -> None:
+def _join_clicks(con: duckdb.DuckDBPyConnection, *, arrivals: bool) -> None:
+    known = "event.arrival_time, " if arrivals else ""
     reasons = {
         CLICK_QUARANTINED: "click.click_id IS NULL AND quarantined.click_id IS NOT NULL",
         UNKNOWN_CLICK: "click.click_id IS NULL",
@@ -128,7 +137,7 @@ def _join_clicks(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"""
         CREATE TABLE staging.joined AS
         SELECT event._rid, event.event_id, event.click_id, event.time, event.kind, event.amount,
-            click.rowid AS click_row, {_first(reasons)} AS reason
+            {known}click.rowid AS click_row, {_first(reasons)} AS reason
         FROM ({_good("events")}) AS event
         LEFT JOIN staging.sorted_clicks AS click ON event.click_id = click.click_id
         LEFT JOIN (SELECT DISTINCT click_id FROM staging.bad_clicks) AS quarantined
