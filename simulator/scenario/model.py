@@ -103,7 +103,7 @@ class StreamBlock(Block):
     time_features: bool = Field(
         default=False, description="add hour and weekday of the click as features (also of a world's clicks)"
     )
-    upload: UploadSetting | None = Field(
+    upload: UploadSetting = Field(
         default=None,
         description="when events become known: a period, or a lag; for worlds and logs without arrival times",
     )

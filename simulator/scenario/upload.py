@@ -18,7 +18,9 @@ _OF_KIND = {
 
 
 class UploadBlock(Block):
-    """``[stream] upload``: ``"1d"`` is short for ``{ every = "1d" }``; what belongs to another kind is refused."""
+    """``[stream] upload``: ``"1d"`` is short for ``{ every = "1d" }``, "none" is none. What belongs to another kind is
+    refused.
+    """
 
     kind: Literal["every", "exponential", "lognormal"] = "every"
     every: Period | None = Field(default=None, description="all that happened becomes known this often")
@@ -65,11 +67,13 @@ class UploadBlock(Block):
 
 
 def _from_period(value: Any) -> Any:
+    if value == "none":
+        return None
     return {"every": value} if isinstance(value, str) else value
 
 
-UploadSetting = Annotated[UploadBlock, BeforeValidator(_from_period)]
-"""A table, or a period in its place."""
+UploadSetting = Annotated[UploadBlock | None, BeforeValidator(_from_period)]
+"""A table, or a period in its place; "none" takes the upload of a base scenario away."""
 
 
 def upload_fault(upload: UploadBlock, lateness: int) -> str | None:
