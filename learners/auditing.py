@@ -65,4 +65,4 @@ def _part(plan: Plan, start: int, until: int) -> MemoryLog:
         if seen > CLICKS:
             until = int(batch.time[len(batch) - 1 - (seen - CLICKS)]) + 1
             break
-    return in_memory(plan.log, start, until, events_until=until + plan.windows.lifetime, features=features)
+    return in_memory(plan.source, start, until, events_until=until + plan.windows.lifetime, features=features)

@@ -100,7 +100,7 @@ class History:
     def events(self) -> EventBatch:
         """Read the events of the history's journeys, in order of (row, time, kind, id); they are held in memory."""
         until = self.end + self.windows.lifetime + 1
-        events = EventBatch.concatenate(list(self.log.events(self.start, until)))
+        events = EventBatch.concatenate(list(self.log.events(self.start, until))).in_time_order()
         return events[np.argsort(events.row, kind="stable")]
 
     def biases(self, recipe: Recipe) -> dict[str, float]:
@@ -129,9 +129,11 @@ class History:
 def _inside(events: EventBatch, clicks: ClickBatch, labels: Labels, windows: Windows) -> EventBatch:
     """Keep the events that count: carts and pays inside the attribution window, refunds inside theirs."""
     place = events.row - clicks.row
-    since = events.time - np.where(events.kind == Kind.REFUND, labels.first_pay[place], clicks.time[place])
-    window = np.where(events.kind == Kind.REFUND, windows.refund, windows.attribution)
+    clicked = clicks.time[place]
+    since = events.time - np.where(events.kind == Kind.REFUND, labels.first_pay[place], clicked)
+    window = np.where(events.kind == Kind.REFUND, windows.longest_refund, windows.longest_pay)
     known = (events.kind != Kind.REFUND) | labels.converted[place]
+    known &= events.arrival - clicked <= windows.lifetime
     return events[known & (since >= 0) & (since <= window)]
 
 

@@ -14,6 +14,8 @@ from simulator.calendar import Calendar
 from simulator.errors import RunError, ScenarioError
 from simulator.log.intake.open import Settings, open_own
 from simulator.log.reader import Log
+from simulator.log.source import Source
+from simulator.log.upload import Uploaded
 from simulator.policies import Policy
 from simulator.report.progress import Progress
 from simulator.scenario.load import Loaded
@@ -53,6 +55,12 @@ class Plan:
         return max(0, self.timeline.stream_start - self.windows.lifetime)
 
     @property
+    def source(self) -> Source:
+        """What is replayed: the log, with the arrival times that the scenario's upload makes."""
+        upload = self.scenario.stream.upload
+        return self.log if upload is None else Uploaded(self.log, upload.upload(self.scenario.seed))
+
+    @property
     def peeking(self) -> list[str]:
         """Methods whose policy reads the future, or whose auxiliary reads the truth."""
         return [method.name for method in self.methods if method.peeks]
@@ -90,6 +98,11 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
     ScenarioError : the stream does not fit the log, or no click of the log is in it.
     """
     log = Log.open(path, time_features=scenario.time_features)
+    if scenario.stream.upload is not None and log.meta.arrivals:
+        raise ScenarioError(
+            f"stream.upload: the events of {path} say themselves when they became known (arrival_time), so no upload can be "
+            "made up for them; leave it out"
+        )
     at_rest = Extent.of(log.meta)
     line = timeline(scenario, at_rest)
     extent = extent_of_world(scenario) or at_rest  # a world is described before it is made

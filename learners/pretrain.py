@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Pretraining:
             "seed": self.seed,
             "log": log.meta.fingerprint,
             "features": [[f.name, f.cardinality, *([f.width] if f.tags else [])] for f in log.features],
-            "windows": [self.history.windows.attribution, self.history.windows.refund],
+            "windows": astuple(self.history.windows),
             "history": [self.history.start, self.history.end],
         }
 

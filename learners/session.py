@@ -191,7 +191,7 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
 
     def make_engine(advisors: Mapping[str, Advisor]) -> Engine:
         return Engine(
-            plan.log,
+            plan.source,
             plan.windows,
             plan.policies,
             start=plan.replay_start,

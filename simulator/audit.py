@@ -1,4 +1,4 @@
-"""The audit proves that what is delivered up to t is a function of the events up to t.
+"""The audit proves that what is delivered up to t is a function of the events that are known up to t.
 
 Every policy is replayed again on logs whose future, after some instant, was cut off or scrambled. Whatever was visible
 up to that instant must be the same bit for bit. Where it is not, the future event that made the difference is
@@ -72,7 +72,7 @@ def in_memory(
 ) -> MemoryLog:
     """Read a part of a log into arrays; events of earlier clicks are left out.
 
-    Events are read up to ``events_until``, or as far as the clicks.
+    Events are read as they became known up to ``events_until``, or as far as the clicks.
     """
     clicks = list(source.clicks(start, until, features=features))
     first = clicks[0].row if clicks else 0
@@ -258,12 +258,11 @@ class _AnyName(dict[str, Float64]):
 
 
 def _without_future(log: MemoryLog, cut: int, keep: EventBatch | None = None) -> MemoryLog:
-    """Drop clicks and events after ``cut``, except for the events to ``keep``."""
+    """Drop clicks after ``cut`` and events that became known after it, except for the events to ``keep``."""
     clicks = int(np.searchsorted(log.click_time, cut, side="right"))
-    event = log.event[: int(np.searchsorted(log.event.time, cut, side="right"))]
+    event = log.event[: int(np.searchsorted(log.event.arrival, cut, side="right"))]
     if keep is not None and len(keep):
-        event = EventBatch.concatenate([event, keep])
-        event = event[np.lexsort((event.event_id, event.kind, event.time))]
+        event = EventBatch.concatenate([event, keep]).in_order()
     matrix = None if log.feature_matrix is None else log.feature_matrix[:clicks]
     return MemoryLog(
         log.click_id[:clicks], log.click_time[:clicks], event, matrix, log.first_row, log.features
@@ -271,16 +270,24 @@ def _without_future(log: MemoryLog, cut: int, keep: EventBatch | None = None) ->
 
 
 def _scrambled(log: MemoryLog, cut: int, until: int, seed: int) -> MemoryLog:
-    """Give every event after ``cut`` another time after it, another kind and another amount."""
+    """Give every event that became known after ``cut`` another time after it, another kind and another amount.
+
+    Where that is not when it happened, it happened at any time before, from its click on.
+    """
     rng = generator(seed, "audit", cut)
-    future = log.event.time > cut
+    events = log.event
+    future = events.arrival > cut
     n = int(np.count_nonzero(future))
-    time, kind, amount = log.event.time.copy(), log.event.kind.copy(), log.event.amount.copy()
-    time[future] = rng.integers(cut + 1, max(until, cut + 2), n)
+    time, kind, amount = events.time.copy(), events.kind.copy(), events.amount.copy()
+    arrival = events.arrival.copy() if events.late else time
+    arrival[future] = rng.integers(cut + 1, max(until, cut + 2), n)
     kind[future] = rng.choice(np.array([Kind.CART, Kind.PAY, Kind.REFUND], np.uint8), n)
     amount[future] = np.round(rng.gamma(2, 30, n), 2)
-    order = np.lexsort((log.event.event_id, kind, time))
-    event = EventBatch(log.event.row, log.event.event_id, time, kind, amount)[order]
+    if events.late:
+        clicked = log.click_time[np.minimum(events.row - log.first_row, len(log.click_time) - 1)]
+        since = np.minimum(np.minimum(clicked, events.time), arrival)[future]
+        time[future] = since + (rng.random(n) * (arrival[future] - since + 1)).astype(np.int64)
+    event = EventBatch(events.row, events.event_id, time, kind, amount, arrival).in_order()
     matrix = log.feature_matrix
     if matrix is not None:
         later = np.flatnonzero(log.click_time > cut)
@@ -315,7 +322,7 @@ def _show(samples: Samples, place: int) -> str:
 def _witness(setting: _Setting, policy: Policy, cut: int, place: int) -> str:
     """Find the future event whose presence flips the sample, those of its own click first."""
     log = setting.log
-    future = np.flatnonzero(log.event.time > cut)
+    future = np.flatnonzero(log.event.arrival > cut)
 
     def sample(keep: int) -> str:
         other = _without_future(log, cut, log.event[np.sort(future[:keep])])
@@ -335,9 +342,10 @@ def _witness(setting: _Setting, policy: Policy, cut: int, place: int) -> str:
     found = log.event[future[high - 1 : high]]
     kind = Kind(int(found.kind[0])).name.lower()
     click = log.click_id[int(found.row[0]) - log.first_row]
-    when = int(found.time[0])
+    when = int(found.arrival[0])
+    happened = f", known {format_instant(when)}" if found.late else ""
     return (
-        f"{kind} {found.event_id[0]} of click {click} at {format_instant(when)}, "
+        f"{kind} {found.event_id[0]} of click {click} at {format_instant(int(found.time[0]))}{happened}, "
         f"{format_duration((when - cut) // SECOND * SECOND)} after the cut"
     )
 

@@ -148,6 +148,34 @@ def test_a_method_whose_parts_adapt_goes_on_to_the_same_numbers(
     assert "causal" in sim("audit", scenario, "--set", cache).stdout
 
 
+def test_a_run_with_an_upload_goes_on_to_the_same_numbers(
+    cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    scenario = tmp_path / "uploaded.toml"
+    scenario.write_text(
+        f'extends = "{MINIMAL}"\n[windows]\nlateness = "12h"\n[stream]\nupload = "12h"\n', encoding="utf-8"
+    )
+    out = ("--set", cache, "--dump-samples", "--progress", "none")
+    sim(scenario, "--out", tmp_path / "whole", *out)
+    sim(
+        scenario,
+        "--out",
+        tmp_path / "ticks",
+        *out,
+        "--set",
+        "engine.tick=7h",
+        "--set",
+        "engine.reader_batch=999",
+    )
+    whole = run_directory(tmp_path / "whole")
+    assert_equal_runs(whole, run_directory(tmp_path / "ticks"))
+    assert_equal_runs(whole, _interrupted(scenario, cache, tmp_path / "resumed", 9, monkeypatch))
+    samples = pq.read_table(whole / "samples" / "fnw.parquet").to_pandas()
+    late = samples[samples.role == "positive"]
+    assert (late.visible_time % (12 * 3600 * 10**6) == 0).all()
+    assert (late.visible_time > late.event_time).mean() > 0.9
+
+
 def test_an_interrupted_run_goes_on_to_the_same_numbers(
     run: Path, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

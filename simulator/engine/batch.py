@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.engine.journeys import STATE
+from simulator.engine.journeys import ARRIVED, STATE
 from simulator.errors import PolicyError, unknown
 from simulator.learning import Advisor, Clicks
 from simulator.log.schema import Bool, Float64, Int32, Int64, Labels
@@ -33,12 +33,14 @@ _DERIVED = ("paid", "first_pay", "carted", "refunded", "net_gmv")
 
 
 class JourneyView:
-    """State of the journeys of a batch, as of each item's own time: events at that instant included, later ones not.
+    """State of the journeys of a batch, as of each item's own time: what is known at that instant included, later news not.
 
     Attributes are arrays with one entry per item: ``cart_count``, ``cart_time`` (first cart), ``pay_count``,
     ``first_pay_time``, ``last_pay_time``, ``previous_pay_time``, ``gmv`` (sum of the pays so far), ``previous_gmv`` (before the
     latest pay), ``refund_count``, ``first_refund_time``, ``refund_amount``; times are -1 while there is none. And derived:
-    ``carted``, ``paid``, ``first_pay`` (exactly one pay so far), ``refunded``, ``net_gmv``.
+    ``carted``, ``paid``, ``first_pay`` (exactly one pay so far), ``refunded``, ``net_gmv``. Times are those at which events
+    happened (`simulator.engine.journeys.STATE`); ``first_pay_arrival`` is when the journey was first known to have paid, and
+    ``last_pay_arrival`` when its latest news of a pay came.
     """
 
     __slots__ = ("_cache", "_slots", "_state")
@@ -65,8 +67,10 @@ class JourneyView:
                 values = self._column("gmv") - self._column("refund_amount")
             case _ if name in STATE:
                 values = self._column(name)
+            case _ if name in ARRIVED:
+                values = self._column(name if name in self._state else ARRIVED[name])
             case _:
-                raise AttributeError(unknown("journey state", name, (*STATE, *_DERIVED)))
+                raise AttributeError(unknown("journey state", name, (*STATE, *ARRIVED, *_DERIVED)))
         return read_only(values)
 
     def _column(self, name: str) -> NDArray[Any]:
@@ -109,8 +113,9 @@ class Own:
 class At:
     """A batch of items of one kind: their times, their journeys, and what the policy may know.
 
-    ``time`` is the time of each item (event, timer, closing or segment end) in microseconds; ``amount`` the amount of pays
-    and refunds (0 for other items); ``tag`` the tag given to timers. ``at[mask]`` or ``at[indices]`` is the sub-batch.
+    ``time`` is the time of each item (event, timer, closing or segment end) in microseconds, for an event that at which it
+    became known; ``event_time`` is when it happened, and ``time`` for other items; ``amount`` the amount of pays and refunds
+    (0 for other items); ``tag`` the tag given to timers. ``at[mask]`` or ``at[indices]`` is the sub-batch.
     """
 
     scene: Scene
@@ -122,6 +127,7 @@ class At:
     """The journeys as of each item's own time."""
     amount: Float64
     tag: Int32
+    event_time: Int64
     prefix: str = ""
 
     def __len__(self) -> int:
@@ -131,16 +137,22 @@ class At:
         places = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else np.asarray(chosen, np.int64)
         if chosen.dtype == np.bool_ and len(chosen) != len(self):
             raise PolicyError(f"a mask of length {len(chosen)} cannot choose among {len(self)} items")
-        index = self.index
+        index, time = self.index, self.time[places]
         return replace(
             self,
             index=index.start + places if isinstance(index, slice) else index[places],
-            time=self.time[places],
+            time=time,
+            event_time=self.event_time[places] if self.late else time,
             ids=self.ids[places],
             amount=self.amount[places],
             tag=self.tag[places],
             journey=self.journey[places],
         )
+
+    @property
+    def late(self) -> bool:
+        """Whether these are events with arrival times of their own."""
+        return self.event_time is not self.time
 
     @property
     def own(self) -> Own:
@@ -169,8 +181,18 @@ class At:
 
     @property
     def elapsed(self) -> Int64:
-        """Time since the click, in microseconds."""
+        """Time since the click, in microseconds; of an event, up to when it became known."""
         return self.time - self.click_time
+
+    @property
+    def refund_closing(self) -> Int64:
+        """When the refunds of journeys that paid are final: their window is over, and what it held has arrived.
+
+        Not before the item's own time: a pay may become known after that.
+        """
+        windows = self.windows
+        over: Int64 = self.journey.first_pay_time + (windows.refund + windows.lateness)
+        return np.maximum(self.time, over)
 
     @property
     def features(self) -> Int32:

@@ -13,14 +13,20 @@ B = TypeVar("B", ClickBatch, EventBatch)
 
 
 class Cursor(Generic[B]):
-    """Reads clicks or events up to an instant at a time."""
+    """Reads clicks or events up to an instant at a time.
 
-    def __init__(self, batches: Iterator[B]) -> None:
+    Parameters
+    ----------
+    by : the column of the instants at which rows become known, in which they are sorted.
+    """
+
+    def __init__(self, batches: Iterator[B], by: str = "time") -> None:
         self._batches: Iterator[B] = batches
+        self._by = by
         self._held: B | None = None
 
     def take(self, until: int) -> list[B]:
-        """Return what comes next with ``time < until``, in the pieces in which it was read (possibly none)."""
+        """Return what comes next with an instant before ``until``, in the pieces in which it was read (possibly none)."""
         parts: list[B] = []
         while True:
             if self._held is None:
@@ -28,7 +34,7 @@ class Cursor(Generic[B]):
                 if self._held is None:
                     return parts
             batch = self._held
-            cut = int(np.searchsorted(batch.time, until))
+            cut = int(np.searchsorted(getattr(batch, self._by), until))
             if cut:
                 parts.append(batch[:cut])
             if cut < len(batch):

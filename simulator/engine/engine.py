@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from copy import copy, deepcopy
 from dataclasses import dataclass
 
-import numpy as np
-
 from simulator.calendar import Calendar
 from simulator.engine.batch import Scene
 from simulator.engine.cursor import Cursor
 from simulator.engine.future import Future
 from simulator.engine.journeys import Journeys
+from simulator.engine.late import LateRefunds
 from simulator.engine.runner import PolicyRunner, TickItems
 from simulator.engine.waves import Waves
 from simulator.errors import PolicyError
@@ -32,8 +31,10 @@ class Tick:
     until: int
     clicks: ClickBatch | None
     events: int
+    """Events that became known."""
     outside: int
-    """Events outside the windows of their click (or of a click before the replay): they count for nothing."""
+    """Events outside the windows of their click (or of a click before the replay), or known after its lifetime: they
+    count for nothing. A refund that waits for its pay is counted when its journey ends."""
     samples: dict[str, Samples]
     """What each policy delivered, by the key it was given."""
     settled_row: int
@@ -75,6 +76,7 @@ class Engine:
         self._calendar = calendar or Calendar()
         self._reading = features, batch_rows
         self._clicks, self._events = self._cursors(source)
+        self._late: LateRefunds | None = None
         self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
         self._advisors = {} if advisors is None else advisors
         peeking = any(policy.peeks for policy in policies.values())
@@ -85,7 +87,7 @@ class Engine:
         features, batch_rows = self._reading
         return (
             Cursor(source.clicks(self.now, features=features, batch_rows=batch_rows)),
-            Cursor(source.events(self.now, batch_rows=batch_rows)),
+            Cursor(source.events(self.now, batch_rows=batch_rows), by="arrival"),
         )
 
     def fork(self, source: Source) -> Engine:
@@ -99,6 +101,7 @@ class Engine:
         twin, (clicks, events) = copy(self), self._cursors(source)
         vars(twin).update(
             journeys=deepcopy(self.journeys),
+            _late=deepcopy(self._late),
             _runners={key: runner.fork() for key, runner in self._runners.items()},
             _advisors=deepcopy(dict(self._advisors)),
             _clicks=clicks,
@@ -117,9 +120,12 @@ class Engine:
         clicks = ClickBatch.concatenate(parts) if parts else None
         new = slice(0, 0) if clicks is None else self.journeys.append(clicks)
         events = EventBatch.concatenate(self._events.take(until))
-        waves = Waves(self.journeys, events, start, until)
+        if events.late and self._late is None:
+            self._late = LateRefunds()
+            self.journeys.track_arrivals()
+        waves = Waves(self.journeys, events, start, until, self._late)
         scene = Scene(self.journeys, self._windows, self._calendar)
-        items = TickItems(scene, new, events, waves, start, until)
+        items = TickItems(scene, new, waves, start, until)
         samples = {
             key: runner.run(items, self._scene(key, runner.policy, segment_end), segment_end=segment_end)
             for key, runner in self._runners.items()
@@ -130,8 +136,7 @@ class Engine:
         row, labels = self.journeys.settle(until)
         if self._future is not None:
             self._future.forget(self.journeys.base + self.journeys.head)
-        outside = len(events) - int(np.count_nonzero(waves.counted))
-        return Tick(start, until, clicks, len(events), outside, samples, row, labels)
+        return Tick(start, until, clicks, len(events), waves.outside, samples, row, labels)
 
     def _scene(self, key: str, policy: Policy, segment_end: bool) -> Scene:
         future = self._future.labels if policy.peeks and self._future is not None else None

@@ -23,7 +23,19 @@ STATE: dict[str, tuple[type[np.generic], int]] = {
     "first_refund_time": (np.int64, -1),
     "refund_amount": (np.float64, 0),
 }
-"""What is known of a journey: column, type, value at the click. Times are -1 while there is none."""
+"""What is known of a journey: column, type, value at the click. Times are -1 while there is none.
+
+It is a function of the events that have become known and are inside the windows by the times at which they happened, in
+whatever order: ``cart_time`` and ``first_pay_time`` are the earliest times of these, ``last_pay_time`` the latest, ``gmv`` and
+the counts go over all. Refunds (``refund_count``, ``refund_amount``, ``first_refund_time``: the earliest) are those from
+``first_pay_time`` on inside the refund window after it; one that becomes known before such a pay counts once the pay is
+known, and one that a still earlier pay puts outside the window counts no more. ``previous_gmv`` and ``previous_pay_time``
+are ``gmv`` and ``last_pay_time`` as they were before the pay that became known last.
+"""
+
+ARRIVED = {"first_pay_arrival": "first_pay_time", "last_pay_arrival": "last_pay_time"}
+"""When a journey was first known to have paid, and when its latest news of a pay came. Columns of their own only where
+events become known later than they happen; else they are the columns named here."""
 
 
 class Journeys:
@@ -57,6 +69,10 @@ class Journeys:
         """Give every journey one more value, set to ``default`` at its click."""
         self.columns[name] = np.full(len(self.columns["click_id"]), default, kind)
         self._defaults[name] = default
+
+    def track_arrivals(self) -> None:
+        """Keep apart from now on when pays become known; up to now they were known at once."""
+        self.state |= {name: self.state[same].copy() for name, same in ARRIVED.items()}
 
     def append(self, clicks: ClickBatch) -> slice:
         """Take the next clicks of the log and return where they stand."""

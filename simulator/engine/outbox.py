@@ -135,7 +135,7 @@ class Outbox:
             raise PolicyError(f"policy {self._policy!r} sets a timer that is not in the future")
         if bool(np.any(due > at.click_time + at.windows.lifetime)):
             raise PolicyError(
-                f"policy {self._policy!r} sets a timer after the journey's lifetime (attribution + refund window)"
+                f"policy {self._policy!r} sets a timer after the journey's lifetime (attribution + refund window + lateness)"
             )
         self._timers.append(TimerBatch(at.row, at.click_id, due, np.full(len(at), tag, np.int32)))
 
@@ -145,7 +145,9 @@ class Outbox:
         return TimerBatch.concatenate(timers)
 
     def take_samples(self) -> Samples:
-        """Remove and return everything delivered, in the order (time, kind of the cause, its id); revisions unset."""
+        """Remove and return everything delivered, in the order (time, when the cause happened, its kind, its id); revisions
+        unset.
+        """
         deliveries, self._deliveries = self._deliveries, []
         sizes = [len(d.at) for d in deliveries]
         total = sum(sizes)
@@ -170,7 +172,10 @@ def _places(deliveries: list[_Delivery], sizes: list[int]) -> list[Int64 | slice
     if bool(np.all(time[1:] > time[:-1])):
         return spans
     rank = np.repeat([d.at.rank for d in deliveries], sizes)
-    order = np.lexsort((np.concatenate([d.order for d in deliveries]), rank, time))
+    keys = [np.concatenate([d.order for d in deliveries]), rank]
+    if any(d.at.late for d in deliveries):
+        keys.append(np.concatenate([d.at.event_time for d in deliveries]))
+    order = np.lexsort((*keys, time))
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     return [place[span] for span in spans]
@@ -181,7 +186,7 @@ def _write(samples: Samples, place: Int64 | slice, delivery: _Delivery) -> None:
     pay = at.rank == Kind.PAY  # the previous state of a pay is the state before it
     samples.row[place] = at.row
     samples.click_id[place] = at.click_id
-    samples.event_time[place] = at.time
+    samples.event_time[place] = at.event_time
     samples.visible_time[place] = at.time
     samples.role[place] = delivery.role
     samples.weight[place] = delivery.values["weight"]
@@ -191,7 +196,7 @@ def _write(samples: Samples, place: Int64 | slice, delivery: _Delivery) -> None:
     samples.pay_count[place] = journey.pay_count
     samples.previous_gmv[place] = journey.previous_gmv if pay else journey.gmv
     samples.previous_time[place] = journey.previous_pay_time if pay else journey.last_pay_time
-    samples.elapsed[place] = at.elapsed
+    samples.elapsed[place] = at.event_time - at.click_time
     samples.evidence[place] = delivery.values["evidence"]
     samples.previous_evidence[place] = delivery.values["previous_evidence"]
     samples.prior[place] = delivery.values["prior"]

@@ -17,7 +17,7 @@ from simulator.engine.outbox import Outbox
 from simulator.engine.timers import Timers
 from simulator.engine.waves import Waves, ordinals
 from simulator.errors import PolicyError
-from simulator.log.schema import EventBatch, Int32, Int64, Kind
+from simulator.log.schema import Int32, Int64, Kind
 from simulator.policies.base import Policy
 from simulator.samples import Samples
 
@@ -38,11 +38,9 @@ _HOOKS: dict[int, str] = {
 class TickItems:
     """The items of a tick that do not depend on the policy: made at first use, shared by all policies."""
 
-    def __init__(
-        self, scene: Scene, new: slice, events: EventBatch, waves: Waves, start: int, until: int
-    ) -> None:
+    def __init__(self, scene: Scene, new: slice, waves: Waves, start: int, until: int) -> None:
         self.scene, self.waves, self.start, self.until = scene, waves, start, until
-        self._new, self._events = new, events
+        self._new = new
 
     def at(self, index: Int64 | slice, time: Int64, rank: int, tag: Int32 | None = None) -> At:
         """Make a batch of items that are not events: clicks, timers, closings, segment ends."""
@@ -55,7 +53,7 @@ class TickItems:
         ids = journeys.columns["click_id"][index]
         tag = np.zeros(n, np.int32) if tag is None else tag
         time, ids, amount, tag = map(read_only, (time, ids, np.zeros(n), tag))
-        return At(self.scene, index, time, rank, ids, JourneyView(journeys.state, slots), amount, tag)
+        return At(self.scene, index, time, rank, ids, JourneyView(journeys.state, slots), amount, tag, time)
 
     @cached_property
     def clicks(self) -> At:
@@ -71,24 +69,25 @@ class TickItems:
         return {kind: self._make_events(kind) for kind in _EVENT_HOOKS}
 
     def _make_events(self, kind: int) -> At:
-        events, waves = self._events, self.waves
+        events, waves = self.waves.events, self.waves
         chosen = np.flatnonzero((events.kind == kind) & waves.counted)
-        journeys = self.scene.journeys
+        journeys, time = self.scene.journeys, read_only(events.arrival[chosen])
         return At(
             self.scene,
             journeys.index(events.row[chosen]),
-            read_only(events.time[chosen]),
+            time,
             kind,
             read_only(events.event_id[chosen]),
             JourneyView(journeys.state, waves.slot[chosen]),
             read_only(events.amount[chosen]),
             read_only(np.zeros(len(chosen), np.int32)),
+            read_only(events.time[chosen]) if events.late else time,
         )
 
     @cached_property
     def closing(self) -> At:
-        """The journeys whose attribution window closes in this tick."""
-        journeys, window = self.scene.journeys, self.scene.windows.attribution
+        """The journeys whose attribution window closes in this tick, lateness included."""
+        journeys, window = self.scene.journeys, self.scene.windows.closing
         index = slice(journeys.before(self.start - window), journeys.before(self.until - window))
         return self.at(index, journeys.columns["click_time"][index] + window, CLOSE)
 
@@ -210,7 +209,9 @@ class PolicyRunner:
 
 
 def _first_of_each_journey(batches: list[At]) -> list[Any]:
-    """Mark, in each batch, the items that are their journey's next one in the order (time, kind, id, tag)."""
+    """Mark, in each batch, the items that are their journey's next one in the order (time, when it happened, kind, id,
+    tag).
+    """
     sizes = [len(at) for at in batches]
     index = np.concatenate(
         [
@@ -220,7 +221,10 @@ def _first_of_each_journey(batches: list[At]) -> list[Any]:
     )
     rank = np.repeat([at.rank for at in batches], sizes)
     keys = [np.concatenate([getattr(at, name) for at in batches]) for name in ("tag", "ids")]
-    order = np.lexsort((*keys, rank, np.concatenate([at.time for at in batches]), index))
+    keys.append(rank)
+    if any(at.late for at in batches):
+        keys.append(np.concatenate([at.event_time for at in batches]))
+    order = np.lexsort((*keys, np.concatenate([at.time for at in batches]), index))
     first = np.zeros(len(index), np.bool_)
     first[order] = ordinals(index[order])[1] == 0
     return np.split(first, np.cumsum(sizes)[:-1])

@@ -14,7 +14,7 @@ from simulator.units import DAY
 
 
 class DayFiles:
-    """Write one stream of rows, sorted by ``time``, into ``<root>/<folder>/day=NNNN.parquet``.
+    """Write one stream of rows, sorted by time, into ``<root>/<folder>/day=NNNN.parquet``.
 
     A file is closed at the first midnight after it has a full row group, and is named after its first day.
     Columns may go to several folders (clicks and their truth), whose files then have the same rows.
@@ -22,10 +22,14 @@ class DayFiles:
     Parameters
     ----------
     folders : for each folder, which columns of the stream it holds.
+    by : the column of the time by which rows are sorted.
     """
 
-    def __init__(self, root: Path, schema: pa.Schema, folders: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self, root: Path, schema: pa.Schema, folders: Mapping[str, Sequence[str]], by: str = "time"
+    ) -> None:
         self._root = root
+        self._by = by
         self._schema = schema
         self._folders = {name: list(columns) for name, columns in folders.items()}
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -40,7 +44,7 @@ class DayFiles:
         """Append rows that come after all rows so far."""
         if not table.num_rows:
             return
-        days = table.column("time").to_numpy() // DAY
+        days = table.column(self._by).to_numpy() // DAY
         starts = np.concatenate([[0], np.flatnonzero(np.diff(days)) + 1])
         for start, end in zip(starts, np.append(starts[1:], len(days)), strict=True):
             day = int(days[start])

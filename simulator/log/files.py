@@ -14,7 +14,9 @@ from simulator.errors import LogError
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file: its rows are ``[first_row, first_row + rows)`` of the folder, its times ``[start, end]``."""
+    """One file: its rows are ``[first_row, first_row + rows)`` of the folder, its times (events: those at which they became
+    known) ``[start, end]``.
+    """
 
     path: str
     first_row: int
@@ -23,8 +25,8 @@ class File:
     end: int
 
 
-def index(root: Path, names: Sequence[str]) -> tuple[File, ...]:
-    """Read the footers of ``names`` (relative to ``root``) in replay order.
+def index(root: Path, names: Sequence[str], by: str = "time") -> tuple[File, ...]:
+    """Read the footers of ``names`` (relative to ``root``) in replay order; they are sorted ``by`` that column.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def index(root: Path, names: Sequence[str]) -> tuple[File, ...]:
             metadata = pq.read_metadata(path)
         except (OSError, pa.ArrowInvalid) as error:
             raise LogError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]})") from None
-        start, end = _extremes(metadata)
+        start, end = _extremes(metadata, by)
         files.append(File(str(path), row, metadata.num_rows, start, end))
         row += metadata.num_rows
     return tuple(files)
@@ -52,11 +54,11 @@ def _day(name: str) -> tuple[int, str]:
     return int(digits), name
 
 
-def _extremes(metadata: pq.FileMetaData) -> tuple[int, int]:
+def _extremes(metadata: pq.FileMetaData, by: str) -> tuple[int, int]:
     """Return the first and last time from the row groups' statistics; files of truth have no times."""
-    if "time" not in metadata.schema.names or not metadata.num_row_groups:
+    if by not in metadata.schema.names or not metadata.num_row_groups:
         return 0, 0
-    column = metadata.schema.names.index("time")
+    column = metadata.schema.names.index(by)
     groups = [metadata.row_group(g).column(column).statistics for g in range(metadata.num_row_groups)]
     return min(g.min for g in groups), max(g.max for g in groups)
 

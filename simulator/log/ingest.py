@@ -23,7 +23,7 @@ from simulator.log.quarantine import KIND_RANK, Rules, check_strays, collect, st
 from simulator.log.refunds import settle_refunds
 from simulator.log.schema import ROW_GROUP, Aside, Feature, Meta, column_names
 from simulator.log.sql import identifier, literal, one_line
-from simulator.log.writer import EVENT_SCHEMA, click_schema
+from simulator.log.writer import click_schema, event_files, event_schema
 
 QUARANTINE = "quarantine.parquet"
 PLAIN = Rules(duplicates="keep")
@@ -62,7 +62,8 @@ def ingest(
     ----------
     con : connection that knows the views, preferably of `simulator.log.sql.workspace`.
     clicks, events : names of views or tables; ``click_row`` is not among the columns of events, it is added
-        here. With ``rules.raw`` they have ``_row``, the place of each row in the table of that name.
+        here. With ``rules.raw`` they have ``_row``, the place of each row in the table of that name. Events may have
+        ``arrival_time``, when each became known (null: when it happened).
     features : columns of the features in ``clicks``.
     cardinalities : sizes of features; one that is not named gets its largest id plus one.
     shapes : features that are not categorical, by name, with kind and width; ``clicks`` holds their
@@ -96,7 +97,8 @@ def ingest(
                     f"{reused:,} click ids are used again later: events go to the latest click with that id before them"
                 )
             _sort_clicks(con, features)
-            stage_events(con, events, rules, reused=reused > 0)
+            arrivals = _has_arrivals(con, events)
+            stage_events(con, events, rules, reused=reused > 0, arrivals=arrivals)
             last = _last_event(con)
             check_strays(con, rules, last)
             cut = settle_refunds(con, rules)
@@ -105,9 +107,9 @@ def ingest(
             collect(con, features, extra_quarantine, rules)
             aside = put_aside(con)
             _refuse(aside, told, fail=on_bad_row == "fail")
-            facts = _facts(con, told, aside, named, sizes, last)
+            facts = _facts(con, told, aside, named, sizes, _last_arrival(con) if arrivals else last)
             check_most_bad(con, told, aside, most_bad)
-            event_count = _write(con, directory.path, features)
+            event_count = _write(con, directory.path, features, arrivals=arrivals)
         except duckdb.Error as error:
             raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
         finally:
@@ -129,6 +131,7 @@ def ingest(
             ignored=dict(ignored or {}),
             notes=tuple(said),
             time_zone=time_zone,
+            arrivals=arrivals,
         )
         write_meta(directory.path, meta)
         directory.commit()
@@ -140,6 +143,12 @@ def _last_event(con: duckdb.DuckDBPyConnection) -> int:
     span = main_span(con, "staging.joined", "reason IS NULL")
     [(last_click,)] = con.execute("SELECT max(time) FROM staging.sorted_clicks").fetchall()
     return max(-1 if span is None else span.last, -1 if last_click is None else int(last_click))
+
+
+def _last_arrival(con: duckdb.DuckDBPyConnection) -> int:
+    """Return when the last good event became known, or -1."""
+    [(last,)] = con.execute("SELECT max(arrival_time) FROM staging.joined WHERE reason IS NULL").fetchall()
+    return -1 if last is None else int(last)
 
 
 def _by_reason(aside: Sequence[Aside]) -> dict[str, int]:
@@ -155,6 +164,12 @@ class _Facts:
     clicks: int
     start: int
     end: int
+
+
+def _has_arrivals(con: duckdb.DuckDBPyConnection, events: str) -> bool:
+    """Whether the events say when they became known."""
+    columns = con.execute(f"DESCRIBE SELECT * FROM {identifier(events)}").fetchall()
+    return "arrival_time" in {str(column[0]) for column in columns}
 
 
 def _check_names(name: str, features: Sequence[str]) -> None:
@@ -212,7 +227,7 @@ def _facts(
     return _Facts(sized, count, start, max(end, last))
 
 
-def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str]) -> int:
+def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str], *, arrivals: bool) -> int:
     """Write the three kinds of files; return the number of events."""
     schema = click_schema(features)
     _stream(
@@ -223,11 +238,12 @@ def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str]) 
     )
     query = f"""
         SELECT event_id, click_id, joined.time, kind, coalesce(refunded.amount, joined.amount) AS amount, joined.click_row
+            {", arrival_time" if arrivals else ""}
         FROM staging.joined ANTI JOIN staging.bad_events AS bad ON joined._rid = bad._rid
         LEFT JOIN (SELECT _rid, amount FROM staging.refunded) AS refunded ON joined._rid = refunded._rid
-        ORDER BY joined.time, {KIND_RANK.format("kind")}, event_id
+        ORDER BY {"arrival_time, " if arrivals else ""}joined.time, {KIND_RANK.format("kind")}, event_id
     """
-    events = _stream(con, query, DayFiles(root, EVENT_SCHEMA, {"events": EVENT_SCHEMA.names}), EVENT_SCHEMA)
+    events = _stream(con, query, event_files(root, arrivals=arrivals), event_schema(arrivals=arrivals))
     con.execute(
         "COPY (SELECT * EXCLUDE (_rid) FROM staging.quarantine ORDER BY source, _rid, reason, row) "
         f"TO {literal(str(root / QUARANTINE))} (FORMAT parquet, COMPRESSION zstd)"

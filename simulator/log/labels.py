@@ -29,20 +29,20 @@ class LabelJoin:
         return final_labels(time, self.events(first_row, time), first_row, self._windows)
 
     def events(self, first_row: int, time: Int64) -> EventBatch:
-        """Return all events of these clicks, in replay order, and some of later clicks, in order of calls."""
+        """Return all events of these clicks, as they happened, and some of later clicks, in order of calls."""
         self._read(int(time[-1]) + self._windows.lifetime)
         self._kept = [part for part in (_since(batch, first_row) for batch in self._kept) if len(part)]
-        return EventBatch.concatenate(self._kept)
+        return EventBatch.concatenate(self._kept).in_time_order()
 
     def _read(self, until: int) -> None:
-        """Read on until every event up to ``until`` (inclusive) is known."""
+        """Read on until every event that became known up to ``until`` (inclusive) is read."""
         while not self._exhausted and self._read_until <= until:
             batch = next(self._events, None)
             if batch is None:
                 self._exhausted = True
             elif len(batch):
                 self._kept.append(batch)
-                self._read_until = int(batch.time[-1])
+                self._read_until = int(batch.arrival[-1])
 
 
 def _since(batch: EventBatch, row: int) -> EventBatch:

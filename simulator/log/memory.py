@@ -45,8 +45,8 @@ class MemoryLog:
     def events(
         self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
     ) -> Iterator[EventBatch]:
-        """Yield the events with time in ``[start, end)``."""
-        low, high = _range(self.event.time, start, end)
+        """Yield the events that became known in ``[start, end)``."""
+        low, high = _range(self.event.arrival, start, end)
         for a in range(low, high, batch_rows):
             yield self.event[a : min(a + batch_rows, high)]
 
@@ -76,14 +76,16 @@ def final_labels(click_time: Int64, events: EventBatch, first_row: int, windows:
     n = len(click_time)
     index = events.row - first_row
     inside = (index >= 0) & (index < n)
+    if events.late:
+        inside[inside] = events.arrival[inside] - click_time[index[inside]] <= windows.lifetime
     index, time, kind, amount = index[inside], events.time[inside], events.kind[inside], events.amount[inside]
-    pay = (kind == Kind.PAY) & (time - click_time[index] <= windows.attribution)
+    pay = (kind == Kind.PAY) & (time - click_time[index] <= windows.longest_pay)
     never = np.iinfo(np.int64).max
     first_pay = np.full(n, never)
     np.minimum.at(first_pay, index[pay], time[pay])
     paid = first_pay < never
     refund = (kind == Kind.REFUND) & paid[index] & (time >= first_pay[index])
-    refund &= time - np.where(paid, first_pay, 0)[index] <= windows.refund
+    refund &= time - np.where(paid, first_pay, 0)[index] <= windows.longest_refund
     first_refund = np.full(n, never)
     np.minimum.at(first_refund, index[refund], time[refund])
     return Labels(
@@ -98,11 +100,18 @@ def final_labels(click_time: Int64, events: EventBatch, first_row: int, windows:
 
 
 def random_log(
-    rng: np.random.Generator, clicks: int, windows: Windows, *, days: float = 8, grid: int = MINUTE
+    rng: np.random.Generator,
+    clicks: int,
+    windows: Windows,
+    *,
+    days: float = 8,
+    grid: int = MINUTE,
+    lag: int = 0,
 ) -> MemoryLog:
     """Make a small log that hits the corners: ties in time, events at the very ends of windows, and beyond them.
 
-    All times are multiples of ``grid``, so that events, timers and closings often coincide.
+    All times are multiples of ``grid``, so that events, timers and closings often coincide. With a ``lag`` events have
+    arrival times, up to that much after they happened: at once, some time later, or in batches; nothing keeps their order.
     """
     width = max(int(days * DAY) // grid, 1)
     time = np.sort(rng.integers(0, width, clicks)) * grid
@@ -126,6 +135,17 @@ def random_log(
     event = EventBatch(
         row, rng.permutation(len(row)) + 10, when, np.concatenate(kinds), np.concatenate(amounts)
     )
-    event = event[np.lexsort((event.event_id, event.kind, event.time))]
     matrix = rng.integers(0, 50, (clicks, 3)).astype(np.int32)
+    if lag:
+        event.arrival = event.time + _lags(rng, event.time, lag, grid)
+    event = event.in_order()
     return MemoryLog(ids, time, event, matrix, 0, tuple(Feature(name, 50) for name in "abc"))
+
+
+def _lags(rng: np.random.Generator, time: Int64, lag: int, grid: int) -> Int64:
+    """Draw how much later than at ``time`` each event becomes known, from 0 to ``lag``."""
+    some = rng.integers(0, lag // grid + 1, len(time)) * grid
+    batch = -time % lag
+    return np.choose(
+        rng.integers(0, 4, len(time)), [np.zeros_like(time), some, batch, np.full_like(time, lag)]
+    )

@@ -49,6 +49,8 @@ def write_meta(root: Path, meta: Meta) -> None:
         for field in fields(Meta)
         if field.name not in {"features", "origin", "aside"}
     }
+    if not meta.arrivals:  # a log without arrival times is written as it was before there were any
+        del document["arrivals"]
     document["origin"] = origin_utc(meta.origin)
     document["features"] = {feature.name: feature.cardinality for feature in meta.features}
     document["aside"] = [asdict(part) for part in meta.aside]

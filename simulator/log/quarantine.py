@@ -28,7 +28,7 @@ REPEATED_EVENT = "repeated event"
 UNKNOWN_CLICK = "unknown click_id"
 CLICK_QUARANTINED = "its click is in quarantine"
 BEFORE_CLICK = "event before its click"
-ARRIVES_EARLY = "arrival before the event"
+BEFORE_EVENT = "arrival before the event"
 UNPAID_REFUND = "refund without a pay before it"
 NOTHING_LEFT = "refund of what was refunded before"
 NO_REFUND = "refund of 0"
@@ -136,11 +136,14 @@ def _copies_of_clicks(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) ->
     return int(reused)
 
 
-def stage_events(con: duckdb.DuckDBPyConnection, source: str, rules: Rules, *, reused: bool) -> None:
+def stage_events(
+    con: duckdb.DuckDBPyConnection, source: str, rules: Rules, *, reused: bool, arrivals: bool = False
+) -> None:
     """Fill ``staging.joined`` from ``source`` and `staging.sorted_clicks`, ``staging.bad_events`` (rid, reason, col), and
     ``staging.refunded`` (rid, amount that counts).
 
-    The amount of a cart means nothing and may be null; the sign of a refund means nothing.
+    The amount of a cart means nothing and may be null; the sign of a refund means nothing. With ``arrivals`` there is a
+    column arrival_time, when an event became known; null is when it happened.
     """
     columns = {name: f"TRY_CAST({name} AS BIGINT)" for name in ("event_id", "click_id", "time")}
     columns["kind"] = "CAST(kind AS VARCHAR)"
@@ -148,18 +151,24 @@ def stage_events(con: duckdb.DuckDBPyConnection, source: str, rules: Rules, *, r
         "CASE WHEN amount IS NULL AND kind = 'cart' THEN 0 WHEN kind = 'refund' THEN abs(TRY_CAST(amount AS DOUBLE)) "
         "ELSE TRY_CAST(amount AS DOUBLE) END"
     )
+    if arrivals:
+        columns["arrival_time"] = (
+            "CASE WHEN arrival_time IS NULL THEN TRY_CAST(time AS BIGINT) ELSE TRY_CAST(arrival_time AS BIGINT) END"
+        )
     _stage(con, "events", source, columns, rules)
     label = rules.label
     faults = _nulls("events", list(columns), rules)
     faults.append((UNKNOWN_KIND, "kind NOT IN ('cart', 'pay', 'refund')", label("events", "kind")))
     faults.append((BAD_AMOUNT, "NOT isfinite(amount) OR amount < 0", label("events", "amount")))
+    if arrivals:
+        faults.append((BEFORE_EVENT, "arrival_time < time", label("events", "arrival_time")))
     con.execute(
         "CREATE TABLE staging.bad_events AS SELECT * FROM "
         f"(SELECT rowid AS _rid, {_first(faults)} AS reason, {_column(faults)} AS col FROM staging.events) "
         "WHERE reason IS NOT NULL"
     )
     _copies_of_events(con, rules)
-    _join_clicks(con, rules, reused=reused)
+    _join_clicks(con, rules, reused=reused, arrivals=arrivals)
 
 
 def _copies_of_events(con: duckdb.DuckDBPyConnection, rules: Rules) -> None:
@@ -229,7 +238,7 @@ def _good(table: str) -> str:
     )
 
 
-def _join_clicks(con: duckdb.DuckDBPyConnection, rules: Rules, *, reused: bool) -> None:
+def _join_clicks(con: duckdb.DuckDBPyConnection, rules: Rules, *, reused: bool, arrivals: bool) -> None:
     """Find the click of every good event: by its row, or by its id (of several the latest at or before the event)."""
     key = "_row" if rules.by_row else "click_id"
     faults: list[Fault] = [
@@ -254,9 +263,10 @@ def _join_clicks(con: duckdb.DuckDBPyConnection, rules: Rules, *, reused: bool) 
             f"LEFT JOIN ({latest}) AS latest USING (_rid) LEFT JOIN ({first}) AS first ON first.click_id = event.click_id "
             "LEFT JOIN staging.sorted_clicks AS click ON click.rowid = coalesce(latest.place, first.place)"
         )
+    known = "event.arrival_time, " if arrivals else ""
     con.execute(f"""
         CREATE TABLE staging.joined AS
-        SELECT event._rid, event.event_id, click.click_id, event.time, event.kind, event.amount,
+        SELECT event._rid, event.event_id, click.click_id, event.time, event.kind, event.amount, {known}
             click.rowid AS click_row, click.time AS clicked, {_first(faults)} AS reason, {_column(faults)} AS col
         FROM ({_good("events")}) AS event {found}
         LEFT JOIN ({bad}) AS quarantined ON event.click_id = quarantined.id

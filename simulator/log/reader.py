@@ -65,7 +65,8 @@ class Log:
             for folder in ("clicks", "events", "truth")
         }
         self._clicks = index(path, folders["clicks"])
-        self._events = index(path, folders["events"])
+        self._known = "arrival_time" if meta.arrivals else "time"
+        self._events = index(path, folders["events"], self._known)
         self._truth = index(path, folders["truth"])
         self._con = duckdb.connect(config={"threads": threads})
         self._check_counts()
@@ -123,17 +124,25 @@ class Log:
     def events(
         self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
     ) -> Iterator[EventBatch]:
-        """Yield the events of ``[start, end)`` in order of (time, kind, event_id)."""
+        """Yield the events that became known in ``[start, end)``, in order of (arrival, time, kind, event_id)."""
         columns = f"click_row, event_id, time, {_KIND} AS kind, amount"
+        arrivals = (self._known,) if self.meta.arrivals else ()
         last: tuple[int, ...] = ()
-        for batch in self._stream(overlapping(self._events, start, end), columns, start, end, batch_rows):
-            row, event_id, time, kind, amount = self._columns(batch, 5)
+        for batch in self._stream(
+            overlapping(self._events, start, end),
+            ", ".join((columns, *arrivals)),
+            start,
+            end,
+            batch_rows,
+            by=self._known,
+        ):
+            row, event_id, time, kind, amount, *arrival = self._columns(batch, 5 + len(arrivals))
             if not kind.all():
                 raise LogError(
                     f"{self.path}: an event near time {int(time[0])} is of no known kind (cart, pay, refund)"
                 )
-            last = self._check_order("events", last, time, kind, event_id)
-            yield EventBatch(row, event_id, time, kind, amount)
+            last = self._check_order("events", last, *arrival, time, kind, event_id)
+            yield EventBatch(row, event_id, time, kind, amount, *arrival)
 
     def labelled(
         self,
@@ -208,7 +217,13 @@ class Log:
         return row
 
     def _stream(
-        self, files: list[File], columns: str, start: int | None, end: int | None, batch_rows: int
+        self,
+        files: list[File],
+        columns: str,
+        start: int | None,
+        end: int | None,
+        batch_rows: int,
+        by: str = "time",
     ) -> Iterator[pa.RecordBatch]:
         if not files:
             return
@@ -217,7 +232,7 @@ class Log:
         for test, bound in ((">=", start), ("<", end)):
             if bound is not None:
                 values.append(bound)
-                query += f" {'WHERE' if len(values) == 2 else 'AND'} time {test} ${len(values)}"
+                query += f" {'WHERE' if len(values) == 2 else 'AND'} {by} {test} ${len(values)}"
         yield from self._batches(query, values, batch_rows)
 
     def _batches(self, query: str, values: list[Any], batch_rows: int) -> Iterator[pa.RecordBatch]:

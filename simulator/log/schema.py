@@ -155,7 +155,8 @@ class Meta:
     Times are integer microseconds from ``origin`` (UTC). ``observed_until`` is the instant up to which events
     were recorded: a label whose window ends later is not known. ``fingerprint`` identifies the content.
     ``time_zone`` (an IANA name) is where the log's days and hours are counted; its origin is a midnight there.
-    ``read = clicks + events + quarantined``: every source row is in exactly one of the three.
+    ``read = clicks + events + quarantined``: every source row is in exactly one of the three. ``arrivals`` says whether
+    events carry ``arrival_time``, when each became known; without it, that is when they happened.
     """
 
     name: str
@@ -177,6 +178,7 @@ class Meta:
     notes: tuple[str, ...] = ()
     """Sentences on the log: what was assumed, and what is odd about it."""
     time_zone: str = "UTC"
+    arrivals: bool = False
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -218,20 +220,63 @@ class ClickBatch:
 
 @dataclass(slots=True)
 class EventBatch(Columns):
-    """Events in replay order (time, kind, event_id). ``row`` is the position in the log of each event's click."""
+    """Events in replay order (arrival, time, kind, event_id).
+
+    ``row`` is the position in the log of each event's click, ``time`` when the event happened, ``arrival`` when it became
+    known. Where nothing is known later than it happened, ``arrival`` is the very array ``time`` (`late` tells).
+    """
 
     row: Int64
     event_id: Int64
     time: Int64
     kind: UInt8
     amount: Float64
+    arrival: Int64 = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.arrival is None:
+            self.arrival = self.time
+
+    @property
+    def late(self) -> bool:
+        """Whether events have arrival times of their own."""
+        return self.arrival is not self.time
+
+    def __getitem__(self, index: slice | Int64 | Bool) -> EventBatch:
+        names = ("row", "event_id", "time", "kind", "amount", "arrival")[: 5 + self.late]
+        return EventBatch(*(getattr(self, name)[index] for name in names))
+
+    @classmethod
+    def empty(cls) -> EventBatch:
+        """No events."""
+        none = np.empty(0, np.int64)
+        return cls(none, none, none, np.empty(0, np.uint8), np.empty(0))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[EventBatch]) -> EventBatch:
+        """Join batches in the order given."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.empty()
+        names = ("row", "event_id", "time", "kind", "amount", "arrival")[: 5 + any(p.late for p in parts)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def in_time_order(self) -> EventBatch:
+        """Return the events by (time, kind, event_id): as they happened, not as they became known."""
+        return self[np.lexsort((self.event_id, self.kind, self.time))] if self.late else self
+
+    def in_order(self) -> EventBatch:
+        """Return the events in replay order."""
+        return self[np.lexsort((self.event_id, self.kind, self.time, self.arrival))]
 
 
 @dataclass(slots=True)
 class Labels(Columns):
     """Final labels: what is true of clicks when their windows have closed. All arrays have one entry a click.
 
-    Only pays at most ``attribution`` after the click count, and refunds at most ``refund`` after the first pay.
+    Only pays inside the attribution window of the click count, and refunds inside that of the first pay, by the times at
+    which they happened; of all of these, only what became known within the journey's lifetime.
     """
 
     converted: Bool

@@ -29,7 +29,7 @@ class Source(Protocol):
     def events(
         self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
     ) -> Iterator[EventBatch]:
-        """Events in replay order."""
+        """Events that became known in ``[start, end)``, in replay order."""
 
     def labelled(
         self,

@@ -43,6 +43,22 @@ EVENT_SCHEMA = pa.schema(
 join.
 """
 
+
+def event_schema(*, arrivals: bool) -> pa.Schema:
+    """Return the schema of ``events/``, with ``arrival_time`` where events became known later than they happened."""
+    return (
+        EVENT_SCHEMA.append(pa.field("arrival_time", pa.int64(), nullable=False))
+        if arrivals
+        else EVENT_SCHEMA
+    )
+
+
+def event_files(root: Path, *, arrivals: bool) -> DayFiles:
+    """Return the files of ``events/``, sorted by when events became known."""
+    schema = event_schema(arrivals=arrivals)
+    return DayFiles(root, schema, {"events": schema.names}, "arrival_time" if arrivals else "time")
+
+
 _KIND_VALUES = pa.array([kind.name.lower() for kind in Kind], pa.string())
 
 
@@ -91,11 +107,12 @@ class LogWriter:
         if truth:
             folders["truth"] = ["click_id", *truth]
         self._click_files = DayFiles(self._directory.path, self._schema, folders)
-        self._event_files = DayFiles(self._directory.path, EVENT_SCHEMA, {"events": EVENT_SCHEMA.names})
+        self._arrivals: bool | None = None
+        self._event_files = event_files(self._directory.path, arrivals=False)
         self._clicks = self._events = 0
         self._start: int | None = None
         self._last_click = 0
-        self._last_event = (0, Kind.CLICK)
+        self._last_event: tuple[int, ...] = (0, 0, Kind.CLICK)
 
     @property
     def path(self) -> Path:
@@ -147,11 +164,18 @@ class LogWriter:
             if ((ids[:-1] < 0) & (ids[1:] >= 0)).any():
                 raise LogError(f"feature {feature.name!r}: a tag follows -1; tags are filled from the left")
 
-    def events(self, *, row: Int64, time: Int64, kind: UInt8, amount: Float64) -> None:
-        """Append events sorted by (time, kind); ``row`` is the row of each one's click, already written."""
+    def events(
+        self, *, row: Int64, time: Int64, kind: UInt8, amount: Float64, arrival: Int64 | None = None
+    ) -> None:
+        """Append events sorted by (arrival, time, kind); ``row`` is the row of each one's click, already written.
+
+        ``arrival`` says when each became known, not before it happened; either all calls give it or none, and then it is
+        when they happened.
+        """
         n = len(time)
         if not n:
             return
+        self._check_arrivals(time, arrival)
         if row.min() < 0 or row.max() >= self._clicks:
             raise LogError(f"event of click row {int(row.max())}, but {self._clicks} clicks were written")
         if kind.min() < Kind.CART or kind.max() > Kind.REFUND:
@@ -160,15 +184,36 @@ class LogWriter:
             )
         if not (np.isfinite(amount).all() and (amount >= 0).all()):
             raise LogError("event amounts must be finite and not negative")
+        known = time if arrival is None else arrival
         ordered = (time[1:] > time[:-1]) | ((time[1:] == time[:-1]) & (kind[1:] >= kind[:-1]))
-        if (int(time[0]), int(kind[0])) < self._last_event or not ordered.all():
-            raise LogError(f"events out of order (time, kind) at or after event {self._events}")
+        if arrival is not None:
+            ordered = (known[1:] > known[:-1]) | ((known[1:] == known[:-1]) & ordered)
+        if (int(known[0]), int(time[0]), int(kind[0])) < self._last_event or not ordered.all():
+            order = "(time, kind)" if arrival is None else "(arrival, time, kind)"
+            raise LogError(f"events out of order {order} at or after event {self._events}")
         kinds = pa.DictionaryArray.from_arrays(pa.array(kind, pa.int32()), _KIND_VALUES).cast(pa.string())
         ids = np.arange(self._events, self._events + n)
         arrays = [ids, row, time, kinds, np.asarray(amount, np.float64), row]
-        self._event_files.write(pa.Table.from_arrays([pa.array(a) for a in arrays], schema=EVENT_SCHEMA))
-        self._last_event = (int(time[-1]), Kind(int(kind[-1])))
+        if arrival is not None:
+            arrays.append(np.asarray(arrival, np.int64))
+        schema = event_schema(arrivals=arrival is not None)
+        self._event_files.write(pa.Table.from_arrays([pa.array(a) for a in arrays], schema=schema))
+        self._last_event = (int(known[-1]), int(time[-1]), int(kind[-1]))
         self._events += n
+
+    def _check_arrivals(self, time: Int64, arrival: Int64 | None) -> None:
+        if self._arrivals is None:
+            self._arrivals = arrival is not None
+            self._event_files = event_files(self._directory.path, arrivals=self._arrivals)
+        if self._arrivals != (arrival is not None):
+            raise LogError(
+                f"arrival times must be given for all events or for none (at event {self._events})"
+            )
+        if arrival is not None and (early := np.flatnonzero(arrival < time)).size:
+            raise LogError(
+                f"event {self._events + int(early[0])} became known at {int(arrival[early[0]])}, before it happened at "
+                f"{int(time[early[0]])}"
+            )
 
     def close(self, observed_until: int) -> Meta:
         """Finish the log and move it into place. ``observed_until``: the instant up to which events were
@@ -191,6 +236,7 @@ class LogWriter:
             fingerprint=fingerprint(root, parquet_files(root)),
             provenance=self._provenance,
             truth=self._truth,
+            arrivals=bool(self._arrivals),
         )
         write_meta(root, meta)
         self._directory.commit()

@@ -22,8 +22,15 @@ class Policy(Part):
     an `Outbox` to deliver samples and set timers. Hooks are called with whole batches: write them with array
     operations and masks, never item by item. The order of items between journeys means nothing.
 
-    Events outside the windows are not shown. ``on_close`` comes when the attribution window of a click closes (after
-    the events of that instant), ``on_segment`` at the last microsecond of every segment with all journeys still open.
+    Events outside the windows are not shown. ``on_close`` comes when the attribution window of a click closes, and
+    whatever lateness the scenario grants is over (after the events of that instant), ``on_segment`` at the last
+    microsecond of every segment with all journeys still open.
+
+    An event is shown when it becomes known: ``at.time`` is that instant, ``at.event_time`` when it happened. The windows of
+    the label (attribution, refund) go by ``event_time``, and so do the times in ``at.journey``. What a policy said before,
+    it said of what was known: whether an event came too late for a label that was delivered goes by ``at.time`` and
+    ``at.elapsed``, and ``at.journey.first_pay_arrival`` is when the journey was first known to have paid. An observation
+    window that a pay begins runs from there too. In logs without arrival times all of these are one.
 
     A policy that must remember something per journey declares it in ``columns``; it is then called strictly in each
     journey's time order, and reads and writes ``at.own[name]``.
@@ -36,7 +43,8 @@ class Policy(Part):
     estimates: ClassVar[tuple[str, ...]] = ()
     """What it asks of its method's auxiliary by ``at.estimate()``."""
     settles: ClassVar[bool] = False
-    """True if the last sample of every click carries its final label; see `promises_final`."""
+    """True if the last sample of every click carries its final label (see `promises_final`), as far as every event
+    becomes known within the lateness, and the pays of a refunded click in the order in which they were made."""
     labels: ClassVar[tuple[str, ...]] = ("converted",)
     """Which of converted, refunded and gmv its samples carry."""
     columns: ClassVar[dict[str, tuple[str, float]]] = {}
@@ -59,19 +67,21 @@ class Policy(Part):
         """Clicks, at their own time."""
 
     def on_cart(self, at: At, out: Outbox) -> None:
-        """Carts inside the attribution window."""
+        """Carts inside the attribution window, when they become known."""
 
     def on_pay(self, at: At, out: Outbox) -> None:
-        """Pays inside the attribution window; ``at.journey.first_pay`` tells the first from repurchases."""
+        """Pays inside the attribution window, when they become known; ``at.journey.first_pay`` tells the first of which
+        anything is known from the others.
+        """
 
     def on_refund(self, at: At, out: Outbox) -> None:
-        """Refunds inside the refund window of the first pay."""
+        """Refunds inside the refund window of the first pay, when they and a pay before them are known."""
 
     def on_timer(self, at: At, out: Outbox) -> None:
         """Timers that this policy set."""
 
     def on_close(self, at: At, out: Outbox) -> None:
-        """Clicks whose attribution window closes: conversion and GMV are final."""
+        """Clicks whose attribution window closes, lateness included: conversion and GMV are final."""
 
     def on_segment(self, at: At, out: Outbox) -> None:
         """All open journeys at the end of every segment."""

@@ -41,7 +41,7 @@ class CascadeSettlement(PosteriorSettlement):
 
     def on_pay(self, at: At, out: Outbox) -> None:
         first = at[at.journey.first_pay]
-        out.timer(first, after=at.windows.refund)
+        out.timer(first, until=first.refund_closing)
 
     def on_timer(self, at: At, out: Outbox) -> None:
         self._refunds.close(at, out)

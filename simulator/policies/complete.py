@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @policy("complete")
 class Complete(Policy):
-    """Deliver once, when the attribution window closes: right, but late (offline training, BDL)."""
+    """Deliver once, when the attribution window closes and nothing can arrive any more: right, but late (offline training,
+    BDL).
+    """
 
     settles = True
     labels = ("converted", "refunded", "gmv")
@@ -30,7 +32,8 @@ class Complete(Policy):
 
     def on_pay(self, at: At, out: Outbox) -> None:
         if self.refunds:
-            out.timer(at[at.journey.first_pay], after=at.windows.refund)
+            first = at[at.journey.first_pay]
+            out.timer(first, until=first.refund_closing)
 
     def on_timer(self, at: At, out: Outbox) -> None:
         out.deliver(at, refunded=at.journey.refunded, role="final_refund")

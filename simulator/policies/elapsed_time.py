@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from simulator.policies.base import Windowed
 from simulator.policies.registry import policy
 from simulator.units import Duration
@@ -11,6 +13,7 @@ from simulator.units import Duration
 if TYPE_CHECKING:
     from simulator.engine.batch import At
     from simulator.engine.outbox import Outbox
+    from simulator.log.schema import Int64
 
 CLICK, PAY = 0, 1
 """Tags of the timers: the end of the click's observation window, and of the pay's."""
@@ -61,18 +64,25 @@ class ElapsedTime(Windowed):
         late = first[first.elapsed > self.window]
         out.deliver(late, converted=True, refunded=self._not_refunded(), role="delayed_positive")
         if self.refunds == "window":
-            out.timer(first, after=min(self.refund_window, at.windows.refund), tag=PAY)
+            out.timer(first, until=self._verdict(first), tag=PAY)
+
+    def _verdict(self, first: At) -> Int64:
+        """Return when the observation of conversions ends that become known now."""
+        windows = first.windows
+        return np.minimum(
+            first.time + min(self.refund_window, windows.refund), first.click_time + windows.lifetime
+        )
 
     def on_refund(self, at: At, out: Outbox) -> None:
         if self.refunds != "none":
             first = at[at.journey.refund_count == 1]
-            late = first.time - first.journey.first_pay_time > self.refund_window
+            late = first.time - first.journey.first_pay_arrival > self.refund_window
             self._deliver_refund(first[~late], out, "refund", refunded=True)
             self._deliver_refund(first[late], out, "delayed_refund", refunded=True)
 
     def _deliver_refund(self, at: At, out: Outbox, role: str, *, refunded: bool) -> None:
         if self.refunds == "window":
-            delayed = at.journey.first_pay_time - at.click_time > self.window
+            delayed = at.journey.first_pay_arrival - at.click_time > self.window
             out.deliver(at[delayed], refunded=refunded, role=f"{role}_of_delayed")
             at = at[~delayed]
         out.deliver(at, refunded=refunded, role=role)

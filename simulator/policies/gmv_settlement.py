@@ -67,14 +67,14 @@ class GMVSettlement(Policy):
     rows, and adds to the noise of the steps."""
 
     def on_segment(self, at: At, out: Outbox) -> None:
-        at = at[at.journey.paid & (at.elapsed < at.windows.attribution)]
+        at = at[at.journey.paid & (at.elapsed < at.windows.closing)]
         if not len(at):
             return
         told, believed = at.own["told"], self._believed(at)
         new = np.isnan(told)
         moved = ~new & (np.abs(np.log1p(believed) - np.log1p(told)) > self.tolerance)
         at.own["told"] = np.where(new | moved, believed, told)
-        first = new & (at.journey.first_pay_time >= at.segment_start)
+        first = new & (at.journey.first_pay_arrival >= at.segment_start)
         out.deliver(
             at[first], converted=True, gmv=believed[first], order=spread(at[first], "gmv"), role="first"
         )
@@ -85,7 +85,7 @@ class GMVSettlement(Policy):
         told, final = at.own["told"], at.journey.gmv
         new = np.isnan(told)
         at.own["told"] = final
-        first = new & (at.journey.first_pay_time >= at.segment_start)
+        first = new & (at.journey.first_pay_arrival >= at.segment_start)
         out.deliver(at[first], converted=True, gmv=final[first], role="first")
         wrong = ~new & (told != final)
         self._replace(at[wrong], told[wrong], final[wrong], out, "final", spread_out=False)

@@ -18,7 +18,8 @@ class MultiWindow(ElapsedTime):
 
     The three labels of a row are in its role: a conversion inside the half is an ``immediate_positive``, one inside two
     thirds an ``immediate_positive_2``, one after them an ``immediate_positive_3``. A ``negative`` is one for all three
-    windows, a ``delayed_positive`` a positive for all three.
+    windows, a ``delayed_positive`` a positive for all three. Which half it was in goes by when the pay was made, whether
+    it is delayed by when it became known.
     """
 
     def _observed(self, at: At, out: Outbox) -> None:

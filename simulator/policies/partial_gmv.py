@@ -43,7 +43,7 @@ class PartialGMV(Policy):
             out.deliver(at, converted=True, gmv=self._so_far(at), role="partial")
         if self.net and self.final:
             first = at[at.journey.first_pay]
-            closed = np.maximum(first.click_time + at.windows.attribution, first.time + at.windows.refund)
+            closed = np.maximum(first.click_time + at.windows.closing, first.refund_closing)
             out.timer(first, until=closed)
 
     def on_refund(self, at: At, out: Outbox) -> None:

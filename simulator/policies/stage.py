@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -87,6 +87,10 @@ class Stage:
         """Return when each item's window began."""
         return at.click_time
 
+    def began(self, at: At) -> Int64:
+        """Return when it became known that each item's window had begun."""
+        return self.origin(at)
+
     def window(self, at: At) -> int:
         """Return how long the outcome can follow."""
         return at.windows.attribution
@@ -101,7 +105,7 @@ class Stage:
 
     def segment(self, at: At, out: Outbox) -> None:
         """Deliver and settle the items of open journeys at the end of a segment."""
-        at = at[at.time - self.origin(at) < self.window(at)]
+        at = at[at.time - self.origin(at) < self.window(at) + at.windows.lateness]
         evidence = self._get(at, "evidence")
         new = np.isnan(evidence)
         self._first(at[new], out)
@@ -119,7 +123,7 @@ class Stage:
         """Settle the items whose window closes, at the instant of closing."""
         evidence, happened = self._get(at, "evidence"), self.happened(at)
         certain = np.where(happened, np.inf, -np.inf)
-        unmet = np.isnan(evidence) & (self.origin(at) >= at.segment_start)
+        unmet = np.isnan(evidence) & (self.began(at) >= at.segment_start)
         self._set(at, "evidence", np.where(np.isnan(evidence), certain, evidence))
         self._deliver(at[unmet], out, role=self.first)
         running = np.isfinite(evidence) | (evidence == -np.inf)
@@ -143,8 +147,8 @@ class Stage:
             for name in LEARNT:
                 self._set(silent, name, found[name])
         # What began before the stream was never delivered as a prior: only what changes from here on is.
-        served = at[self.origin(at) >= at.segment_start]
-        self._deliver(served, out, role=self.first, order=self.origin(served))
+        served = at[self.began(at) >= at.segment_start]
+        self._deliver(served, out, role=self.first, order=self.began(served))
 
     def _met(self, at: At, out: Outbox, order: Int64 | None = None) -> None:
         previous = self._get(at, "evidence")
@@ -232,6 +236,9 @@ class Stage:
         at.own[self.prefix + name] = values
 
     def _asked(self, at: At, **known: Float64) -> dict[str, Float64]:
+        # When the window is over, silence says no more; what it held may still arrive.
+        last = self.origin(at) + self.window(at) - 1
+        at = replace(at, time=np.minimum(at.time, last))
         found = at.estimate(**{self.prefix + name: values for name, values in known.items()})
         return {name: found[self.prefix + name] for name in LEARNT}
 
@@ -252,6 +259,9 @@ class RefundStage(Stage):
 
     def origin(self, at: At) -> Int64:
         return at.journey.first_pay_time
+
+    def began(self, at: At) -> Int64:
+        return at.journey.first_pay_arrival
 
     def window(self, at: At) -> int:
         return at.windows.refund

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class WindowedGMV(Windowed):
     """Deliver once after the window with the GMV so far, and again at the close where pays came later.
 
-    Whoever pays first after the window is heard of at the close. Without ``corrections`` nobody is heard of again.
+    Whoever is first known to have paid after the window is heard of at the close. Without ``corrections`` nobody is heard of
+    again.
     """
 
     settles = True
@@ -44,9 +45,9 @@ class WindowedGMV(Windowed):
     def on_close(self, at: At, out: Outbox) -> None:
         if not self.corrections:
             return
-        news = at[at.journey.last_pay_time > at.click_time + self._length(at)]
+        news = at[at.journey.last_pay_arrival > at.click_time + self._length(at)]
         if self.every:
-            unheard = news[news.journey.first_pay_time > news.click_time + self._length(at)]
+            unheard = news[news.journey.first_pay_arrival > news.click_time + self._length(at)]
             out.deliver(unheard, converted=False, weight=-1.0, role="retraction")
         out.deliver(news, converted=True, gmv=news.journey.gmv, role="final")
 

@@ -8,7 +8,7 @@ from simulator.errors import ScenarioError
 from simulator.scenario.model import Scenario
 from simulator.scenario.promotions import promotion_warnings
 from simulator.scenario.ticks import tick_of
-from simulator.scenario.timeline import Extent, extent_of_world, stream_gap, timeline
+from simulator.scenario.timeline import Extent, extent_of_world, lifetime_in_words, stream_gap, timeline
 from simulator.units import format_duration as _d
 
 FEW_SEGMENTS = 8
@@ -57,12 +57,13 @@ def _time_features(scenario: Scenario) -> list[str]:
 
 
 def _stream(scenario: Scenario) -> list[str]:
-    stream, attribution, gap = scenario.stream, scenario.windows.attribution, stream_gap(scenario)
+    stream, closing, gap = scenario.stream, scenario.windows.windows().closing, stream_gap(scenario)
+    windows = "windows.attribution" + (" + windows.lateness" if scenario.windows.lateness else "")
     warnings = []
-    if gap < attribution and stream.history:
+    if gap < closing and stream.history:
         warnings.append(
-            f"stream.gap ({_d(gap)}) is shorter than windows.attribution ({_d(attribution)}): labels of the "
-            f"last {_d(attribution - gap)} of the history are not known yet when the stream starts."
+            f"stream.gap ({_d(gap)}) is shorter than {windows} ({_d(closing)}): labels of the "
+            f"last {_d(closing - gap)} of the history are not known yet when the stream starts."
         )
     if stream.start is not None and stream.start < gap + stream.history:
         warnings.append(
@@ -101,7 +102,7 @@ def _fit(scenario: Scenario, log: Extent) -> list[str]:
     elif length > final:
         warnings.append(
             f"labels of the last {_d(length - final)} of the stream are not final when the log ends. Leave "
-            f"windows.attribution + windows.refund behind it: stream.length up to {_d(final)}."
+            f"{lifetime_in_words(scenario)} behind it: stream.length up to {_d(final)}."
         )
     segments = min(length, left) // stream.segment
     if segments < FEW_SEGMENTS and stream.segment <= length:

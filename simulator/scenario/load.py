@@ -16,6 +16,7 @@ from simulator.scenario.fields import leaves, written
 from simulator.scenario.layers import Layers, read_layers
 from simulator.scenario.model import Scenario
 from simulator.scenario.overrides import apply_overrides
+from simulator.scenario.upload import upload_fault
 from simulator.worlds.presets import origin_of
 
 _METHOD_KEY = re.compile(r"method\[(?P<index>\d+)\](?P<below>(?:\.\w+)*)")
@@ -146,6 +147,9 @@ def _between_blocks(scenario: Scenario, layers: Layers, file: str) -> list[str]:
                 f"{where}: method.{i}: a method called {label!r} is there already "
                 f"(method.{labels.index(label)}); results go by name, so give this one another: name = ..."
             )
+    upload = scenario.stream.upload
+    if upload is not None and (fault := upload_fault(upload, scenario.windows.lateness)) is not None:
+        faults.append(f"{layers.origin(('stream', 'upload'), file)}: stream.upload: {fault}")
     baseline = scenario.evaluation.baseline
     if baseline is not None and baseline not in labels:
         where = layers.origin(("evaluation", "baseline"), file)

@@ -13,19 +13,28 @@ from simulator.errors import ScenarioError
 from simulator.scenario.base import Block
 from simulator.scenario.data import DataBlock
 from simulator.scenario.moments import Moment, format_moment, instant_of
+from simulator.scenario.upload import UploadSetting
 from simulator.units import DAY, Duration, Period, PositiveDuration, format_duration
-from simulator.windows import Windows
+from simulator.windows import Edges, Windows
 from simulator.worlds.settings import WorldSettings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)]
 
 
 class WindowsBlock(Block):
-    """``[windows]``: attribution (after the click), refund (after the first pay), observation (the waiting window)."""
+    """``[windows]``: attribution (after the click), refund (after the first pay), observation (the waiting window).
+
+    They are of the times at which events happened. ``lateness`` is how much later the last of them becomes known; labels are
+    final after it.
+    """
 
     attribution: PositiveDuration = "3d"  # type: ignore[assignment]
     refund: Duration = "3d"  # type: ignore[assignment]
     observation: Duration = "14.4m"  # type: ignore[assignment]
+    lateness: Duration = "0s"  # type: ignore[assignment]
+    edges: Edges = Field(
+        default="inclusive", description="whether an event at the very end of a window counts"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -38,7 +47,7 @@ class WindowsBlock(Block):
 
     def windows(self) -> Windows:
         """Return the attribution windows as the engine takes them."""
-        return Windows(self.attribution, self.refund)
+        return Windows(self.attribution, self.refund, self.lateness, self.edges)
 
 
 class StreamBlock(Block):
@@ -46,8 +55,10 @@ class StreamBlock(Block):
 
     The stream starts at ``start`` (from the log's origin; default: the log's first midnight + ``history`` + ``gap``) and
     lasts ``length`` (default: as many whole segments as have clicks whose labels became final).
-    Pre-training sees the clicks of ``[start - gap - history, start - gap)``. ``gap`` defaults to the attribution window,
-    so that no conversion of the history was unknown when the stream starts.
+    Pre-training sees the clicks of ``[start - gap - history, start - gap)``. ``gap`` defaults to the attribution window
+    and the lateness, so that no conversion of the history was unknown when the stream starts. ``upload`` says when carts,
+    pays and refunds become known; clicks are served at once, and labels of the history and of the evaluation are by the
+    times at which things happened.
     """
 
     history: Duration = "10d"  # type: ignore[assignment]
@@ -57,6 +68,10 @@ class StreamBlock(Block):
     segment: Period = "2.4h"  # type: ignore[assignment]
     time_features: bool = Field(
         default=False, description="add hour and weekday of the click as features (also of a world's clicks)"
+    )
+    upload: UploadSetting = Field(
+        default=None,
+        description="when events become known: a period, or a lag; for worlds and logs without arrival times",
     )
 
 

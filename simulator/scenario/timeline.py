@@ -54,6 +54,12 @@ class Timeline:
     segment: int
 
 
+def lifetime_in_words(scenario: Scenario) -> str:
+    """Say which windows make the lifetime of a journey."""
+    late = " + windows.lateness" if scenario.windows.lateness else ""
+    return f"windows.attribution + windows.refund{late}"
+
+
 def extent_of_world(scenario: Scenario) -> Extent | None:
     """Return the extent that the log of a scenario's world will have; None where it has no world."""
     if scenario.world is None:
@@ -66,7 +72,7 @@ def extent_of_world(scenario: Scenario) -> Extent | None:
 def stream_gap(scenario: Scenario) -> int:
     """Return the time between history and stream: by default the labels of the history become final in it."""
     gap = scenario.stream.gap
-    return scenario.windows.attribution if gap is None else gap
+    return scenario.windows.windows().closing if gap is None else gap
 
 
 def stream_start(scenario: Scenario, midnight: int) -> int:
@@ -100,7 +106,7 @@ def timeline(scenario: Scenario, log: Extent) -> Timeline:
         raise ScenarioError(
             f"stream: no label would be final before the log ends: the stream starts at {log.said(start)}, the log "
             f"ends at {log.said(observed_until // SECOND * SECOND)}, and labels take {format_duration(lifetime)} "
-            "(windows.attribution + windows.refund); allowed: a shorter history, gap or window"
+            f"({lifetime_in_words(scenario)}); allowed: a shorter history, gap or window"
         )
     if (end - start) / stream.segment > MOST_SEGMENTS:
         raise ScenarioError(

@@ -27,6 +27,8 @@ def world_key(settings: WorldSettings, windows: Windows, observation: int, seed:
         "settings": settings.model_dump(mode="json"),
         "attribution": windows.attribution,
         "refund": windows.refund,
+        "lateness": windows.lateness,
+        "edges": windows.edges,
         "observation": observation,
         "seed": seed,
     }

@@ -83,7 +83,7 @@ class Journeys:
         draws, waiting, window = (
             self._draws,
             self._mechanism.schedule.waiting,
-            self._mechanism.windows.attribution,
+            self._mechanism.windows.longest_pay,
         )
         target = draws.exponential("pay")
         gone = np.flatnonzero(target < state.whole)
@@ -117,7 +117,7 @@ class Journeys:
         reached = level * mechanism.cart.mass(time, longest) if n else level
         who = np.flatnonzero(target < reached)
         elapsed = mechanism.cart.times(time[who], level[who], target[who], longest[who])
-        at = self._draws.time[who] + self._whole(elapsed, mechanism.windows.attribution)
+        at = self._draws.time[who] + self._whole(elapsed, mechanism.windows.longest_pay)
         return Events.of(Kind.CART, who, at)
 
     def _amount(self, click: Int64, time: Int64, own: Float64, shift: float) -> Float64:
@@ -141,7 +141,7 @@ class Journeys:
         who = np.flatnonzero(target < own * mechanism.refund.mass(paid, longest))
         elapsed = mechanism.refund.times(paid[who], own[who], target[who], longest[who])
         click = pays.click[who]
-        at = pays.time[who] + self._whole(elapsed, mechanism.windows.refund)
+        at = pays.time[who] + self._whole(elapsed, mechanism.windows.longest_refund)
         full = draws.uniform("refund kind")[click] < mechanism.settings.refund.full_share
         share = 1 - draws.uniform("refund share")[click] ** (1 / PARTIAL_REFUND_POWER)
         part = np.maximum(np.floor(share * amount[who] / CENT), 1) * CENT
@@ -149,7 +149,7 @@ class Journeys:
 
     def _repurchases(self, pays: _Pays) -> list[Events]:
         """Draw pay after pay, each from the hazard that starts at the one before, inside the window."""
-        mechanism, window = self._mechanism, self._mechanism.windows.attribution
+        mechanism, window = self._mechanism, self._mechanism.windows.longest_pay
         click, last = pays.click, pays.time
         level = mechanism.first_repurchase[self._visit.loyalty[click]]
         events: list[Events] = []

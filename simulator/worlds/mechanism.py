@@ -38,7 +38,7 @@ class Mechanism:
         self.settings, self.windows = settings, windows
         self.attribution, self.refund_window = windows.attribution / HOUR, windows.refund / HOUR
         self.observation = observation / HOUR
-        self.cells = 24 * settings.days + int(np.ceil(windows.lifetime / HOUR)) + 24
+        self.cells = 24 * settings.days + int(np.ceil(windows.span / HOUR)) + 24
         delay, again = settings.delay, settings.repurchase
         schedule = Schedule.of(
             () if ordinary else settings.promotion, self.cells, buying_rhythm(delay.rhythm, delay.by_hour)

@@ -181,7 +181,7 @@ class Truth:
 
     def _of_day(self, day: int) -> DayTables:
         first = 24 * day
-        last = first + 24 + int(np.ceil(self.mechanism.windows.lifetime / HOUR)) + 1
+        last = first + 24 + int(np.ceil(self.mechanism.windows.span / HOUR)) + 1
         if self.mechanism.schedule.ordinary(first, last):
             return self._ordinary if self._ordinary.alike else replace(self._ordinary, first_hour=first)
         return self._tables(self.mechanism, first, first + np.arange(25.0))

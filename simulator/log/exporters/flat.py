@@ -13,13 +13,15 @@ from simulator.windows import Windows
 _FLAT = """
 WITH pay AS (
     SELECT click_id, min(event.time) AS first_pay, count(*) AS pays,
-        sum(amount ORDER BY event.time, event_id) AS paid
+        sum(amount ORDER BY event.time, event_id) AS paid, any_value(click.time) AS clicked
     FROM event JOIN click USING (click_id)
-    WHERE kind = 'pay' AND event.time - click.time BETWEEN 0 AND {attribution} GROUP BY click_id),
+    WHERE kind = 'pay' AND event.time - click.time BETWEEN 0 AND {attribution}
+        AND {known} - click.time <= {lifetime} GROUP BY click_id),
 refund AS (
     SELECT click_id, min(time) AS first_refund, sum(amount ORDER BY time, event_id) AS returned
     FROM event JOIN pay USING (click_id)
-    WHERE kind = 'refund' AND time - first_pay BETWEEN 0 AND {refund} GROUP BY click_id)
+    WHERE kind = 'refund' AND time - first_pay BETWEEN 0 AND {refund} AND {known} - clicked <= {lifetime}
+    GROUP BY click_id)
 SELECT {columns},
     pays IS NOT NULL AS converted,
     returned IS NOT NULL AS refunded,
@@ -53,9 +55,10 @@ def write(_: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
     )
     query = _FLAT.format(
         columns=columns,
-        attribution=windows.attribution,
-        refund=windows.refund,
+        attribution=windows.longest_pay,
+        refund=windows.longest_refund,
         lifetime=windows.lifetime,
+        known="event.arrival_time" if meta.arrivals else "event.time",
         until=meta.observed_until,
     )
     return Written(query)

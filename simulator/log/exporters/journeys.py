@@ -21,10 +21,10 @@ def make_journeys(con: duckdb.DuckDBPyConnection, windows: Windows | None) -> No
         "CREATE TABLE line AS SELECT click_id, time AS clicked, row_number() OVER (ORDER BY time, click_id) AS line "
         "FROM click"
     )
-    inside = "" if windows is None else f"AND event.time - clicked <= {windows.attribution}"
+    inside = "" if windows is None else f"AND event.time - clicked <= {windows.longest_pay}"
     con.execute(_NUMBERED.format(table="pay", joined="JOIN line USING (click_id)", kind="pay", inside=inside))
     con.execute("CREATE TABLE first_pay AS SELECT click_id, time AS paid FROM pay WHERE ordinal = 1")
-    inside = "" if windows is None else f"AND event.time - paid <= {windows.refund}"
+    inside = "" if windows is None else f"AND event.time - paid <= {windows.longest_refund}"
     joined = "JOIN first_pay USING (click_id)"
     con.execute(_NUMBERED.format(table="refund", joined=joined, kind="refund", inside=inside))
 

@@ -215,11 +215,11 @@ class _DailyItems:
 def _add_labels(found: Gathered, clicks: ClickBatch, labels: Labels, user: Int64, item: Int64) -> None:
     """Add what the final labels say, where the log is long enough to know them."""
     time, until, windows = clicks.time, found.until, found.windows
-    known = time + windows.attribution <= until
+    known = time + windows.closing <= until
     final = time + windows.lifetime <= until
     paid = known & labels.converted
     repeat = paid & (labels.pay_count > 1)
-    settled = paid & (labels.first_pay + windows.refund <= until)
+    settled = paid & (labels.first_pay + windows.refund + windows.lateness <= until)
     refunded = settled & labels.refunded
     found.count("clicks", time)
     for name, chosen in (
@@ -258,8 +258,9 @@ def _add_journeys(
     events = events[(index >= 0) & (index < len(clicks))]
     index = events.row - clicks.row
     elapsed = events.time - clicks.time[index]
-    known = clicks.time + found.windows.attribution <= found.until
-    counts = (elapsed <= found.windows.attribution) & known[index]
+    known = clicks.time + found.windows.closing <= found.until
+    counts = (elapsed <= found.windows.longest_pay) & known[index]
+    counts &= events.arrival - clicks.time[index] <= found.windows.lifetime
     group = found.group(clicks.time)
     pay = np.flatnonzero((events.kind == Kind.PAY) & counts)
     _add_pays(found, group, events[pay], index[pay], elapsed[pay], clicks.time)

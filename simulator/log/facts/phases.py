@@ -107,7 +107,7 @@ def _gather(
     for batch, labels in log.labelled(windows, features=False):
         group = group_of(batch.time)
         totals.clicks += totals.count(group)
-        known = batch.time + windows.attribution <= until
+        known = batch.time + windows.closing <= until
         totals.labelled += totals.count(group[known])
         totals.gmv += totals.count(group[known], labels.gmv[known])
         paid = known & labels.converted
@@ -115,7 +115,7 @@ def _gather(
         delay = (labels.first_pay - batch.time)[paid]
         totals.delays.add(group[paid], delay)
         totals.observed += totals.count(group[paid][delay <= (observation or 0)])
-        settled = paid & (labels.first_pay + windows.refund <= until)
+        settled = paid & (labels.first_pay + windows.refund + windows.lateness <= until)
         totals.settled += totals.count(group[settled])
         totals.refunded += totals.count(group[settled & labels.refunded])
         if truth:

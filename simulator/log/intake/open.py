@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -277,7 +277,7 @@ def _key(data: DataBlock, settings: Settings) -> str:
     described = {
         "data": data.model_dump(mode="json", exclude=_NOT_IDENTITY),
         "bad": data.on_bad_row,
-        "windows": [settings.windows.attribution, settings.windows.refund],
+        "windows": astuple(settings.windows),
         "history": [settings.history, settings.gap, settings.start],
         "files": stats,
         "by": sources_of(Path(__file__).parent),

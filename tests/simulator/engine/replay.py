@@ -74,6 +74,7 @@ def rows(samples: Samples) -> list[tuple[Any, ...]]:
             samples.previous_gmv.tolist(),
             [None if t < 0 else t for t in samples.previous_time.tolist()],
             samples.elapsed.tolist(),
+            samples.visible_time.tolist(),
             strict=True,
         )
     )

@@ -16,31 +16,64 @@ from simulator.log.schema import Kind
 from simulator.windows import Windows
 
 CLOSE = 5
-NET = -1
-"""As a timer set at the first pay: when the windows of click and first pay have both closed."""
+NET, REFUND_END = -1, -2
+"""As timers set at the first pay: when the windows of click and first pay have both closed, and when the latter has."""
 NULL = None
+
+
+@dataclass(frozen=True, order=True)
+class Event:
+    time: int
+    kind: int
+    id: int
+    amount: float
+    arrival: int
 
 
 @dataclass
 class Journey:
+    """What is known of a click; everything is worked out anew from all events with each one that becomes known."""
+
     click_id: int
     click_time: int
-    carts: list[int] = field(default_factory=list)
+    windows: Windows
+    known: list[Event] = field(default_factory=list)
     pays: list[tuple[int, float]] = field(default_factory=list)
     refunds: list[tuple[int, float]] = field(default_factory=list)
+    told: list[int] = field(default_factory=list)
+    """When the pays became known, the first news first."""
+    gmv: float = 0.0
     future: tuple[bool, bool, float] = (False, False, 0.0)
     future_refunds: float = 0.0
 
-    @property
-    def gmv(self) -> float:
-        total = 0.0
+    def inside(self, event: Event) -> bool:
+        """Whether it counts, given what is known."""
+        windows = self.windows
+        if event.kind != Kind.REFUND:
+            return _within(event.time - self.click_time, windows.attribution, windows)
+        if not self.pays or event.time < self.pays[0][0]:
+            return False
+        return _within(event.time - self.pays[0][0], windows.refund, windows)
+
+    def learn(self, *events: Event) -> None:
+        self.known += events
+        pays = sorted(event for event in self.known if event.kind == Kind.PAY and self.inside(event))
+        self.pays = [(event.time, event.amount) for event in pays]
+        self.told = sorted(event.arrival for event in pays)
+        refunds = sorted(event for event in self.known if event.kind == Kind.REFUND and self.inside(event))
+        self.refunds = [(event.time, event.amount) for event in refunds]
+        self.gmv = 0.0
         for _, amount in self.pays:
-            total += amount
-        return total
+            self.gmv += amount
+
+
+def _within(elapsed: int, window: int, windows: Windows) -> bool:
+    return elapsed < window or (elapsed == window and windows.edges == "inclusive")
 
 
 @dataclass
 class Sample:
+    visible: int
     time: int
     rank: int
     id: int
@@ -67,32 +100,22 @@ def simulate(
 ) -> list[tuple[Any, ...]]:
     """Run all journeys and return samples as rows in total order, revisions numbered per click.
 
-    ``timers`` are set at every click, ``pay_timer`` at its first pay.
+    ``timers`` are set at every click, ``pay_timer`` at the first news of a pay.
     """
     env = simpy.Environment()
     delivered: list[Sample] = []
-    by_row: dict[int, list[tuple[int, int, int, float]]] = {}
+    by_row: dict[int, list[Event]] = {}
     event = log.event
-    for row, id_, time, kind, amount in zip(
-        event.row, event.event_id, event.time, event.kind, event.amount, strict=True
+    for row, *values in zip(
+        event.row, event.time, event.kind, event.event_id, event.amount, event.arrival, strict=True
     ):
-        by_row.setdefault(int(row), []).append((int(time), int(kind), int(id_), float(amount)))
+        by_row.setdefault(int(row), []).append(Event(*(value.item() for value in values)))
     for row, (id_, time) in enumerate(zip(log.click_id, log.click_time, strict=True)):
-        env.process(
-            _live(
-                env,
-                Journey(int(id_), int(time)),
-                by_row.get(row, []),
-                windows,
-                rule,
-                timers,
-                pay_timer,
-                delivered,
-            )
-        )
+        journey = Journey(int(id_), int(time), windows)
+        env.process(_live(env, journey, by_row.get(row, []), rule, timers, pay_timer, delivered))
     if until > 0:
         env.run(until=until)
-    delivered.sort(key=lambda s: (s.time, s.rank, s.id))
+    delivered.sort(key=lambda s: (s.visible, s.time, s.rank, s.id))
     revisions: dict[int, int] = {}
     rows = []
     for s in delivered:
@@ -100,7 +123,7 @@ def simulate(
         revisions[s.journey.click_id] = revision + 1
         rows.append(
             (s.journey.click_id, s.time, s.role, revision, s.converted, s.refunded, s.gmv, s.pay_count,
-             s.previous_gmv, s.previous_time, s.time - s.journey.click_time)
+             s.previous_gmv, s.previous_time, s.time - s.journey.click_time, s.visible)
         )  # fmt: skip
     return rows
 
@@ -108,78 +131,71 @@ def simulate(
 def _live(
     env: simpy.Environment,
     journey: Journey,
-    events: list[tuple[int, int, int, float]],
-    windows: Windows,
+    events: list[Event],
     rule: Rule,
     timers: tuple[int, ...],
     pay_timer: int | None,
     delivered: list[Sample],
 ) -> Generator[Any, Any, None]:
-    """Live through everything that happens to one click, in order."""
-    items = [(journey.click_time, int(Kind.CLICK), journey.click_id, 0.0), *events]
-    items += [(journey.click_time + after, int(Kind.TIMER), journey.click_id, 0.0) for after in timers]
-    items.append((journey.click_time + windows.attribution, CLOSE, journey.click_id, 0.0))
-    inside = [
-        time
-        for time, kind, _, _ in events
-        if kind == Kind.PAY and time - journey.click_time <= windows.attribution
-    ]
-    if pay_timer is not None and inside:
-        due = min(inside) + pay_timer
-        if pay_timer == NET:
-            due = max(journey.click_time + windows.attribution, min(inside) + windows.refund)
-        items.append((due, int(Kind.TIMER), journey.click_id, 2.0 if pay_timer == NET else 1.0))
-    items.sort()
-    _foresee(journey, items, windows)
-    for time, kind, id_, amount in items:
-        yield env.timeout(time - env.now)
-        before = (journey.gmv, journey.pays[-1][0] if journey.pays else None)
-        if not _happen(journey, time, kind, amount, windows):
-            continue
-        name = {0: "click", 1: "cart", 2: "pay", 3: "refund", 4: "timer", 5: "close"}[kind]
-        if kind == Kind.TIMER and amount:
-            name = "pay_timer" if amount == 1 else "net_timer"
-        for role, converted, refunded, gmv in rule(name, journey, time, time - journey.click_time):
-            delivered.append(
-                Sample(
-                    time,
-                    kind,
-                    id_,
-                    role,
-                    converted,
-                    refunded,
-                    gmv,
-                    journey,
-                    len(journey.pays),
-                    before[0],
-                    before[1],
+    """Live through everything that becomes known of one click, in order."""
+    clicked, windows = journey.click_time, journey.windows
+    lifetime = windows.attribution + windows.refund + windows.lateness
+    events = [event for event in events if event.arrival <= clicked + lifetime]
+    _foresee(journey, events)
+    news: dict[int, list[Event]] = {}
+    for event in events:
+        news.setdefault(event.arrival, []).append(event)
+    others = [(clicked, int(Kind.CLICK), "click")]
+    others += [(clicked + after, int(Kind.TIMER), "timer") for after in timers]
+    others.append((clicked + windows.attribution + windows.lateness, CLOSE, "close"))
+    pays = [event for event in events if event.kind == Kind.PAY and journey.inside(event)]
+    if pay_timer is not None and pays:
+        first = min(pays, key=lambda event: (event.arrival, event))
+        over = max(first.arrival, first.time + windows.refund + windows.lateness)
+        due = {NET: max(clicked + windows.attribution + windows.lateness, over), REFUND_END: over}.get(
+            pay_timer, min(first.arrival + pay_timer, clicked + lifetime)
+        )
+        others.append((due, int(Kind.TIMER), "net_timer" if pay_timer == NET else "pay_timer"))
+    waiting: list[Event] = []
+    for instant in sorted({*news, *(time for time, _, _ in others)}):
+        yield env.timeout(instant - env.now)
+        items: list[tuple[int, int, int, str, Event | None]] = [
+            (instant, kind, journey.click_id, name, None) for time, kind, name in others if time == instant
+        ]
+        items += [
+            (event.time, event.kind, event.id, {1: "cart", 2: "pay", 3: "refund"}[event.kind], event)
+            for event in news.get(instant, []) + waiting
+        ]
+        waiting = []
+        for time, kind, id_, name, event in sorted(items, key=lambda item: item[:3]):
+            before = (journey.gmv, journey.pays[-1][0] if journey.pays else None)
+            if event is not None and not journey.inside(event):
+                waiting += [event] if event.kind == Kind.REFUND else []
+                continue
+            if event is not None:
+                journey.learn(event)
+            for role, converted, refunded, gmv in rule(name, journey, instant, instant - clicked):
+                delivered.append(
+                    Sample(
+                        instant,
+                        time,
+                        kind,
+                        id_,
+                        role,
+                        converted,
+                        refunded,
+                        gmv,
+                        journey,
+                        len(journey.pays),
+                        before[0],
+                        before[1],
+                    )
                 )
-            )
 
 
-def _happen(journey: Journey, time: int, kind: int, amount: float, windows: Windows) -> bool:
-    """Let one event happen; tell whether it counts."""
-    inside = time - journey.click_time <= windows.attribution
-    if kind == Kind.CART:
-        if inside:
-            journey.carts.append(time)
-        return inside
-    if kind == Kind.PAY:
-        if inside:
-            journey.pays.append((time, amount))
-        return inside
-    if kind == Kind.REFUND:
-        counts = bool(journey.pays) and time - journey.pays[0][0] <= windows.refund
-        if counts:
-            journey.refunds.append((time, amount))
-        return counts
-    return True
-
-
-def _foresee(journey: Journey, items: list[tuple[int, int, int, float]], windows: Windows) -> None:
-    twin = Journey(journey.click_id, journey.click_time)
-    for time, kind, _, amount in items:
-        _happen(twin, time, kind, amount, windows)
+def _foresee(journey: Journey, events: list[Event]) -> None:
+    twin = Journey(journey.click_id, journey.click_time, journey.windows)
+    twin.learn(*events)
     journey.future = (bool(twin.pays), bool(twin.refunds), twin.gmv)
     for _, amount in twin.refunds:
         journey.future_refunds += amount
@@ -258,12 +274,12 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
                 return [("copy", 1.0, kept, NULL)]
             if name == "close" and confirm and not j.pays:
                 return [("real_negative", 0.0, NULL, NULL)]
-            delayed = refunds == "window" and j.pays and j.pays[0][0] - j.click_time > window
+            delayed = refunds == "window" and j.pays and j.told[0] - j.click_time > window
             of = "_of_delayed" if delayed else ""
             if name == "pay_timer" and not j.refunds:
                 return [("no_refund" + of, NULL, 0.0, NULL)]
             if name == "refund" and refunds != "none" and len(j.refunds) == 1:
-                late = time - j.pays[0][0] > window
+                late = time - j.told[0] > window
                 return [(("delayed_refund" if late else "refund") + of, NULL, 1.0, NULL)]
             return []
 
@@ -297,7 +313,7 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
     def in_window(name: str, j: Journey, time: int, elapsed: int) -> Any:
         if name == "timer" and not j.pays:
             return [("negative", 0.0, NULL, NULL)]
-        if name == "pay_timer" and j.pays[0][0] - j.click_time <= window:
+        if name == "pay_timer" and j.told[0] - j.click_time <= window:
             return [("observed", 1.0, float(bool(j.refunds)), NULL)]
         return []
 
@@ -330,9 +346,9 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
             if name == "timer" and (j.pays or every):
                 return [("observed", float(bool(j.pays)), NULL, j.gmv if j.pays else NULL)]
             ended = j.click_time + window
-            if name != "close" or not corrections or not j.pays or j.pays[-1][0] <= ended:
+            if name != "close" or not corrections or not j.pays or j.told[-1] <= ended:
                 return []
-            taken = [("retraction", 0.0, NULL, NULL)] if every and j.pays[0][0] > ended else []
+            taken = [("retraction", 0.0, NULL, NULL)] if every and j.told[0] > ended else []
             return [*taken, ("final", 1.0, NULL, j.gmv)]
 
         return rule
@@ -346,14 +362,14 @@ def rules(window: int, windows: Windows) -> dict[str, tuple[Rule, tuple[int, ...
     return {
         "never": (never, (), None),
         "posterior-settlement": (settled_at_closing, (), None),
-        "cascade-settlement": (both_settled_at_closing, (), windows.refund),
+        "cascade-settlement": (both_settled_at_closing, (), REFUND_END),
         "gmv-settlement": (amounts_settled_at_closing, (), None),
         "oracle": (oracle, (), None),
         "oracle/first-pay": (oracle_first_pay, (), None),
         "waiting-window": (waiting_window(refunds=False), (window,), None),
         "waiting-window/refunds": (waiting_window(refunds=True), (window,), None),
         "complete": (complete, (), None),
-        "complete/refunds": (complete, (), windows.refund),
+        "complete/refunds": (complete, (), REFUND_END),
         "fake-negative": (fake_negative(refunds=False), (), None),
         "fake-negative/refunds": (fake_negative(refunds=True), (), None),
         "elapsed-time": (elapsed_time("none"), (window,), None),

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.log.memory import final_labels, random_log
+from simulator.log.schema import Kind
+from simulator.log.upload import Batches, Lags, Uploaded
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
@@ -23,17 +25,27 @@ def _approximately(found: list[tuple], expected: list[tuple]) -> None:
         assert a == tuple(x if not isinstance(x, float) else pytest.approx(x, rel=1e-12) for x in b)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     clicks=st.integers(1, 300),
     days=st.sampled_from([0.02, 1.0, 6.0]),
     tick=st.sampled_from([MINUTE, 7 * MINUTE, HOUR, 5 * HOUR + 1, 3 * DAY]),
     batch_rows=st.sampled_from([1, 7, 1000]),
-    windows=st.sampled_from([Windows(3 * DAY, 3 * DAY), Windows(2 * HOUR, 0), Windows(HOUR, DAY)]),
+    windows=st.sampled_from(
+        [
+            Windows(3 * DAY, 3 * DAY),
+            Windows(2 * HOUR, 0),
+            Windows(HOUR, DAY),
+            Windows(2 * HOUR, HOUR, 0, "exclusive"),
+            Windows(3 * HOUR, 2 * HOUR, 5 * HOUR, "exclusive"),
+            Windows(DAY, DAY, HOUR),
+        ]
+    ),
+    lag=st.sampled_from([0, MINUTE, 5 * HOUR, 2 * DAY]),
 )
-def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows):
-    log = random_log(generator(seed, "log"), clicks, windows, days=days)
+def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows, lag):
+    log = random_log(generator(seed, "log"), clicks, windows, days=days, lag=lag)
     until = int(log.click_time[-1]) + windows.lifetime + 2 * MINUTE
     if until // tick > 3000:
         tick = until // 3000
@@ -64,16 +76,24 @@ def test_a_policy_does_not_change_what_another_delivers():
         assert rows(replay(log, windows, {name: policy}, 8 * DAY, HOUR)[name]) == rows(together[name])
 
 
-def test_settled_labels_are_the_closed_form_and_leave_in_order():
+@pytest.mark.parametrize(
+    ("windows", "lag"),
+    [
+        (Windows(DAY, 2 * DAY), 0),
+        (Windows(DAY, 2 * DAY), 2 * DAY),
+        (Windows(DAY, 6 * HOUR, 12 * HOUR, "exclusive"), 12 * HOUR),
+    ],
+)
+def test_settled_labels_are_the_closed_form_and_leave_in_order(windows, lag):
     from simulator.engine import Engine
 
-    windows = Windows(DAY, 2 * DAY)
-    log = random_log(generator(8, "log"), 1500, windows, days=6)
+    log = random_log(generator(8, "log"), 1500, windows, days=6, lag=lag)
     engine = Engine(log, windows, {}, start=0)
     expected = final_labels(log.click_time, log.event, 0, windows)
-    seen = 0
+    seen = outside = events = 0
     for edge in range(3 * HOUR, 12 * DAY, 3 * HOUR):
         tick = engine.advance(edge)
+        outside, events = outside + tick.outside, events + tick.events
         n = len(tick.settled)
         assert tick.settled_row == seen
         for name in tick.settled.__dataclass_fields__:
@@ -85,6 +105,46 @@ def test_settled_labels_are_the_closed_form_and_leave_in_order():
             (log.click_time < edge) & (log.click_time + windows.lifetime >= edge)
         )
     assert seen == len(log.click_time)
+    assert events == len(log.event)
+    assert outside == events - _counting(log, expected, windows)
+
+
+def _counting(log, labels, windows):
+    """Count the events inside the windows that were known in time, one by one."""
+    event, inside = log.event, 0
+    within = (lambda t, w: t < w) if windows.edges == "exclusive" else (lambda t, w: t <= w)
+    for i, row in enumerate(event.row):
+        clicked, first = log.click_time[row], labels.first_pay[row]
+        known = event.arrival[i] <= clicked + windows.lifetime
+        if event.kind[i] == Kind.REFUND:
+            counts = 0 <= first <= event.time[i] and within(event.time[i] - first, windows.refund)
+        else:
+            counts = within(event.time[i] - clicked, windows.attribution)
+        inside += bool(known and counts)
+    return inside
+
+
+@pytest.mark.parametrize(
+    "upload",
+    [Batches(DAY, 3 * HOUR), Lags("lognormal", 2 * HOUR, 1.0, DAY, 0), Lags("exponential", HOUR, 0, DAY, 3)],
+)
+def test_an_upload_delays_what_is_known_and_changes_no_label(upload):
+    from simulator.engine import Engine
+
+    windows = Windows(DAY, DAY, DAY)
+    log = random_log(generator(9, "log"), 800, windows, days=5)
+    until = int(log.click_time[-1]) + windows.lifetime + 1
+    policies = built_in(WINDOW)
+    whole = replay(Uploaded(log, upload), windows, policies, until, until)
+    cut = replay(Uploaded(log, upload), windows, policies, until, 7 * HOUR, batch_rows=13)
+    for name, samples in whole.items():
+        assert rows(cut[name]) == rows(samples)
+    engine = Engine(Uploaded(log, upload), windows, {}, start=0)
+    labels = engine.advance(until).settled
+    expected = final_labels(log.click_time, log.event, 0, windows)
+    for name in labels.__dataclass_fields__:
+        np.testing.assert_allclose(getattr(labels, name), getattr(expected, name), rtol=1e-12)
+    assert {r[1] == r[-1] for r in rows(whole["partial-gmv/partial"])} >= {False}
 
 
 @settings(max_examples=20, deadline=None)

@@ -23,8 +23,9 @@ def write(path, log, *, truth=None, replace=False):
         columns = {"time": log.click_time, "user_id": np.arange(n) % 7, "item_id": np.arange(n) % 5}
         writer.clicks(**columns, features=log.feature_matrix, truth=truth)
         event = log.event
-        writer.events(row=event.row, time=event.time, kind=event.kind, amount=event.amount)
-        writer.close(int(max(log.click_time[-1], event.time[-1] if len(event) else 0)))
+        known = event.arrival if event.late else None
+        writer.events(row=event.row, time=event.time, kind=event.kind, amount=event.amount, arrival=known)
+        writer.close(int(max(log.click_time[-1], event.arrival[-1] if len(event) else 0)))
     return Log.open(path)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from simulator.log.schema import Kind
 from simulator.policies import Policy
 
 
@@ -25,6 +28,23 @@ class Undeclared(Policy):
 
     def on_click(self, at, out):
         out.deliver(at, converted=at.future.converted)
+
+
+class ByEventTime(Policy):
+    """Joins clicks with the log's pays by the times at which they happened, as one does offline."""
+
+    source = None
+
+    def on_click(self, at, out):
+        out.timer(at, after=60 * 60 * 10**6)
+
+    def on_timer(self, at, out):
+        (events,) = self.source.events()
+        pays = events[np.flatnonzero(events.kind == Kind.PAY)]
+        happened = [
+            bool(np.any(pays.time[pays.row == row] <= now)) for row, now in zip(at.row, at.time, strict=True)
+        ]
+        out.deliver(at, converted=np.array(happened))
 
 
 class Misspelt(Policy):

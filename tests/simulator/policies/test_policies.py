@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.audit import audit
+from simulator.engine import Engine
 from simulator.errors import PluginError, PolicyError, ScenarioError
 from simulator.log.memory import random_log
 from simulator.policies import POLICIES, Policy, policy, policy_from
@@ -41,6 +42,28 @@ def test_the_audit_catches_a_policy_that_peeks_and_names_a_witness(cheat, kind):
     assert leak.cut in cuts
     assert kind in leak.witness
     assert leak.before != leak.after
+
+
+@pytest.mark.parametrize("lag", [0, 10 * HOUR])
+def test_what_happened_may_not_be_used_before_it_is_known(monkeypatch, lag):
+    class Leaky(Engine):
+        def __init__(self, source, windows, policies, **settings):
+            cheats.ByEventTime.source = source
+            super().__init__(source, windows, policies, **settings)
+
+    monkeypatch.setattr("simulator.audit.Engine", Leaky)
+    windows = Windows(DAY, DAY, lag)
+    log = random_log(generator(1, "log"), 300, windows, days=4, lag=lag)
+    policies = {"cheat": cheats.ByEventTime(), "honest": policy_from("elapsed-time")}
+    cuts = [DAY + 123, 2 * DAY + 123]
+    report = audit(
+        log, windows, policies, start=0, until=6 * DAY, cuts=cuts, tick=10 * HOUR, segment=20 * HOUR
+    )
+    leaks = [leak for leak in report.leaks if leak.policy == "cheat"]
+    assert len(leaks) == len(report.leaks)
+    assert {leak.how for leak in leaks} == ({"cut", "scrambled"} if lag else set())
+    if lag:
+        assert "known day" in next(leak for leak in leaks if leak.how == "cut").witness
 
 
 def test_a_witness_is_an_event_of_the_click_itself():

@@ -25,6 +25,12 @@ def warnings(tmp_path):
     return warnings
 
 
+def test_lateness_is_named_where_it_makes_labels_wait(warnings):
+    assert warnings("windows.lateness=6h", "stream.gap=1d", "stream.length=36h")[0].startswith(
+        "stream.gap (1d) is shorter than windows.attribution + windows.lateness (1.25d): labels of the last 6h"
+    )
+
+
 def test_a_sound_scenario_has_none(warnings):
     assert warnings() == []
 
