@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 
 from simulator.log.schema import Kind
@@ -33,7 +35,7 @@ class Undeclared(Policy):
 class ByEventTime(Policy):
     """Joins clicks with the log's pays by the times at which they happened, as one does offline."""
 
-    source = None
+    source: ClassVar[Any] = None
 
     def on_click(self, at, out):
         out.timer(at, after=60 * 60 * 10**6)
