@@ -25,17 +25,32 @@ def _approximately(found: list[tuple], expected: list[tuple]) -> None:
         assert a == tuple(x if not isinstance(x, float) else pytest.approx(x, rel=1e-12) for x in b)
 
 
-@settings(max_examples=40, deadline=None)
+TICKS = st.sampled_from([MINUTE, 7 * MINUTE, HOUR, 5 * HOUR + 1, 3 * DAY])
+
+
+@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     clicks=st.integers(1, 300),
     days=st.sampled_from([0.02, 1.0, 6.0]),
-    tick=st.sampled_from([MINUTE, 7 * MINUTE, HOUR, 5 * HOUR + 1, 3 * DAY]),
+    tick=TICKS,
+    batch_rows=st.sampled_from([1, 7, 1000]),
+    windows=st.sampled_from([Windows(3 * DAY, 3 * DAY), Windows(2 * HOUR, 0), Windows(HOUR, DAY)]),
+)
+def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows):
+    _check(random_log(generator(seed, "log"), clicks, windows, days=days), windows, tick, batch_rows)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    clicks=st.integers(1, 60),
+    days=st.sampled_from([0.02, 1.0, 3.0]),
+    tick=TICKS,
     batch_rows=st.sampled_from([1, 7, 1000]),
     windows=st.sampled_from(
         [
             Windows(3 * DAY, 3 * DAY),
-            Windows(2 * HOUR, 0),
             Windows(HOUR, DAY),
             Windows(2 * HOUR, HOUR, 0, "exclusive"),
             Windows(3 * HOUR, 2 * HOUR, 5 * HOUR, "exclusive"),
@@ -44,11 +59,17 @@ def _approximately(found: list[tuple], expected: list[tuple]) -> None:
     ),
     lag=st.sampled_from([0, MINUTE, 5 * HOUR, 2 * DAY]),
 )
-def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows, lag):
+def test_the_same_where_events_become_known_late_and_out_of_order(
+    seed, clicks, days, tick, batch_rows, windows, lag
+):
     log = random_log(generator(seed, "log"), clicks, windows, days=days, lag=lag)
+    _check(log, windows, tick, batch_rows, most=300)
+
+
+def _check(log, windows, tick, batch_rows, most=3000):
     until = int(log.click_time[-1]) + windows.lifetime + 2 * MINUTE
-    if until // tick > 3000:
-        tick = until // 3000
+    if until // tick > most:
+        tick = until // most
     found = replay(log, windows, built_in(WINDOW), until, tick, batch_rows=batch_rows)
     for name, (rule, timers, pay_timer) in rules(WINDOW, windows).items():
         _approximately(rows(found[name]), simulate(log, windows, rule, timers, until, pay_timer))
