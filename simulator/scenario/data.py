@@ -73,6 +73,7 @@ class JoinBlock(Block):
 class ReadBlock(Block):
     """``[data.read]``: how text files are laid out, where it cannot be seen, and which of their rows are meant."""
 
+    only: Names = Field(default=(), description="patterns of the names that are meant of the files in a folder")
     delimiter: str | None = Field(default=None, description='one character, or "whitespace"; default: found')
     header: bool = True
     names: tuple[str, ...] = Field(default=(), description="the columns of files without a header")
@@ -91,7 +92,9 @@ class ColumnsBlock(Block):
     item_id: str | None = "item_id"
     features: tuple[str, ...] = Field(default=(), description="categorical ones; [data.features] says more")
     event_click_id: str | None = Field(default=None, description="default: as click_id")
-    event_id: str | None = None
+    event_id: str | None = Field(
+        default=None, description="equal ones are one event; of rows, that of the latest click that has it"
+    )
     event_time: str | None = Field(default=None, description="default: as time")
     arrival_time: str | None = Field(default=None, description="when an event became known")
     kind: str = "kind"
@@ -134,6 +137,7 @@ class FeatureBlock(Block):
 
     kind: Literal["categorical", "numeric", "tags", "hashed"] = "categorical"
     column: str | None = Field(default=None, description="default: the feature's name")
+    optional: bool = Field(default=False, description="left out, with a note, where the column is not there")
     missing: Mark = Field(default=(), description="values that stand for none, beside null")
     min_count: Annotated[int, Field(ge=0)] = Field(
         default=0, description="values seen less often in the history become one"

@@ -12,7 +12,7 @@ import duckdb
 
 from simulator.log.importers.base import Choices, Importer, Journeys, register
 from simulator.log.importers.source import Layout
-from simulator.log.importers.touches import log_bucket
+from simulator.log.intake.touches import log_bucket
 from simulator.units import DAY
 
 _COUNTERS = {

@@ -65,6 +65,17 @@ def microseconds(moment: datetime | date) -> int:
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
 
 
+def absolute(moment: int | datetime | date, origin: int, zone: str) -> int:
+    """Return an instant of a scenario as microseconds from 1970; durations count from ``origin``."""
+    return origin + moment if isinstance(moment, int) else microseconds(in_zone(moment, zone))
+
+
+def outside(between: tuple[int | datetime | date, int | datetime | date], zone: str) -> str:
+    """SQL that tells whether ``time`` lies outside a span, whose end is the first instant after it."""
+    first, end = (absolute(moment, 0, zone) for moment in between)
+    return f"time < {first} OR time >= {end}"
+
+
 def in_zone(moment: datetime | date, zone: str) -> datetime:
     """Return a date's midnight, or a time without offset, as the local time of a zone."""
     if not isinstance(moment, datetime):

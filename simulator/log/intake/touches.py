@@ -18,7 +18,9 @@ from simulator.log.intake.staged import (
     timed,
     who,
 )
+from simulator.log.intake.spans import main_span
 from simulator.log.intake.tables import REJECTED, Table, load, open_table
+from simulator.log.intake.times import outside
 from simulator.log.intake.values import among, spelt
 from simulator.log.sql import identifier, literal
 from simulator.scenario.data import DataBlock, FeatureBlock
@@ -29,6 +31,7 @@ _FOLLOWERS = {
     "favourite": ("cart", "pay", "refund"),
     "cart": ("pay", "refund"),
 }
+OUTSIDE_SPAN = "time outside the span of [data] between"
 NO_TIME = "null or unreadable value in a required column"
 
 
@@ -42,9 +45,10 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, ref
     staged = Staged(table, table, feature_columns(table, data))
     wanted = _wanted(table, data, staged)
     load(con, table, wanted.of(table))
-    staged.rows = table.rows
+    staged.rows = table.read
     _touch(con, table, data, staged)
     set_aside_unread(con, staged, "touched")
+    set_aside_outside(con, staged, "touched", data)
     keys = join_keys(data, table)
     counters = _count(con, data, keys) if data.counters else []
     staged.features += counters
@@ -153,6 +157,20 @@ def set_aside_unread(con: duckdb.DuckDBPyConnection, staged: Staged, name: str) 
         f"JOIN {staged.clicks.name} AS source ON source.rowid = bad._row"
     )
     con.execute(f"DELETE FROM {name} WHERE time IS NULL OR kind IS NULL OR starts_with(kind, '(')")
+
+
+def set_aside_outside(con: duckdb.DuckDBPyConnection, staged: Staged, name: str, data: DataBlock) -> None:
+    """Move actions outside ``[data] between`` to ``rejected``; find until when the log was observed."""
+    if data.between is not None:
+        test = outside(data.between, data.time_zone)
+        con.execute(
+            f"INSERT INTO {REJECTED} (source, row, reason, class) SELECT {literal(staged.clicks.key)}, "
+            f"CAST(source AS VARCHAR), {literal(OUTSIDE_SPAN)}, 'by rule' FROM (SELECT _row FROM {name} WHERE {test}) AS bad "
+            f"JOIN {staged.clicks.name} AS source ON source.rowid = bad._row"
+        )
+        con.execute(f"DELETE FROM {name} WHERE {test}")
+    span = main_span(con, name)
+    staged.last = None if span is None else span.last
 
 
 def join_keys(data: DataBlock, table: Table) -> list[str]:
