@@ -245,7 +245,8 @@ def import_(
     ] = None,
     on_bad_row: BadRows = "quarantine",
     most_bad: Annotated[
-        float | None, Parameter(help="Share of the rows that may be bad (default: 0.05; the importers in code: 1).")
+        float | None,
+        Parameter(help="Share of the rows that may be bad (default: 0.05; the importers in code: 1)."),
     ] = None,
     replace: Replace = False,
 ) -> int:

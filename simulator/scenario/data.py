@@ -73,7 +73,9 @@ class JoinBlock(Block):
 class ReadBlock(Block):
     """``[data.read]``: how text files are laid out, where it cannot be seen, and which of their rows are meant."""
 
-    only: Names = Field(default=(), description="patterns of the names that are meant of the files in a folder")
+    only: Names = Field(
+        default=(), description="patterns of the names that are meant of the files in a folder"
+    )
     delimiter: str | None = Field(default=None, description='one character, or "whitespace"; default: found')
     header: bool = True
     names: tuple[str, ...] = Field(default=(), description="the columns of files without a header")

@@ -48,7 +48,8 @@ def find(key: str, patterns: Sequence[str], read: ReadBlock) -> list[SourceFile]
     UsageError : there are none, or one is empty, damaged, or of another kind than the rest.
     """
     found = [
-        look(path, read) for path in dict.fromkeys(p for pattern in patterns for p in _paths(key, pattern, read.only))
+        look(path, read)
+        for path in dict.fromkeys(p for pattern in patterns for p in _paths(key, pattern, read.only))
     ]
     forms = {file.form for file in found}
     if len(forms) > 1:

@@ -115,7 +115,7 @@ def make_log(
             span = main_span(con, OPENED)
             if span is None:
                 raise UsageError(
-                    f"{told}: no click has a time that can be read{_opens(data)}; {_rejected(con)}"
+                    f"{told}: no click has a time that can be read{_opens(data, staged)}; {_rejected(con)}"
                 )
             origin = midnight(span.first, zone)
             history = settings.history_end(span.first - origin) + origin
@@ -198,8 +198,11 @@ def _note(staged: Staged, data: DataBlock) -> None:
     staged.notes += left_out(staged.clicks, data)
 
 
-def _opens(data: DataBlock) -> str:
-    return f" and is a {data.opens} ([data] opens)" if data.shape == "touches" else ""
+def _opens(data: DataBlock, staged: Staged) -> str:
+    if data.shape != "touches":
+        return ""
+    others = ", ".join(f"{count:,} {kind}" for kind, count in staged.kinds.items())
+    return f" and is a {data.opens} ([data] opens)" + (f"; it holds {others}" if others else "")
 
 
 def _rejected(con: duckdb.DuckDBPyConnection) -> str:

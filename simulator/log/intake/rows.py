@@ -140,7 +140,9 @@ def _latest_only(
     con.execute(f"DELETE FROM {HAPPENED} WHERE event_id IN (SELECT event_id FROM earlier)")
     [(count,)] = con.execute("SELECT count(*) FROM earlier").fetchall()
     con.execute("DROP TABLE earlier")
-    staged.ignored |= {f"events of a click before the latest one with their {column}": int(count)} if count else {}
+    staged.ignored |= (
+        {f"events of a click before the latest one with their {column}": int(count)} if count else {}
+    )
 
 
 def _select(

@@ -48,6 +48,8 @@ class Staged:
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Actions by kind."""
     rows: int = 0
     made: int = 0
     """Clicks and events that are made beyond one a row: journeys opened by a purchase, events of wide rows."""
@@ -80,7 +82,9 @@ def feature_columns(table: Table, data: DataBlock) -> list[FeatureColumn]:
 
 def left_out(table: Table, data: DataBlock) -> list[str]:
     """Name the optional features that are not there."""
-    lacking = [n for n, spec in data.features.items() if spec.optional and (spec.column or n) not in table.types]
+    lacking = [
+        n for n, spec in data.features.items() if spec.optional and (spec.column or n) not in table.types
+    ]
     return [f"{table.told} has no {', '.join(lacking)}: left out of the features"] if lacking else []
 
 

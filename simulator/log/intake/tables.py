@@ -151,15 +151,20 @@ def _lines(files: Sequence[SourceFile]) -> str:
     )
 
 
+def _valid() -> str:
+    """SQL for a line that is JSON, else null."""
+    return "(CASE WHEN json_valid(line) THEN line END)"
+
+
 def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> dict[str, str]:
     """Find the keys of JSON lines in the first lines of each file (at most a thousand in all)."""
     names: dict[str, str] = {}
     for file in files[:20]:
         try:
             rows = con.execute(
-                f"SELECT DISTINCT key FROM (SELECT unnest(json_keys(line)) AS key FROM "
-                f"(SELECT line FROM {_lines([file])}, ignore_errors = true) WHERE json_valid(line) "
-                f"AND json_type(line) = 'OBJECT' LIMIT {SAMPLE * 50})) ORDER BY key"
+                f"SELECT DISTINCT key FROM (SELECT unnest(json_keys({_valid()})) AS key FROM "
+                f"(SELECT line FROM {_lines([file])}, ignore_errors = true) "
+                f"WHERE json_type({_valid()}) = 'OBJECT' LIMIT {SAMPLE * 50})) ORDER BY key"
             ).fetchall()
         except duckdb.Error as error:
             raise UsageError(f"{file.path}: cannot be read as JSON lines ({one_line(error)})") from None
@@ -184,7 +189,7 @@ def _unnested(
         fields = {row[0]: row[1] for row in inner}
     else:
         [(found,)] = con.execute(
-            f"SELECT list_sort(list_distinct(flatten(list(json_keys(line -> {literal(f'$.{column}[0]')}))))) "
+            f"SELECT list_sort(list_distinct(flatten(list(json_keys({_valid()} -> {literal(_member(column) + '[0]')}))))) "
             f"FROM (SELECT line FROM {_lines(files[:1])}, ignore_errors = true) WHERE json_valid(line) LIMIT {SAMPLE})"
         ).fetchall()
         fields = dict.fromkeys(found or (), "VARCHAR")
@@ -219,7 +224,9 @@ def load(con: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[str]) -
     table.lost = con.execute(f"SELECT count(*) FROM {REJECTED}").fetchall()[0][0] - before
     if not table.rows:
         why = (
-            f"; {table.lost:,} lines could not be split into its columns ({', '.join(table.types)})" if table.lost else ""
+            f"; {table.lost:,} lines could not be split into its columns ({', '.join(table.types)})"
+            if table.lost
+            else ""
         )
         raise LogError(f"{table.told}: has no row that can be read{why}")
 
@@ -246,7 +253,7 @@ def _create(con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str]) 
             f"FROM {rejects} GROUP BY file_id, line"
         )
     if table.files[0].form == "json" or table.files[0].delimiter == WHITESPACE:
-        why = "line is no JSON object"
+        why = "line is no JSON object" + (f" with a list {table.unnest!r}" if table.unnest else "")
         if table.files[0].form == "text":
             why = f"line cannot be read: it has not {len(table.files[0].columns)} columns"
         con.execute(
@@ -324,23 +331,31 @@ def _value(text: str | None) -> str:
     return "CAST(NULL AS VARCHAR)" if text is None else literal(text)
 
 
+def _member(name: str) -> str:
+    """Write the path of a key of a JSON object."""
+    return '$."' + name.replace('"', '\\"') + '"'
+
+
 def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
     added = dict(files[0].add)
     keep = _rejecting(rejects)
-    whole_lines = "coalesce(json_valid(line) AND json_type(line) = 'OBJECT', false) AS _ok"
+    # CASE alone keeps functions of JSON from lines that are none: tests of AND may be made in any order.
+    fits = "json_type(line) = 'OBJECT'"
+    if table.unnest is not None:
+        fits += f" AND json_type(line, {literal(_member(table.unnest))}) IS NOT DISTINCT FROM 'ARRAY'"
+    whole_lines = f"CASE WHEN json_valid(line) THEN {fits} ELSE false END AS _ok"
     lines = f"(SELECT line, {whole_lines} FROM {_lines(files)}, {keep}))"
     bad = "CASE WHEN NOT _ok THEN line END AS _line"
 
     def cell(name: str, of: str) -> str:
         if name in added:
             return f"{literal(added[name])} AS {identifier(name)}"
-        path = literal("$." + '"' + name.replace('"', '\\"') + '"')
-        return f"json_extract_string({of}, {path}) AS {identifier(name)}"
+        return f"json_extract_string({of}, {literal(_member(name))}) AS {identifier(name)}"
 
     whole = "CASE WHEN _ok THEN line END"
     if table.unnest is None:
         return f"SELECT {', '.join(cell(n, whole) for n in names)}, {bad} FROM {lines}"
-    entries = f"json_extract(line, {literal(f'$.{table.unnest}[*]')})"
+    entries = f"json_extract({whole}, {literal(_member(table.unnest) + '[*]')})"
     inner = f"SELECT *, unnest(CASE WHEN _ok THEN {entries} ELSE [NULL] END) AS _item FROM {lines}"
     cells = (
         f"coalesce({cell(n, '_item').rpartition(' AS ')[0]}, {cell(n, whole).rpartition(' AS ')[0]}) AS {identifier(n)}"

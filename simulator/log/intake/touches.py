@@ -6,6 +6,7 @@ import duckdb
 
 from simulator.log.intake.keys import read_key
 from simulator.log.intake.kinds import TOUCH_KINDS, amount_column, amount_sql, flag_sql, kind_sql
+from simulator.log.intake.spans import main_span
 from simulator.log.intake.staged import (
     HAPPENED,
     OPENED,
@@ -18,7 +19,6 @@ from simulator.log.intake.staged import (
     timed,
     who,
 )
-from simulator.log.intake.spans import main_span
 from simulator.log.intake.tables import REJECTED, Table, load, open_table
 from simulator.log.intake.times import outside
 from simulator.log.intake.values import among, spelt
@@ -57,6 +57,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, ref
     _refunds(con, keys, refund)
     used = {data.opens, *_FOLLOWERS[data.opens]}
     kinds = con.execute("SELECT kind, count(*) FROM touched GROUP BY kind ORDER BY kind").fetchall()
+    staged.kinds = dict(kinds)
     staged.ignored |= {kind: count for kind, count in kinds if kind not in used and not kind.startswith("(")}
     con.execute("DROP TABLE touched")
     return staged

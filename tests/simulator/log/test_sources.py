@@ -71,7 +71,11 @@ def test_another_format_than_was_said(tmp_path):
 
 
 def test_only_bad_rows(tmp_path):
-    refused(tmp_path, f"{RETAILROCKET}\nx,y,z,w,v\n", "holds text such as 'x' there, but time_unit = 'ms' needs a number")
+    refused(
+        tmp_path,
+        f"{RETAILROCKET}\nx,y,z,w,v\n",
+        "holds text such as 'x' there, but time_unit = 'ms' needs a number",
+    )
     refused(tmp_path, f"{RETAILROCKET}\nx,y\n", "has no row that can be read")
     refused(tmp_path, "1,2,3,pv,0\n", "time outside the span", form="taobao")
     bad = f"{RETAIL}\n1,A,CUP,-1,2011-01-03 09:00:00,1,7,France\n"
@@ -125,7 +129,9 @@ def test_only_a_log_is_replaced(tmp_path):
 
 
 def test_bad_sources_are_named_with_what_is_wrong_in_them(tmp_path):
-    told = refused(tmp_path, f"{RETAILROCKET}\nx,1,view,2,\nx,2,view,2,\n1430622000000,1,transaction,2,\n", "no click")
+    told = refused(
+        tmp_path, f"{RETAILROCKET}\nx,1,view,2,\nx,2,view,2,\n1430622000000,1,transaction,2,\n", "no click"
+    )
     assert str(tmp_path / "events.csv") in told
     assert "2: null or unreadable value in a required column (timestamp)" in told
     told = refused(tmp_path, f"{GOOD}x,1,view,2,\n", "on_bad_row is 'fail'", on_bad_row="fail")
