@@ -81,7 +81,10 @@ def test_the_options_named_beside_a_verb_exist(verb):
 
 def test_the_formats_named_are_those_there_are():
     told = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"`python sim\.py import ([a-z0-9-]+) path/", told)) == {*IMPORTERS, *format_names()}
+    assert set(re.findall(r"`python sim\.py import ([a-z0-9-]+) path/", told)) == {
+        *IMPORTERS,
+        *format_names(),
+    }
     assert "ls formats" in commands()["import"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 
 from simulator.log.intake.keys import read_key
@@ -50,9 +52,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, ref
     set_aside_unread(con, staged, "touched")
     set_aside_outside(con, staged, "touched", data)
     keys = join_keys(data, table)
-    counters = _count(con, data, keys) if data.counters else []
-    staged.features += counters
-    _open(con, data.opens, staged)
+    _open(con, data.opens, staged, _counters(data, keys) if data.counters else {})
     _attach(con, data.opens, keys, attribution)
     _refunds(con, keys, refund)
     used = {data.opens, *_FOLLOWERS[data.opens]}
@@ -120,13 +120,11 @@ def _touch(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged
         )
 
     if c.flags:
-        query = " UNION ALL ".join(
-            select(literal(kind), f" WHERE {flag_sql(flag)}")
-            for flag, kind in c.flags.items()
-            if kind != "ignore"
-        )
+        told = [kind for kind in dict.fromkeys(c.flags.values()) if kind != "ignore"]
+        of = {kind: " OR ".join(flag_sql(f) for f, k in c.flags.items() if k == kind) for kind in told}
+        query = " UNION ALL ".join(select(literal(kind), f" WHERE {test}") for kind, test in of.items())
         staged.made += _count_of(con, f"({query})") - table.rows
-        unset = " AND ".join(f"NOT {flag_sql(flag)}" for flag in c.flags)
+        unset = " AND ".join(f"NOT ({test})" for test in of.values())
         none = _count_of(con, f"(SELECT 1 FROM {table.name} AS source WHERE {unset})")
         staged.made += none
         staged.ignored |= {"rows without a flag": none} if none else {}
@@ -185,8 +183,8 @@ def log_bucket(count: str) -> str:
     return f"CASE WHEN {count} = 0 THEN 0 ELSE 1 + CAST(floor(log2({count})) AS INTEGER) END"
 
 
-def _count(con: duckdb.DuckDBPyConnection, data: DataBlock, keys: list[str]) -> list[FeatureColumn]:
-    """Add to ``touched`` what its user and its item had done strictly before, in buckets.
+def _counters(data: DataBlock, keys: list[str]) -> dict[str, tuple[str, str]]:
+    """Name what is counted of a click's user and item, as (whose, which kind).
 
     With carts as openers, views are not counted: some public samples hold the views of bought pairs only.
     """
@@ -195,26 +193,35 @@ def _count(con: duckdb.DuckDBPyConnection, data: DataBlock, keys: list[str]) -> 
     counted = {f"user_{kind}s": ("user", kind) for kind in kinds}
     if "item" in keys:
         counted |= {f"item_{opens}s": ("item", opens), "item_pays": ("item", "pay")}
-    counters = ", ".join(
-        f"count(*) FILTER (WHERE kind = '{kind}') OVER by_{owner} AS n_{name}"
-        for name, (owner, kind) in counted.items()
-    )
-    before = "ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
-    buckets = ", ".join(f"{log_bucket('n_' + name)} AS {name}" for name in counted)
-    con.execute(
-        f"CREATE TABLE counted AS SELECT *, {buckets} FROM (SELECT *, {counters} FROM touched WINDOW "
-        f"by_user AS (PARTITION BY user {before}), by_item AS (PARTITION BY item {before}))"
-    )
-    con.execute("DROP TABLE touched")
-    con.execute("ALTER TABLE counted RENAME TO touched")
-    return [FeatureColumn(name, FeatureBlock(column=name), name, "INTEGER") for name in counted]
+    return counted
 
 
-def _open(con: duckdb.DuckDBPyConnection, opens: str, staged: Staged) -> None:
+def _open(
+    con: duckdb.DuckDBPyConnection, opens: str, staged: Staged, counted: Mapping[str, tuple[str, str]]
+) -> None:
+    """Make ``opened``, with buckets of what its user and its item had done strictly before."""
     raw = "".join(f", {identifier(feature.raw)}" for feature in staged.features)
+    source = f"(SELECT * FROM touched WHERE kind = {literal(opens)})"
+    if counted:
+        counters = ", ".join(
+            f"count(*) FILTER (WHERE kind = {literal(kind)}) OVER by_{owner} AS n_{name}"
+            for name, (owner, kind) in counted.items()
+        )
+        before = "ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+        # Counted over the narrow columns alone: the windows sort every action, twice.
+        source += (
+            f" JOIN (SELECT * EXCLUDE (kind) FROM (SELECT _row, kind, {counters} FROM "
+            "(SELECT _row, kind, user, item, time FROM touched) WINDOW "
+            f"by_user AS (PARTITION BY user {before}), by_item AS (PARTITION BY item {before})) "
+            f"WHERE kind = {literal(opens)}) USING (_row)"
+        )
+        raw += "".join(f", {log_bucket('n_' + name)} AS {name}" for name in counted)
+        staged.features += [
+            FeatureColumn(name, FeatureBlock(column=name), name, "INTEGER") for name in counted
+        ]
     con.execute(
         f"CREATE TABLE {OPENED} AS SELECT _row, row_number() OVER (ORDER BY time, user, item, _row) - 1 AS click_id, "
-        f"time, user, item{raw} FROM touched WHERE kind = {literal(opens)}"
+        f"time, user, item{raw} FROM {source}"
     )
 
 

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from simulator.log.intake.imports import import_format
+from simulator.log.intake.open import Settings, make_log
 from simulator.log.reader import Log
+from simulator.scenario.data import DataBlock
+from simulator.units import DAY
+from simulator.windows import Windows
 
 from .importing import clicks, events
 
@@ -67,9 +71,13 @@ def test_against_a_slow_reading(tmp_path, opens, seed):
     got = [(time // SECOND, *(values[name] for name in counters)) for time, values in clicks(log)]
     assert got == [(time, *counts) for time, _, _, *counts in made]
     assert sorted((row, kind, time // SECOND) for row, kind, time, _ in events(log)) == sorted(found)
-    by_class = {kind: sum(p.rows for p in meta.aside if p.kind == kind) for kind in ("unattributed", "by rule")}
+    by_class = {
+        kind: sum(p.rows for p in meta.aside if p.kind == kind) for kind in ("unattributed", "by rule")
+    }
     assert by_class == {"unattributed": lost, "by rule": strays}
-    assert meta.observed_until // SECOND == max(t for t, *_ in rows)  # of any kind: until then the shop was looked at
+    assert meta.observed_until // SECOND == max(
+        t for t, *_ in rows
+    )  # of any kind: until then the shop was looked at
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -99,3 +107,16 @@ def test_a_conversion_of_several_rows_counts_at_its_latest_click(tmp_path, seed)
     assert sorted((row, kind, time // SECOND) for row, kind, time, _ in events(log)) == sorted(expected)
     assert meta.quarantined == early
     assert meta.read + sum(meta.ignored.values()) == n + meta.provenance["made"]
+
+
+def test_two_flags_of_one_kind_are_one_action(tmp_path):
+    """A row that is liked and followed is one favourite; one that is only hated is left out, and counted."""
+    lines = ["user_id,item_id,time,is_like,is_follow,is_hate,is_click"]
+    lines += ["1,5,1649350800,1,1,0,1", "1,6,1649350801,0,1,0,0", "1,7,1649350802,0,0,1,0"]
+    (tmp_path / "log.csv").write_text("\n".join(lines) + "\n")
+    flags = {"is_like": "favourite", "is_follow": "favourite", "is_hate": "ignore", "is_click": "pay"}
+    data = {"touches": str(tmp_path / "log.csv"), "opens": "favourite", "columns": {"flags": flags}}
+    settings = Settings(Windows(DAY, DAY), 0, DAY, None)
+    meta = make_log(DataBlock.model_validate(data), settings, tmp_path / "made")
+    assert (meta.clicks, meta.events, meta.ignored) == (2, 1, {"rows without a flag": 1})
+    assert meta.read + 1 == meta.provenance["source_rows"] + meta.provenance["made"]
