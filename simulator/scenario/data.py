@@ -218,6 +218,10 @@ class DataBlock(Block):
             )
         if self.format is not None and self.format not in format_names():
             raise ValueError(unknown("format", self.format, format_names()))
+        if self.format is not None and self.shape != (shape := str(format_table(self.format)["shape"])):
+            raise ValueError(
+                f"format {self.format!r} is of the shape {shape}: name its files by {shape} = ..."
+            )
         return self
 
     @property

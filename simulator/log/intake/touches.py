@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import duckdb
 
@@ -52,13 +52,14 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, ref
     set_aside_unread(con, staged, "touched")
     set_aside_outside(con, staged, "touched", data)
     keys = join_keys(data, table)
-    _open(con, data.opens, staged, _counters(data, keys) if data.counters else {})
+    staged.kinds = dict(
+        con.execute("SELECT kind, count(*) FROM touched GROUP BY kind ORDER BY kind").fetchall()
+    )
+    _open(con, data.opens, staged, _counters(data, keys, staged.kinds) if data.counters else {})
     _attach(con, data.opens, keys, attribution)
     _refunds(con, keys, refund)
     used = {data.opens, *_FOLLOWERS[data.opens]}
-    kinds = con.execute("SELECT kind, count(*) FROM touched GROUP BY kind ORDER BY kind").fetchall()
-    staged.kinds = dict(kinds)
-    staged.ignored |= {kind: count for kind, count in kinds if kind not in used and not kind.startswith("(")}
+    staged.ignored |= {kind: count for kind, count in staged.kinds.items() if kind not in used}
     con.execute("DROP TABLE touched")
     return staged
 
@@ -183,8 +184,8 @@ def log_bucket(count: str) -> str:
     return f"CASE WHEN {count} = 0 THEN 0 ELSE 1 + CAST(floor(log2({count})) AS INTEGER) END"
 
 
-def _counters(data: DataBlock, keys: list[str]) -> dict[str, tuple[str, str]]:
-    """Name what is counted of a click's user and item, as (whose, which kind).
+def _counters(data: DataBlock, keys: list[str], there: Container[str]) -> dict[str, tuple[str, str]]:
+    """Name what is counted of a click's user and item, as (whose, which kind); kinds that are not there are not.
 
     With carts as openers, views are not counted: some public samples hold the views of bought pairs only.
     """
@@ -193,7 +194,7 @@ def _counters(data: DataBlock, keys: list[str]) -> dict[str, tuple[str, str]]:
     counted = {f"user_{kind}s": ("user", kind) for kind in kinds}
     if "item" in keys:
         counted |= {f"item_{opens}s": ("item", opens), "item_pays": ("item", "pay")}
-    return counted
+    return {name: (owner, kind) for name, (owner, kind) in counted.items() if kind in there}
 
 
 def _open(

@@ -88,6 +88,12 @@ def test_a_scenario_may_say_more_than_its_format(tmp_path):
     assert data.columns.year == 2014
     assert data.features["brand_id"].kind == "hashed"
     assert data.features["cat_id"].optional
+    for keys, said in (
+        ({"format": "tmal", "touches": "x"}, "Did you mean 'tmall'"),
+        ({"format": "tmall", "rows": "x"}, "format 'tmall' is of the shape touches"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            DataBlock.model_validate(keys)
 
 
 def test_tmall_without_clicks_opens_with_favourites(tmp_path):
@@ -107,7 +113,9 @@ def test_tmall_without_clicks_opens_with_favourites(tmp_path):
         "pay: no favourite of the item by this user at or before it": 1,
     }
     assert any("has no cat_id, seller_id, brand_id: left out of the features" in note for note in meta.notes)
-    assert {feature.name for feature in meta.features} >= {"user", "item", "user_favourites"}
+    assert [f.name for f in meta.features] == [  # no counts of carts, which are not there
+        "user", "item", "user_favourites", "user_pays", "item_favourites", "item_pays",
+    ]  # fmt: skip
     with pytest.raises(UsageError, match=r"is a view .*it holds 1 favourite, 3 pay"):
         import_format("tmall", [tmp_path / "fav_buy.csv"], tmp_path / "log2")
 

@@ -52,10 +52,10 @@ def test_against_a_slow_reading(tmp_path, opens, seed):
     random = np.random.default_rng([seed, len(opens)])
     n = int(random.integers(30, 90))
     kinds = random.choice(list(WORDS), n)
-    kinds[:2] = opens
+    kinds[:5] = [opens, *WORDS]  # every kind is there, in the nine days
     times = random.integers(0, 200, n)
     times[random.random(n) < 0.1] -= 300  # before the nine days
-    times[:2] = 5
+    times[:5] = 5
     rows = [
         (int(t), int(u), int(i), str(k))
         for t, u, i, k in zip(times, random.integers(0, 3, n), random.integers(0, 3, n), kinds, strict=True)
