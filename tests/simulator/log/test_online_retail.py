@@ -140,7 +140,7 @@ def test_a_cart_cannot_open(tmp_path):
 
 def test_ids_of_clicks_do_not_hang_on_threads(tmp_path):
     """Lines of one customer, item and minute are counted in the order of the file, the first one opening."""
-    codes = [f"{k % 997:03d}" for k in range(130_000)]
+    codes = [f"{k % 997:03d}" for k in range(250_000)]
     rows = lines(*((k, code, 1, "3 09:00", 1, 7) for k, code in enumerate(codes)))
     log = imported(tmp_path, "online-retail", rows)
     assert log.meta.clicks == len(set(codes))
