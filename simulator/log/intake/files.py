@@ -94,11 +94,10 @@ def _is_data(path: Path) -> bool:
 
 
 def _is_meant(name: str, only: Sequence[str]) -> bool:
-    return not only or any(fnmatch(_unpacked_name(name.lower()), pattern.lower()) for pattern in only)
-
-
-def _unpacked_name(name: str) -> str:
-    return name.removesuffix(".gz").removesuffix(".zst")
+    """Tell whether a name, with or without the ending of its packing, is of a pattern; case does not matter."""
+    told = name.lower()
+    names = {told, told.removesuffix(".gz").removesuffix(".zst")}
+    return not only or any(fnmatch(one, pattern.lower()) for one in names for pattern in only)
 
 
 def look(path: str, read: ReadBlock) -> SourceFile:

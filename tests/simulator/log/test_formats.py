@@ -1,6 +1,8 @@
 """Known formats: each makes of a small file in its original layout the log that was found by hand."""
 
+import gzip
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,7 @@ from simulator.commands.app import start
 from simulator.errors import UsageError
 from simulator.log.formats import FOLDER, format_names, format_table
 from simulator.log.importers import IMPORTERS
+from simulator.log.intake.files import find
 from simulator.log.intake.imports import import_format
 from simulator.log.reader import Log
 from simulator.scenario.data import SHAPES, DataBlock
@@ -137,8 +140,6 @@ def test_what_cannot_be(tmp_path):
 
 
 def test_compressed_files_are_named_alike(tmp_path):
-    import gzip
-
     sample = ALL["yoochoose"]
     folder = write(sample, tmp_path / "in")
     for path in list(folder.iterdir()):
@@ -158,3 +159,17 @@ def test_sessions_are_read_to_their_end(tmp_path):
         json.dumps(session) + "\n" + json.dumps(session | {"session": 2}) + "\n"
     )
     assert import_format("otto", [tmp_path / "train.jsonl"], tmp_path / "log").clicks == 1000
+
+
+@pytest.mark.parametrize("only", ["2019*", "*.CSV", "*.csv.gz", ["2019-oct.*", "none"]])
+def test_only_some_files_of_a_folder(tmp_path, only):
+    """Patterns meet the name with and without .gz, in any case; files that are named themselves are all meant."""
+    lines = "\n".join(ALL["rees46"].files["2019-Oct.csv"][:6]) + "\n"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "2019-Oct.csv.gz").write_bytes(gzip.compress(lines.encode()))
+    (tmp_path / "in" / "notes.txt").write_text("a,b\n1,2\n")
+    data = {"format": "rees46", "touches": str(tmp_path / "in"), "read": {"only": only}}
+    table = find("touches", [str(tmp_path / "in")], DataBlock.model_validate(data).read)
+    assert [Path(file.path).name for file in table] == ["2019-Oct.csv.gz"]
+    named = find("touches", [str(tmp_path / "in" / "notes.txt")], DataBlock.model_validate(data).read)
+    assert [file.columns for file in named] == [("a", "b")]
