@@ -173,3 +173,29 @@ def test_only_some_files_of_a_folder(tmp_path, only):
     assert [Path(file.path).name for file in table] == ["2019-Oct.csv.gz"]
     named = find("touches", [str(tmp_path / "in" / "notes.txt")], DataBlock.model_validate(data).read)
     assert [file.columns for file in named] == [("a", "b")]
+
+
+def test_olist_looks_up_through_two_tables(tmp_path):
+    """An item finds its customer by way of its order; of two payments of an order the first counts."""
+    folder = write(ALL["olist"], tmp_path / "in")
+    import_format("olist", [folder], tmp_path / "log", most_bad=1)
+    found = [values for _, values in clicks(Log.open(tmp_path / "log"))]
+    assert [values["user"] for values in found] == [0, 0, 0, 1]  # customers c1 and c2 are one person
+    assert [values["item"] for values in found] == [0, 1, 0, 2]
+    assert [values["customer_state"] for values in found] == [1, 1, 1, 0]  # MG, SP
+    assert [values["payment_type"] for values in found] == [1, 1, 0, 2]  # boleto, credit card, none
+    assert [values["product_category_name"] for values in found] == [1, 0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["rees46", "criteo-search"])
+def test_missing_values_are_an_id_of_their_own(tmp_path, name):
+    import_format(name, [write(ALL[name], tmp_path / "in")], tmp_path / "log", most_bad=1)
+    found = [values for _, values in clicks(Log.open(tmp_path / "log"))]
+    if name == "rees46":
+        assert [values["category_code"] for values in found] == [0, 1, 1]
+        assert [values["brand"] for values in found] == [0, 1, 2]
+        assert [values["user"] for values in found][:2] == [1, 0]
+        assert found[2]["user"] == 2
+    else:
+        assert {values["product_age_group"] for values in found} == {0}
+        assert [values["user"] for values in found] == [0, 0, 4, 1, 2]  # nobody known comes last
