@@ -276,6 +276,10 @@ def import_(
         Path | None, Parameter(help="Raw feature values to ids (cascade, trace); read as data, never run.")
     ] = None,
     on_bad_row: BadRows = "quarantine",
+    most_bad: Annotated[
+        float | None,
+        Parameter(help="Share of the rows that may be bad (default: 0.05; the importers in code: 1)."),
+    ] = None,
     replace: Replace = False,
 ) -> int:
     """Turn a log in its original format, or of your own, into a log that scenarios can name."""
@@ -290,6 +294,7 @@ def import_(
         mapping=mapping,
         by=by,
         on_bad_row=on_bad_row,
+        most_bad=most_bad,
         replace=replace,
     )
     return 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import sim as command_line
+from simulator.log.formats import format_names
 from simulator.log.importers import IMPORTERS
 from simulator.policies import policy_from
 from simulator.policies.checks import check_policy
@@ -79,8 +80,12 @@ def test_the_options_named_beside_a_verb_exist(verb):
 
 
 def test_the_formats_named_are_those_there_are():
-    line = commands()["import"].partition("SOURCE")[2].partition(":")[0]
-    assert {name.strip() for name in line.split(",")} == set(IMPORTERS)
+    told = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`python sim\.py import ([a-z0-9-]+) path/", told)) == {
+        *IMPORTERS,
+        *format_names(),
+    }
+    assert "ls formats" in commands()["import"]
 
 
 def test_layered_snippet(tmp_path):

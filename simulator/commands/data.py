@@ -27,6 +27,7 @@ def import_log(
     mapping: Path | None = None,
     by: Path | None = None,
     on_bad_row: Literal["quarantine", "fail"],
+    most_bad: float | None = None,
     replace: bool,
 ) -> None:
     """Import a public log, or files by a mapping (``by``), and print what was read, kept and put aside.
@@ -52,9 +53,11 @@ def import_log(
         )
     if mapping is not None and form not in importers.IMPORTERS:
         raise ScenarioError(f"--mapping: {form} takes none; those that do: cascade, trace")
+    if most_bad is not None and not 0 <= most_bad <= 1:
+        raise ScenarioError(f"--most-bad {most_bad:g}: must be a share, from 0 to 1")
     if by is not None:
         meta = imports.import_mapped(
-            by, sources, out, attribution=window, on_bad_row=on_bad_row, replace=replace
+            by, sources, out, attribution=window, on_bad_row=on_bad_row, most_bad=most_bad, replace=replace
         )
     elif form in importers.IMPORTERS:
         if len(sources) != 1:
@@ -77,6 +80,7 @@ def import_log(
             opens=opens,
             attribution=window,
             on_bad_row=on_bad_row,
+            most_bad=most_bad,
             replace=replace,
         )
     print_account(meta, out)

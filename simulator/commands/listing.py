@@ -29,11 +29,13 @@ def listing(kind: str | None, methods: Iterable[tuple[str, str, str]], directory
         _print(console, "policies", ("name", "what it does", "parameters"), rows)
     if kind in (None, "formats"):
         from simulator.log.formats import format_names, format_table  # noqa: PLC0415
+        from simulator.log.importers import IMPORTERS  # noqa: PLC0415 - loads DuckDB
 
         known = [
             (name, str(format_table(name)["shape"]), str(format_table(name)["title"]))
             for name in format_names()
         ]
+        known += [(name, "code", importer.description) for name, importer in IMPORTERS.items()]
         _print(console, "formats", ("format", "shape", "what it reads"), known)
     if kind in (None, "importers"):
         from simulator.log.importers import IMPORTERS  # noqa: PLC0415 - loads DuckDB

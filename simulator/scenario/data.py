@@ -54,6 +54,9 @@ class JoinBlock(Block):
 class ReadBlock(Block):
     """``[data.read]``: how text files are laid out, where it cannot be seen, and which of their rows are meant."""
 
+    only: Names = Field(
+        default=(), description="patterns of the names that are meant of the files in a folder"
+    )
     delimiter: str | None = Field(default=None, description='one character, or "whitespace"; default: found')
     header: bool = True
     names: tuple[str, ...] = Field(default=(), description="the columns of files without a header")
@@ -72,7 +75,9 @@ class ColumnsBlock(Block):
     item_id: str | None = "item_id"
     features: tuple[str, ...] = Field(default=(), description="categorical ones; [data.features] says more")
     event_click_id: str | None = Field(default=None, description="default: as click_id")
-    event_id: str | None = None
+    event_id: str | None = Field(
+        default=None, description="equal ones are one event; of rows, that of the latest click that has it"
+    )
     event_time: str | None = Field(default=None, description="default: as time")
     arrival_time: str | None = Field(default=None, description="when an event became known")
     kind: str = "kind"
@@ -115,6 +120,7 @@ class FeatureBlock(Block):
 
     kind: Literal["categorical", "numeric", "tags", "hashed"] = "categorical"
     column: str | None = Field(default=None, description="default: the feature's name")
+    optional: bool = Field(default=False, description="left out, with a note, where the column is not there")
     missing: Mark = Field(default=(), description="values that stand for none, beside null")
     min_count: Annotated[int, Field(ge=0)] = Field(
         default=0, description="values seen less often in the history become one"
@@ -193,6 +199,10 @@ class DataBlock(Block):
             )
         if self.format is not None and self.format not in format_names():
             raise ValueError(unknown("format", self.format, format_names()))
+        if self.format is not None and self.shape != (shape := str(format_table(self.format)["shape"])):
+            raise ValueError(
+                f"format {self.format!r} is of the shape {shape}: name its files by {shape} = ..."
+            )
         return self
 
     @property

@@ -1,6 +1,6 @@
 """Importers of public logs in their original formats; one small file each."""
 
-from simulator.log.importers import cascade, criteo, online_retail, taobao, trace
+from simulator.log.importers import cascade, criteo, online_retail, trace
 from simulator.log.importers.base import IMPORTERS, Choices, Importer, Journeys, import_log
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "criteo",
     "import_log",
     "online_retail",
-    "taobao",
     "trace",
 ]

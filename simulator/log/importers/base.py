@@ -166,8 +166,8 @@ def import_log(
 def _choices(importer: Importer, opens: Opens, attribution: int | None, mapping: Path | None) -> Choices:
     """Settle what was not chosen; refuse what the format does not know."""
     name, first = importer.format, importer.opens[0]
-    if opens == "cart" and "cart" not in importer.opens:
-        raise UsageError(f"{name}: has no carts, so {first} opens the journey; leave --opens out")
+    if opens != "view" and opens not in importer.opens:
+        raise UsageError(f"{name}: has no {opens}s, so {first} opens the journey; leave --opens out")
     if mapping is not None and not importer.mapped:
         told = ", ".join(sorted(form for form, other in IMPORTERS.items() if other.mapped))
         raise UsageError(f"{name}: takes no mapping file (those that do: {told}); leave --mapping out")

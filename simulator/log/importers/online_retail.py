@@ -12,7 +12,7 @@ import duckdb
 
 from simulator.log.importers.base import Choices, Importer, Journeys, register
 from simulator.log.importers.source import Layout
-from simulator.log.importers.touches import log_bucket
+from simulator.log.intake.touches import log_bucket
 from simulator.units import DAY
 
 _COUNTERS = {
@@ -120,7 +120,7 @@ def _make_clicks(con: duckdb.DuckDBPyConnection) -> None:
     buckets = ", ".join(f"{log_bucket(name)} AS {name}" for name in _COUNTERS)
     con.execute(f"""
         CREATE TABLE clicks AS
-        SELECT row_number() OVER (ORDER BY time, customer, item_id) - 1 AS click_id,
+        SELECT row_number() OVER (ORDER BY time, customer, item_id, line) - 1 AS click_id,
             time, customer AS user_id, item_id,
             dense_rank() OVER (ORDER BY customer) - 1 AS user,
             dense_rank() OVER (ORDER BY item_id) - 1 AS item,

@@ -76,7 +76,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
         f"{kind_sql(events, data, EVENT_KINDS)} AS kind, {amount_sql(con, events, data, amount)} AS amount "
         f"FROM {events.name} AS source"
     )
-    staged.rows = clicks.rows + events.rows
+    staged.rows = clicks.read + events.read
     staged.labels = {
         "clicks": {"click_id": c.click_id, "time": c.time},
         "events": {

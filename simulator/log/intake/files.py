@@ -48,7 +48,8 @@ def find(key: str, patterns: Sequence[str], read: ReadBlock) -> list[SourceFile]
     UsageError : there are none, or one is empty, damaged, or of another kind than the rest.
     """
     found = [
-        look(path, read) for path in dict.fromkeys(p for pattern in patterns for p in _paths(key, pattern))
+        look(path, read)
+        for path in dict.fromkeys(p for pattern in patterns for p in _paths(key, pattern, read.only))
     ]
     forms = {file.form for file in found}
     if len(forms) > 1:
@@ -57,21 +58,24 @@ def find(key: str, patterns: Sequence[str], read: ReadBlock) -> list[SourceFile]
     return found
 
 
-def _paths(key: str, pattern: str) -> list[str]:
+def _paths(key: str, pattern: str, only: Sequence[str]) -> list[str]:
     if "://" in pattern:
         return [pattern]
     place = Path(pattern)
     if place.is_dir():
         try:
             inside = sorted(
-                str(p) for p in place.rglob("*") if p.is_file() and _is_data(p.relative_to(place))
+                str(p)
+                for p in place.rglob("*")
+                if p.is_file() and _is_data(p.relative_to(place)) and _is_meant(p.name, only)
             )
         except OSError as error:
             raise UsageError(f"[data] {key} = {pattern!r}: cannot be read ({error.strerror})") from None
         if not inside:
+            named = f" named {' or '.join(only)}" if only else ""
             told = ", ".join(SUFFIXES)
             raise UsageError(
-                f"[data] {key} = {pattern!r}: the folder holds no data file ({told}, also .gz, .zst)"
+                f"[data] {key} = {pattern!r}: the folder holds no data file{named} ({told}, also .gz, .zst)"
             )
         return inside
     if place.exists():
@@ -87,6 +91,13 @@ def _paths(key: str, pattern: str) -> list[str]:
 def _is_data(path: Path) -> bool:
     name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
     return name.endswith(SUFFIXES) and not any(part.startswith(("_", ".")) for part in path.parts)
+
+
+def _is_meant(name: str, only: Sequence[str]) -> bool:
+    """Tell whether a name, with or without the ending of its packing, is of a pattern; case does not matter."""
+    told = name.lower()
+    names = {told, told.removesuffix(".gz").removesuffix(".zst")}
+    return not only or any(fnmatch(one, pattern.lower()) for one in names for pattern in only)
 
 
 def look(path: str, read: ReadBlock) -> SourceFile:
@@ -156,7 +167,7 @@ def _unpacked(file: IO[bytes], compression: str) -> Any:
 def _text(file: SourceFile, text: str, read: ReadBlock) -> SourceFile:
     """Find the delimiter and the columns of a text file from its first lines."""
     line = text.replace("\r", "\n").lstrip("\n").split("\n", 1)[0]
-    part = next((p for p in read.parts if fnmatch(Path(file.path).name, p.match)), None)
+    part = next((p for p in read.parts if _is_meant(Path(file.path).name, (p.match,))), None)
     names = part.names if part is not None and part.names else read.names
     add = file.add if part is None else (*file.add, *((k, _plain(v)) for k, v in part.add.items()))
     delimiter = read.delimiter or max(

@@ -16,6 +16,7 @@ from simulator.log.opens import Opens
 from simulator.log.schema import Meta
 from simulator.scenario.data import SHAPES, DataBlock
 from simulator.scenario.model import StreamBlock, WindowsBlock
+from simulator.units import format_duration
 
 PLAIN = ("parquet", "csv", "json")
 """Words that say: by the mapping that is given."""
@@ -29,6 +30,7 @@ def import_format(
     opens: Opens | None = None,
     attribution: int | None = None,
     on_bad_row: Literal["quarantine", "fail"] = "quarantine",
+    most_bad: float | None = None,
     replace: bool = False,
 ) -> Meta:
     """Import the files of a known format as the log ``out``.
@@ -41,12 +43,15 @@ def import_format(
     if name not in format_names():
         raise UsageError(unknown("log format", name, format_names()))
     table = format_table(name)
+    if not sources:
+        raise UsageError(f"import {name}: needs a source: {table['files']}")
     shape = str(table["shape"])
     given: dict[str, Any] = dict(table["data"])
     if opens is not None:
         _check_opens(name, shape, opens, table)
         given["opens"] = opens
-    return _make(name, shape, given, {}, sources, out, attribution, on_bad_row, replace=replace)
+    choices = {"on_bad_row": on_bad_row, "most_bad": most_bad}
+    return _make(name, shape, given, {}, sources, out, attribution, choices, replace=replace)
 
 
 def _check_opens(name: str, shape: str, opens: str, table: Mapping[str, Any]) -> None:
@@ -66,6 +71,7 @@ def import_mapped(
     *,
     attribution: int | None = None,
     on_bad_row: Literal["quarantine", "fail"] = "quarantine",
+    most_bad: float | None = None,
     replace: bool = False,
 ) -> Meta:
     """Import files as the log ``out`` by the ``[data]``, ``[windows]`` and ``[stream]`` of a scenario.
@@ -87,7 +93,8 @@ def import_mapped(
             f"{mapping}: [data] names no files; it must have touches, rows or purchases, or clicks and events "
             "(sim.py init writes it)"
         )
-    return _make(mapping.name, shape, given, document, sources, out, attribution, on_bad_row, replace=replace)
+    choices = {"on_bad_row": on_bad_row, "most_bad": most_bad}
+    return _make(mapping.name, shape, given, document, sources, out, attribution, choices, replace=replace)
 
 
 def _make(
@@ -98,7 +105,7 @@ def _make(
     sources: Sequence[Path],
     out: Path,
     attribution: int | None,
-    on_bad_row: str,
+    choices: Mapping[str, Any],
     *,
     replace: bool,
 ) -> Meta:
@@ -108,7 +115,7 @@ def _make(
     if sources and len(keys) == 2 and len(sources) != 2:
         raise UsageError(f"{name}: takes two sources, the clicks and the events; {len(sources)} given")
     given |= dict(zip(keys, _gathered(keys, sources), strict=False))
-    given["on_bad_row"] = on_bad_row
+    given |= {key: value for key, value in choices.items() if value is not None}
     try:
         data = DataBlock.model_validate(given)
         windows = WindowsBlock.model_validate(document.get("windows", {}))
@@ -117,9 +124,10 @@ def _make(
         raise ScenarioError(
             [f"{name}: {'.'.join(map(str, e['loc'])) or '[data]'}: {e['msg']}" for e in error.errors()]
         ) from None
-    length = attribution or data.attribution or windows.windows().attribution
+    length = data.attribution if attribution is None else attribution
+    length = windows.windows().attribution if length is None else length
     if length <= 0:
-        raise UsageError("--attribution: must be longer than 0s")
+        raise UsageError(f"attribution window {format_duration(length)}: must be longer than 0s")
     data = data.model_copy(update={"attribution": length})
     gap = length if stream.gap is None else stream.gap
     settings = Settings(windows.windows(), stream.history, gap, stream.start)

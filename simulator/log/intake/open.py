@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ from simulator.log.ingest import ingest
 from simulator.log.intake import events, purchases, rows, touches
 from simulator.log.intake.files import find
 from simulator.log.intake.spans import main_span, midnight, settle_clock_changes
-from simulator.log.intake.staged import HAPPENED, OPENED, Staged
+from simulator.log.intake.staged import HAPPENED, OPENED, Staged, left_out
 from simulator.log.intake.tables import REJECTED, create_rejected
-from simulator.log.intake.times import in_zone, microseconds
+from simulator.log.intake.times import absolute, outside
 from simulator.log.intake.vocabulary import Ids, number, whom
 from simulator.log.meta import check_files, from_epoch, read_meta
 from simulator.log.quarantine import Rules
@@ -107,6 +106,7 @@ def make_log(
         create_rejected(con)
         try:
             staged = _stage(con, data, settings)
+            _note(staged, data)
             zone = data.time_zone
             if staged.local:
                 for table in (OPENED, HAPPENED):
@@ -115,7 +115,7 @@ def make_log(
             span = main_span(con, OPENED)
             if span is None:
                 raise UsageError(
-                    f"{told}: no click has a time that can be read{_opens(data)}; {_rejected(con)}"
+                    f"{told}: no click has a time that can be read{_opens(data, staged)}; {_rejected(con)}"
                 )
             origin = midnight(span.first, zone)
             history = settings.history_end(span.first - origin) + origin
@@ -135,6 +135,7 @@ def make_log(
                 "format": data.format or data.shape,
                 "sources": {key: list(value) for key, value in data.sources.items()},
                 "source_rows": staged.rows,
+                "made": staged.made,
                 "opens": {"touches": data.opens, "purchases": "purchase"}.get(data.shape or ""),
                 "attribution": None
                 if data.shape == "events"
@@ -145,7 +146,7 @@ def make_log(
             },
             on_bad_row=data.on_bad_row,
             cardinalities={feature.name: feature.cardinality for feature in ids.features},
-            observed_until=_observed_until(data, origin, zone),
+            observed_until=_observed_until(data, origin, zone, staged.last),
             extra_quarantine=REJECTED,
             source=told,
             replace=replace,
@@ -187,8 +188,20 @@ def _stage(con: duckdb.DuckDBPyConnection, data: DataBlock, settings: Settings) 
             return events.stage(con, data)
 
 
-def _opens(data: DataBlock) -> str:
-    return f" and is a {data.opens} ([data] opens)" if data.shape == "touches" else ""
+def _note(staged: Staged, data: DataBlock) -> None:
+    """Keep what is to be said of the tables, whatever their shape."""
+    tables = [staged.clicks] if staged.events is staged.clicks else [staged.clicks, staged.events]
+    for table in tables:
+        if table.excluded:
+            staged.ignored[f"rows of {table.key} that [data.read] where leaves out"] = table.excluded
+    staged.notes += left_out(staged.clicks, data)
+
+
+def _opens(data: DataBlock, staged: Staged) -> str:
+    if data.shape != "touches":
+        return ""
+    others = ", ".join(f"{count:,} {kind}" for kind, count in staged.kinds.items())
+    return f" and is a {data.opens} ([data] opens)" + (f"; it holds {others}" if others else "")
 
 
 def _rejected(con: duckdb.DuckDBPyConnection) -> str:
@@ -201,27 +214,22 @@ def _rejected(con: duckdb.DuckDBPyConnection) -> str:
 
 
 def _between(con: duckdb.DuckDBPyConnection, data: DataBlock) -> None:
-    """Put clicks aside that lie outside the span that is said, and their events with them."""
-    if data.between is None:
+    """Put clicks and events aside that lie outside the span that is said (of actions this is done before)."""
+    if data.between is None or data.shape in ("touches", "purchases"):
         return
-    bounds = [_absolute(moment, 0, data.time_zone) for moment in data.between]
-    outside = f"time < {bounds[0]} OR time >= {bounds[1]}"
+    test = outside(data.between, data.time_zone)
     for table in (OPENED, HAPPENED):
         con.execute(
             f"INSERT INTO {REJECTED} (source, row, reason, class) SELECT {literal(data.shape or '')}, CAST(t AS VARCHAR), "
-            f"'time outside the span of [data] between', 'by rule' FROM (SELECT * FROM {table} WHERE {outside}) AS t"
+            f"{literal(touches.OUTSIDE_SPAN)}, 'by rule' FROM (SELECT * FROM {table} WHERE {test}) AS t"
         )
-        con.execute(f"DELETE FROM {table} WHERE {outside}")
+        con.execute(f"DELETE FROM {table} WHERE {test}")
 
 
-def _absolute(moment: int | datetime | date, origin: int, zone: str) -> int:
-    return origin + moment if isinstance(moment, int) else microseconds(in_zone(moment, zone))
-
-
-def _observed_until(data: DataBlock, origin: int, zone: str) -> int | None:
+def _observed_until(data: DataBlock, origin: int, zone: str, last: int | None) -> int | None:
     if data.observed_until is None:
-        return None
-    until = _absolute(data.observed_until, origin, zone) - origin
+        return None if last is None else last - origin
+    until = absolute(data.observed_until, origin, zone) - origin
     if until <= 0:
         raise UsageError(
             f"[data] observed_until = {data.observed_until}: lies before the first click of the log"

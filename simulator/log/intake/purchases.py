@@ -19,7 +19,7 @@ from simulator.log.intake.staged import (
     who,
 )
 from simulator.log.intake.tables import REJECTED, Table, load, open_table
-from simulator.log.intake.touches import join_keys, log_bucket, set_aside_unread
+from simulator.log.intake.touches import join_keys, log_bucket, set_aside_outside, set_aside_unread
 from simulator.scenario.data import DataBlock, FeatureBlock
 
 
@@ -61,6 +61,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int) -> 
     }
     _buy(con, table, data, staged, kind, amount)
     set_aside_unread(con, staged, "bought")
+    set_aside_outside(con, staged, "bought", data)
     keys = join_keys(data, table)
     _without_user(con, staged, keys)
     if data.counters:
@@ -68,7 +69,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int) -> 
     _open(con, staged, keys, attribution)
     _happen(con, keys)
     [(opened,)] = con.execute(f"SELECT count(*) FROM {OPENED}").fetchall()
-    staged.rows, staged.made = table.rows, int(opened)
+    staged.rows, staged.made = table.read, int(opened)
     for name in ("bought", "openers"):
         con.execute(f"DROP TABLE {name}")
     return staged

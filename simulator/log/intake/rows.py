@@ -59,6 +59,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
     amounts = c.amount or (("amount",) if "amount" in table.types else ())
     for column in amounts:
         wanted.add(table, "amount", column)
+    wanted.add(table, "event_id", c.event_id)
     for column in c.pay_if:
         wanted.add(table, "pay_if", column)
     named = set(wanted.of(table))
@@ -73,7 +74,9 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
     _open(con, table, data, staged)
     _happen(con, table, data, staged, amounts)
     [(events,)] = con.execute(f"SELECT count(*) FROM {HAPPENED}").fetchall()
-    staged.rows, staged.made = table.rows, int(events)
+    staged.rows, staged.made = table.read, int(events)
+    if c.event_id is not None:
+        _latest_only(con, table, data, staged, c.event_id)
     staged.labels = {
         "clicks": {"click_id": c.click_id, "time": c.time},
         "events": {"time": ", ".join(c.pay_time or c.pay_delay), "amount": ", ".join(amounts) or "amount"},
@@ -119,6 +122,26 @@ def _happen(
     con.execute(
         f"CREATE TABLE {HAPPENED} AS SELECT _row, row_number() OVER (ORDER BY _row, rank, place, part) - 1 AS event_id, "
         f"_row AS click_id, time, CAST(NULL AS BIGINT) AS arrival, kind, amount FROM ({' UNION ALL '.join(queries)})"
+    )
+
+
+def _latest_only(
+    con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged: Staged, column: str
+) -> None:
+    """Where several clicks carry one event, keep that of the latest click at or before it."""
+    key = spelt(f"source.{identifier(column)}", table.types[column])
+    con.execute(
+        f"CREATE TABLE earlier AS SELECT event_id FROM (SELECT event.event_id, {key} AS key, row_number() OVER "
+        f"(PARTITION BY event.kind, key ORDER BY click.time <= event.time DESC NULLS LAST, click.time DESC NULLS LAST, "
+        f"click._row DESC, event.event_id) AS place FROM {HAPPENED} AS event JOIN {OPENED} AS click USING (_row) "
+        f"JOIN {table.name} AS source ON source.rowid = event._row) "
+        f"WHERE place > 1 AND key IS NOT NULL AND NOT {among('trim(key)', data.columns.never)}"
+    )
+    con.execute(f"DELETE FROM {HAPPENED} WHERE event_id IN (SELECT event_id FROM earlier)")
+    [(count,)] = con.execute("SELECT count(*) FROM earlier").fetchall()
+    con.execute("DROP TABLE earlier")
+    staged.ignored |= (
+        {f"events of a click before the latest one with their {column}": int(count)} if count else {}
     )
 
 

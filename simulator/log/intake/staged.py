@@ -48,9 +48,13 @@ class Staged:
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Actions by kind."""
     rows: int = 0
     made: int = 0
     """Clicks and events that are made beyond one a row: journeys opened by a purchase, events of wide rows."""
+    last: int | None = None
+    """The last action of any kind that is no stray, in microseconds from 1970: until then the log was observed."""
     local: bool = False
     """Whether times are those of a wall clock."""
 
@@ -69,9 +73,19 @@ def feature_columns(table: Table, data: DataBlock) -> list[FeatureColumn]:
     found = []
     for index, (name, spec) in enumerate(specs.items()):
         column = spec.column or (name if name in table.types else own.get(name) or name)
+        if spec.optional and column not in table.types:
+            continue
         kind = table.types.get(column, "")
         found.append(FeatureColumn(name, spec.model_copy(update={"column": column}), f"_f{index}_", kind))
     return found
+
+
+def left_out(table: Table, data: DataBlock) -> list[str]:
+    """Name the optional features that are not there."""
+    lacking = [
+        n for n, spec in data.features.items() if spec.optional and (spec.column or n) not in table.types
+    ]
+    return [f"{table.told} has no {', '.join(lacking)}: left out of the features"] if lacking else []
 
 
 def candidates(table: Table, data: DataBlock, used: set[str]) -> str:

@@ -45,9 +45,19 @@ class Table:
     rows: int = 0
     columns: list[str] = field(default_factory=list)
     unnest: str | None = None
+    own: frozenset[str] = frozenset()
+    """Columns that are not looked up in another table."""
     joins: list[tuple[Table, tuple[str, ...]]] = field(default_factory=list)
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lost: int = 0
+    """Lines that could not be split."""
     excluded: int = 0
+    """Rows that ``[data.read] where`` leaves out."""
+
+    @property
+    def read(self) -> int:
+        """Rows of the files, whatever became of them."""
+        return self.rows + self.lost + self.excluded
 
     @property
     def is_text(self) -> bool:
@@ -80,7 +90,7 @@ def open_table(con: duckdb.DuckDBPyConnection, key: str, patterns: Sequence[str]
     lowered = {name.lower() for name in own}
     types = own | {name: kind for name, kind in added.items() if name.lower() not in lowered}
     hive = tuple(name for name in types if name not in own and not any(name in p.add for p in read.parts))
-    table = Table(key, told, types, files, hive, unnest=unnest)
+    table = Table(key, told, types, files, hive, unnest=unnest, own=frozenset(types))
     for join in read.join:
         other = open_table(
             con, f"{key}.join", _beside(files, join.files), ReadBlock(delimiter=read.delimiter)
@@ -141,15 +151,20 @@ def _lines(files: Sequence[SourceFile]) -> str:
     )
 
 
+def _valid() -> str:
+    """SQL for a line that is JSON, else null."""
+    return "(CASE WHEN json_valid(line) THEN line END)"
+
+
 def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> dict[str, str]:
     """Find the keys of JSON lines in the first lines of each file (at most a thousand in all)."""
     names: dict[str, str] = {}
     for file in files[:20]:
         try:
             rows = con.execute(
-                f"SELECT DISTINCT key FROM (SELECT unnest(json_keys(line)) AS key FROM "
-                f"(SELECT line FROM {_lines([file])}, ignore_errors = true) WHERE json_valid(line) "
-                f"AND json_type(line) = 'OBJECT' LIMIT {SAMPLE * 50})) ORDER BY key"
+                f"SELECT DISTINCT key FROM (SELECT unnest(json_keys({_valid()})) AS key FROM "
+                f"(SELECT line FROM {_lines([file])}, ignore_errors = true) "
+                f"WHERE json_type({_valid()}) = 'OBJECT' LIMIT {SAMPLE * 50})) ORDER BY key"
             ).fetchall()
         except duckdb.Error as error:
             raise UsageError(f"{file.path}: cannot be read as JSON lines ({one_line(error)})") from None
@@ -174,7 +189,7 @@ def _unnested(
         fields = {row[0]: row[1] for row in inner}
     else:
         [(found,)] = con.execute(
-            f"SELECT list_sort(list_distinct(flatten(list(json_keys(line -> {literal(f'$.{column}[0]')}))))) "
+            f"SELECT list_sort(list_distinct(flatten(list(json_keys({_valid()} -> {literal(_member(column) + '[0]')}))))) "
             f"FROM (SELECT line FROM {_lines(files[:1])}, ignore_errors = true) WHERE json_valid(line) LIMIT {SAMPLE})"
         ).fetchall()
         fields = dict.fromkeys(found or (), "VARCHAR")
@@ -193,22 +208,25 @@ def load(con: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[str]) -
     table.columns = [name for name in dict.fromkeys(columns) if name in table.types]
     table.name = f"raw_{table.key.replace('.', '_')}"
     needed = list(dict.fromkeys([*table.columns, *table.where, *(n for _, on in table.joins for n in on)]))
-    others = {name for other, _ in table.joins for name in other.types}
-    own = [name for name in needed if name not in others or any(name in on for _, on in table.joins)]
+    own = [name for name in needed if name in table.own]
     before = con.execute(f"SELECT count(*) FROM {REJECTED}").fetchall()[0][0]
     try:
-        _create(con, table, own or [next(iter(table.types))])
+        _create(con, table, own or [min(table.own)])
+        found = set(table.own)
         for other, on in table.joins:
-            _join(con, table, other, on, needed)
+            _join(con, table, other, on, [name for name in needed if name not in found])
+            found |= set(other.types)
     except duckdb.Error as error:
         raise LogError(f"{table.told}: cannot be read ({one_line(error)})") from None
     if table.where:
         _keep_only(con, table)
     [(table.rows,)] = con.execute(f"SELECT count(*) FROM {table.name}").fetchall()
+    table.lost = con.execute(f"SELECT count(*) FROM {REJECTED}").fetchall()[0][0] - before
     if not table.rows:
-        lost = con.execute(f"SELECT count(*) FROM {REJECTED}").fetchall()[0][0] - before
         why = (
-            f"; {lost:,} lines could not be split into its columns ({', '.join(table.types)})" if lost else ""
+            f"; {table.lost:,} lines could not be split into its columns ({', '.join(table.types)})"
+            if table.lost
+            else ""
         )
         raise LogError(f"{table.told}: has no row that can be read{why}")
 
@@ -234,9 +252,12 @@ def _create(con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str]) 
             "'line cannot be read: ' || lower(first(CAST(error_type AS VARCHAR) ORDER BY column_idx)) "
             f"FROM {rejects} GROUP BY file_id, line"
         )
-    if table.files[0].form == "json":
+    if table.files[0].form == "json" or table.files[0].delimiter == WHITESPACE:
+        why = "line is no JSON object" + (f" with a list {table.unnest!r}" if table.unnest else "")
+        if table.files[0].form == "text":
+            why = f"line cannot be read: it has not {len(table.files[0].columns)} columns"
         con.execute(
-            f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, _line, 'line is no JSON object' "
+            f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, _line, {literal(why)} "
             f"FROM {table.name} WHERE _line IS NOT NULL"
         )
         con.execute(f"DELETE FROM {table.name} WHERE _line IS NOT NULL")
@@ -287,10 +308,10 @@ def _select_text(files: Sequence[SourceFile], names: Sequence[str], rejects: str
     keep = _rejecting(rejects)
     if file.delimiter == WHITESPACE:
         cells = ", ".join(f"_cells[{k + 1}] AS {identifier(n)}" for k, n in enumerate(file.columns))
-        lines = f"{_lines(files)}, {keep})"
+        bad = f"CASE WHEN len(_cells) <> {len(file.columns)} THEN line END AS _line"
         return (
-            f"SELECT {listed} FROM (SELECT {cells} FROM (SELECT string_split_regex(trim(line), '\\s+') AS _cells "
-            f"FROM {lines}) WHERE len(_cells) = {len(file.columns)})"
+            f"SELECT {listed}, _line FROM (SELECT {cells}, {bad} FROM (SELECT line, string_split_regex(trim(line), "
+            f"'\\s+') AS _cells FROM {_lines(files)}, {keep}) OFFSET {file.skip}) WHERE trim(line) <> '')"
         )
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.columns)
     return (
@@ -310,23 +331,31 @@ def _value(text: str | None) -> str:
     return "CAST(NULL AS VARCHAR)" if text is None else literal(text)
 
 
+def _member(name: str) -> str:
+    """Write the path of a key of a JSON object."""
+    return '$."' + name.replace('"', '\\"') + '"'
+
+
 def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
     added = dict(files[0].add)
     keep = _rejecting(rejects)
-    whole_lines = "coalesce(json_valid(line) AND json_type(line) = 'OBJECT', false) AS _ok"
+    # CASE alone keeps functions of JSON from lines that are none: tests of AND may be made in any order.
+    fits = "json_type(line) = 'OBJECT'"
+    if table.unnest is not None:
+        fits += f" AND json_type(line, {literal(_member(table.unnest))}) IS NOT DISTINCT FROM 'ARRAY'"
+    whole_lines = f"CASE WHEN json_valid(line) THEN {fits} ELSE false END AS _ok"
     lines = f"(SELECT line, {whole_lines} FROM {_lines(files)}, {keep}))"
     bad = "CASE WHEN NOT _ok THEN line END AS _line"
 
     def cell(name: str, of: str) -> str:
         if name in added:
             return f"{literal(added[name])} AS {identifier(name)}"
-        path = literal("$." + '"' + name.replace('"', '\\"') + '"')
-        return f"json_extract_string({of}, {path}) AS {identifier(name)}"
+        return f"json_extract_string({of}, {literal(_member(name))}) AS {identifier(name)}"
 
     whole = "CASE WHEN _ok THEN line END"
     if table.unnest is None:
         return f"SELECT {', '.join(cell(n, whole) for n in names)}, {bad} FROM {lines}"
-    entries = f"json_extract(line, {literal(f'$.{table.unnest}[*]')})"
+    entries = f"json_extract({whole}, {literal(_member(table.unnest) + '[*]')})"
     inner = f"SELECT *, unnest(CASE WHEN _ok THEN {entries} ELSE [NULL] END) AS _item FROM {lines}"
     cells = (
         f"coalesce({cell(n, '_item').rpartition(' AS ')[0]}, {cell(n, whole).rpartition(' AS ')[0]}) AS {identifier(n)}"

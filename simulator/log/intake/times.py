@@ -65,6 +65,17 @@ def microseconds(moment: datetime | date) -> int:
     return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
 
 
+def absolute(moment: int | datetime | date, origin: int, zone: str) -> int:
+    """Return an instant of a scenario as microseconds from 1970; durations count from ``origin``."""
+    return origin + moment if isinstance(moment, int) else microseconds(in_zone(moment, zone))
+
+
+def outside(between: tuple[int | datetime | date, int | datetime | date], zone: str) -> str:
+    """SQL that tells whether ``time`` lies outside a span, whose end is the first instant after it."""
+    first, end = (absolute(moment, 0, zone) for moment in between)
+    return f"time < {first} OR time >= {end}"
+
+
 def in_zone(moment: datetime | date, zone: str) -> datetime:
     """Return a date's midnight, or a time without offset, as the local time of a zone."""
     if not isinstance(moment, datetime):
@@ -105,7 +116,7 @@ def read_time(
             )
         return _stamped(column, kind, data.time_zone)
     formatted = data.columns.time_format is not None and (kind == "VARCHAR" or kind in INTEGERS)
-    numeric = seen.numeric_text() if kind == "VARCHAR" and not formatted else None
+    numeric = seen.numeric_text(said=said in FACTOR) if kind == "VARCHAR" and not formatted else None
     if formatted or (kind == "VARCHAR" and numeric is None):
         if said not in (None, "timestamp"):
             raise UsageError(
@@ -142,13 +153,13 @@ class _Seen:
         keep = "" if out == "false" else f" AND NOT {out}"
         return f"(SELECT {name} AS v FROM {self.table.name} WHERE {name} IS NOT NULL{keep} LIMIT {limit})"
 
-    def numeric_text(self) -> str | None:
-        """Return the type that most texts are numbers of, or None."""
+    def numeric_text(self, *, said: bool) -> str | None:
+        """Return the type that most texts are numbers of, or None; where a unit is ``said``, any number will do."""
         [(every, numbers, whole)] = self.con.execute(
             f"SELECT count(*), count(*) FILTER (regexp_full_match(v, {literal(_NUMBER)})), "
             f"count(*) FILTER (regexp_full_match(v, '\\s*[-+]?[0-9]+\\s*')) FROM {self.values(_PROBED)}"
         ).fetchall()
-        if numbers * 2 <= every:
+        if numbers * 2 <= every and not (said and numbers):
             return None
         return "BIGINT" if whole == numbers else "DOUBLE"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
+
 import duckdb
 
 from simulator.log.intake.keys import read_key
 from simulator.log.intake.kinds import TOUCH_KINDS, amount_column, amount_sql, flag_sql, kind_sql
+from simulator.log.intake.spans import main_span
 from simulator.log.intake.staged import (
     HAPPENED,
     OPENED,
@@ -19,6 +22,7 @@ from simulator.log.intake.staged import (
     who,
 )
 from simulator.log.intake.tables import REJECTED, Table, load, open_table
+from simulator.log.intake.times import outside
 from simulator.log.intake.values import among, spelt
 from simulator.log.sql import identifier, literal
 from simulator.scenario.data import DataBlock, FeatureBlock
@@ -29,6 +33,7 @@ _FOLLOWERS = {
     "favourite": ("cart", "pay", "refund"),
     "cart": ("pay", "refund"),
 }
+OUTSIDE_SPAN = "time outside the span of [data] between"
 NO_TIME = "null or unreadable value in a required column"
 
 
@@ -42,18 +47,19 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, ref
     staged = Staged(table, table, feature_columns(table, data))
     wanted = _wanted(table, data, staged)
     load(con, table, wanted.of(table))
-    staged.rows = table.rows
+    staged.rows = table.read
     _touch(con, table, data, staged)
     set_aside_unread(con, staged, "touched")
+    set_aside_outside(con, staged, "touched", data)
     keys = join_keys(data, table)
-    counters = _count(con, data, keys) if data.counters else []
-    staged.features += counters
-    _open(con, data.opens, staged)
+    staged.kinds = dict(
+        con.execute("SELECT kind, count(*) FROM touched GROUP BY kind ORDER BY kind").fetchall()
+    )
+    _open(con, data.opens, staged, _counters(data, keys, staged.kinds) if data.counters else {})
     _attach(con, data.opens, keys, attribution)
     _refunds(con, keys, refund)
     used = {data.opens, *_FOLLOWERS[data.opens]}
-    kinds = con.execute("SELECT kind, count(*) FROM touched GROUP BY kind ORDER BY kind").fetchall()
-    staged.ignored |= {kind: count for kind, count in kinds if kind not in used and not kind.startswith("(")}
+    staged.ignored |= {kind: count for kind, count in staged.kinds.items() if kind not in used}
     con.execute("DROP TABLE touched")
     return staged
 
@@ -115,13 +121,11 @@ def _touch(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged
         )
 
     if c.flags:
-        query = " UNION ALL ".join(
-            select(literal(kind), f" WHERE {flag_sql(flag)}")
-            for flag, kind in c.flags.items()
-            if kind != "ignore"
-        )
+        told = [kind for kind in dict.fromkeys(c.flags.values()) if kind != "ignore"]
+        of = {kind: " OR ".join(flag_sql(f) for f, k in c.flags.items() if k == kind) for kind in told}
+        query = " UNION ALL ".join(select(literal(kind), f" WHERE {test}") for kind, test in of.items())
         staged.made += _count_of(con, f"({query})") - table.rows
-        unset = " AND ".join(f"NOT {flag_sql(flag)}" for flag in c.flags)
+        unset = " AND ".join(f"NOT ({test})" for test in of.values())
         none = _count_of(con, f"(SELECT 1 FROM {table.name} AS source WHERE {unset})")
         staged.made += none
         staged.ignored |= {"rows without a flag": none} if none else {}
@@ -155,6 +159,20 @@ def set_aside_unread(con: duckdb.DuckDBPyConnection, staged: Staged, name: str) 
     con.execute(f"DELETE FROM {name} WHERE time IS NULL OR kind IS NULL OR starts_with(kind, '(')")
 
 
+def set_aside_outside(con: duckdb.DuckDBPyConnection, staged: Staged, name: str, data: DataBlock) -> None:
+    """Move actions outside ``[data] between`` to ``rejected``; find until when the log was observed."""
+    if data.between is not None:
+        test = outside(data.between, data.time_zone)
+        con.execute(
+            f"INSERT INTO {REJECTED} (source, row, reason, class) SELECT {literal(staged.clicks.key)}, "
+            f"CAST(source AS VARCHAR), {literal(OUTSIDE_SPAN)}, 'by rule' FROM (SELECT _row FROM {name} WHERE {test}) AS bad "
+            f"JOIN {staged.clicks.name} AS source ON source.rowid = bad._row"
+        )
+        con.execute(f"DELETE FROM {name} WHERE {test}")
+    span = main_span(con, name)
+    staged.last = None if span is None else span.last
+
+
 def join_keys(data: DataBlock, table: Table) -> list[str]:
     """Return which of ``user`` and ``item`` an event and its click have in common."""
     there = {key: getattr(data.columns, key) in table.types for key in ("user_id", "item_id")}
@@ -166,8 +184,8 @@ def log_bucket(count: str) -> str:
     return f"CASE WHEN {count} = 0 THEN 0 ELSE 1 + CAST(floor(log2({count})) AS INTEGER) END"
 
 
-def _count(con: duckdb.DuckDBPyConnection, data: DataBlock, keys: list[str]) -> list[FeatureColumn]:
-    """Add to ``touched`` what its user and its item had done strictly before, in buckets.
+def _counters(data: DataBlock, keys: list[str], there: Container[str]) -> dict[str, tuple[str, str]]:
+    """Name what is counted of a click's user and item, as (whose, which kind); kinds that are not there are not.
 
     With carts as openers, views are not counted: some public samples hold the views of bought pairs only.
     """
@@ -176,26 +194,35 @@ def _count(con: duckdb.DuckDBPyConnection, data: DataBlock, keys: list[str]) -> 
     counted = {f"user_{kind}s": ("user", kind) for kind in kinds}
     if "item" in keys:
         counted |= {f"item_{opens}s": ("item", opens), "item_pays": ("item", "pay")}
-    counters = ", ".join(
-        f"count(*) FILTER (WHERE kind = '{kind}') OVER by_{owner} AS n_{name}"
-        for name, (owner, kind) in counted.items()
-    )
-    before = "ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
-    buckets = ", ".join(f"{log_bucket('n_' + name)} AS {name}" for name in counted)
-    con.execute(
-        f"CREATE TABLE counted AS SELECT *, {buckets} FROM (SELECT *, {counters} FROM touched WINDOW "
-        f"by_user AS (PARTITION BY user {before}), by_item AS (PARTITION BY item {before}))"
-    )
-    con.execute("DROP TABLE touched")
-    con.execute("ALTER TABLE counted RENAME TO touched")
-    return [FeatureColumn(name, FeatureBlock(column=name), name, "INTEGER") for name in counted]
+    return {name: (owner, kind) for name, (owner, kind) in counted.items() if kind in there}
 
 
-def _open(con: duckdb.DuckDBPyConnection, opens: str, staged: Staged) -> None:
+def _open(
+    con: duckdb.DuckDBPyConnection, opens: str, staged: Staged, counted: Mapping[str, tuple[str, str]]
+) -> None:
+    """Make ``opened``, with buckets of what its user and its item had done strictly before."""
     raw = "".join(f", {identifier(feature.raw)}" for feature in staged.features)
+    source = f"(SELECT * FROM touched WHERE kind = {literal(opens)})"
+    if counted:
+        counters = ", ".join(
+            f"count(*) FILTER (WHERE kind = {literal(kind)}) OVER by_{owner} AS n_{name}"
+            for name, (owner, kind) in counted.items()
+        )
+        before = "ORDER BY time RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+        # Counted over the narrow columns alone: the windows sort every action, twice.
+        source += (
+            f" JOIN (SELECT * EXCLUDE (kind) FROM (SELECT _row, kind, {counters} FROM "
+            "(SELECT _row, kind, user, item, time FROM touched) WINDOW "
+            f"by_user AS (PARTITION BY user {before}), by_item AS (PARTITION BY item {before})) "
+            f"WHERE kind = {literal(opens)}) USING (_row)"
+        )
+        raw += "".join(f", {log_bucket('n_' + name)} AS {name}" for name in counted)
+        staged.features += [
+            FeatureColumn(name, FeatureBlock(column=name), name, "INTEGER") for name in counted
+        ]
     con.execute(
         f"CREATE TABLE {OPENED} AS SELECT _row, row_number() OVER (ORDER BY time, user, item, _row) - 1 AS click_id, "
-        f"time, user, item{raw} FROM touched WHERE kind = {literal(opens)}"
+        f"time, user, item{raw} FROM {source}"
     )
 
 

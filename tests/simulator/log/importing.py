@@ -4,13 +4,22 @@ import gzip
 
 import duckdb
 
-from simulator.log.importers import import_log
+from simulator.log.importers import IMPORTERS
+from simulator.log.importers import import_log as import_coded
+from simulator.log.intake.imports import import_format
 from simulator.log.reader import Log
 
 from .logs import gather
 
 RETAILROCKET = "timestamp,visitorid,event,itemid,transactionid"
 RETAIL = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+
+
+def import_log(form, source, out, **options):
+    """Import as the command line does: by an importer in code, or by a known format."""
+    if form in IMPORTERS:
+        return import_coded(form, source, out, **options)
+    return import_format(form, [source], out, **options)
 
 
 def imported(tmp_path, form, lines, *, packed=False, encoding="utf-8", **options):

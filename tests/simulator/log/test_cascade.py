@@ -201,7 +201,7 @@ def test_only_bad_rows_or_another_file(tmp_path):
         import_log("cascade", tmp_path / "s.txt", tmp_path / "log")
     assert [path.name for path in tmp_path.iterdir()] == ["s.txt"]
     with pytest.raises(UsageError, match="takes no mapping file"):
-        import_log("taobao", tmp_path / "s.txt", tmp_path / "log", mapping=tmp_path / "m")
+        import_log("criteo", tmp_path / "s.txt", tmp_path / "log", mapping=tmp_path / "m")
 
 
 def test_opened_again(tmp_path):

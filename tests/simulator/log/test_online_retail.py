@@ -1,5 +1,8 @@
 """UCI Online Retail on hand-made invoices: journeys, repurchases, cancellations."""
 
+from collections import Counter
+
+import duckdb
 import pytest
 
 from simulator.errors import LogError
@@ -133,3 +136,14 @@ def test_older_encodings_and_dates_are_read(tmp_path):
 def test_a_cart_cannot_open(tmp_path):
     with pytest.raises(LogError, match="has no carts"):
         import_log("online-retail", tmp_path / "x", tmp_path / "log", opens="cart")
+
+
+def test_ids_of_clicks_do_not_hang_on_threads(tmp_path):
+    """Lines of one customer, item and minute are counted in the order of the file, the first one opening."""
+    codes = [f"{k % 997:03d}" for k in range(250_000)]
+    rows = lines(*((k, code, 1, "3 09:00", 1, 7) for k, code in enumerate(codes)))
+    log = imported(tmp_path, "online-retail", rows)
+    assert log.meta.clicks == len(set(codes))
+    ids = duckdb.sql(f"SELECT click_id FROM '{log.path}/clicks/*.parquet' ORDER BY click_id").fetchall()
+    counts = [n for _, n in sorted(Counter(codes).items())]
+    assert [i for (i,) in ids] == [sum(counts[:k]) for k in range(len(counts))]

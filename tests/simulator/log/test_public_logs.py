@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.log.importers import import_log
 from simulator.log.reader import Log
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
+
+from .importing import import_log
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 
@@ -34,7 +35,7 @@ def test_taobao_carts(tmp_path):
     meta = import_log("taobao", path, tmp_path / "log", opens="cart", attribution=9 * DAY)
     assert meta.clicks == 140_068
     assert meta.events == 25_614
-    skipped = sum(meta.provenance["skipped"].values())
+    skipped = sum(meta.ignored.values())
     assert meta.read + skipped == meta.provenance["source_rows"] == 471_337
     time, labels = whole(Log.open(tmp_path / "log"), Windows(9 * DAY, DAY))
     paid = labels["converted"]
@@ -46,8 +47,8 @@ def test_taobao_carts(tmp_path):
 def test_taobao_views(tmp_path):
     path = source("taobao_userbehavior_114users.csv.gz")
     meta = import_log("taobao", path, tmp_path / "log", attribution=DAY)
-    assert meta.clicks + meta.reasons["time outside the days of the data set"] == 9046
-    assert meta.read + meta.provenance["skipped"]["fav"] == 10_000
+    assert meta.clicks + meta.reasons["time outside the span of [data] between"] == 9046
+    assert meta.read + meta.ignored["favourite"] == 10_000
     assert {feature.name for feature in meta.features} >= {
         "user",
         "item",

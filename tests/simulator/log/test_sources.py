@@ -5,9 +5,10 @@ import gzip
 import pytest
 
 from simulator.errors import LogError
-from simulator.log.importers import IMPORTERS, import_log
+from simulator.log.formats import format_names
+from simulator.log.importers import IMPORTERS
 
-from .importing import RETAIL, RETAILROCKET
+from .importing import RETAIL, RETAILROCKET, import_log
 
 GOOD = f"{RETAILROCKET}\n1430622000000,1,view,2,\n"
 
@@ -24,7 +25,9 @@ def refused(tmp_path, content, message, *, name="events.csv", form="retailrocket
 
 
 def test_the_formats():
-    assert sorted(IMPORTERS) == ["cascade", "criteo", "online-retail", "retailrocket", "taobao", "trace"]
+    assert sorted(IMPORTERS) == ["cascade", "criteo", "online-retail", "trace"]
+    assert {"retailrocket", "taobao"} <= set(format_names())
+    assert not set(IMPORTERS) & set(format_names())
     assert all(importer.description for importer in IMPORTERS.values())
 
 
@@ -38,10 +41,11 @@ def test_no_file_or_no_rows(tmp_path):
     refused(tmp_path, None, "no such file")
     refused(tmp_path, "", "is empty")
     refused(tmp_path, "\n\n", "is empty")
-    refused(tmp_path, f"{RETAILROCKET}\n", "has no row that can be read; expected columns timestamp")
+    refused(tmp_path, f"{RETAILROCKET}\n", "has no row that can be read")
     refused(tmp_path, gzip.compress(b""), "is empty", name="e.csv.gz")
     (tmp_path / "folder").mkdir()
-    refused(tmp_path, None, "is a directory", name="folder")
+    refused(tmp_path, None, "is a directory", name="folder", form="online-retail")
+    refused(tmp_path, None, "the folder holds no data file", name="folder")
 
 
 def test_names_that_lie(tmp_path):
@@ -61,22 +65,26 @@ def test_another_format_than_was_said(tmp_path):
     refused(
         tmp_path, GOOD, "its first line is 'timestamp,visitorid.*expected 'InvoiceNo", form="online-retail"
     )
-    refused(tmp_path, f"{RETAIL}\n", "its first line has 8 columns; expected 5", form="taobao")
-    refused(tmp_path, GOOD.replace("visitorid", "visitor"), "its first line is")
-    refused(tmp_path, bytes(range(256)) * 20, "its first line is")
+    refused(tmp_path, f"{RETAIL}\n", "its first line has 8 columns; .*names 5", form="taobao")
+    refused(tmp_path, GOOD.replace("visitorid", "visitor"), "has no such column.*Did you mean 'visitor'")
+    refused(tmp_path, bytes(range(256)) * 20, "column 2 has no name in the first line")
 
 
 def test_only_bad_rows(tmp_path):
-    refused(tmp_path, f"{RETAILROCKET}\nx,y,z,w,v\n", "no click is left")
+    refused(
+        tmp_path,
+        f"{RETAILROCKET}\nx,y,z,w,v\n",
+        "holds text such as 'x' there, but time_unit = 'ms' needs a number",
+    )
     refused(tmp_path, f"{RETAILROCKET}\nx,y\n", "has no row that can be read")
-    refused(tmp_path, "1,2,3,pv,0\n", "no click is left", form="taobao")
+    refused(tmp_path, "1,2,3,pv,0\n", "time outside the span", form="taobao")
     bad = f"{RETAIL}\n1,A,CUP,-1,2011-01-03 09:00:00,1,7,France\n"
     refused(tmp_path, bad, "no click is left", form="online-retail")
 
 
 def test_on_bad_row_fail(tmp_path):
     text = refused(tmp_path, GOOD + "x,1,view,2,\n", "1 bad row,", on_bad_row="fail")
-    assert "a number cannot be read: 1, such as source" in text
+    assert "null or unreadable value in a required column (timestamp): 1, such as" in text
 
 
 def test_windows_must_be_positive(tmp_path):
@@ -121,8 +129,10 @@ def test_only_a_log_is_replaced(tmp_path):
 
 
 def test_bad_sources_are_named_with_what_is_wrong_in_them(tmp_path):
-    told = refused(tmp_path, f"{RETAILROCKET}\nx,1,view,2,\nx,2,view,2,\n", "no click is left")
+    told = refused(
+        tmp_path, f"{RETAILROCKET}\nx,1,view,2,\nx,2,view,2,\n1430622000000,1,transaction,2,\n", "no click"
+    )
     assert str(tmp_path / "events.csv") in told
-    assert "a number cannot be read: 2" in told
+    assert "2: null or unreadable value in a required column (timestamp)" in told
     told = refused(tmp_path, f"{GOOD}x,1,view,2,\n", "on_bad_row is 'fail'", on_bad_row="fail")
     assert told.startswith(f"{tmp_path / 'events.csv'}: 1 bad row,")
