@@ -81,7 +81,9 @@ def put_zone(draft: Draft, clock: Clock | None, busiest: str = "") -> None:
 def put_who(draft: Draft, profile: Profile, key: str, *, needed: str = "") -> str | None:
     """Say which column is the user (``user_id``) or the item (``item_id``)."""
     role = key.removesuffix("_id")
-    found = pick(profile, role, draft.taken(profile), is_id)
+    found = pick(profile, role, draft.taken(profile), is_id) or pick(
+        profile, role, draft.taken(profile), lambda column: column.looks in ("integer", "text"), 0.7
+    )
     if found is None and not profile.read.header:
         return _put_by_place(draft, profile, key)
     if found is None:

@@ -15,6 +15,8 @@ MANY = 50_000
 FOLD = 1000
 """A vocabulary above which rare values share an id."""
 MIN_COUNT = 5
+RESERVED = ("click_id", "time", "user_id", "item_id", "user", "item", "_row", "click_row", "hour", "weekday", "_delay", "_back")
+"""Names that features cannot have, or that mean something else."""
 NAMES = 60
 """Mean length of text above which it is prose."""
 
@@ -39,18 +41,26 @@ def add_features(draft: Draft, profile: Profile, clocks: Mapping[str, Clock], of
             draft.left.append((column.name, kind or "categorical", reason))
             draft.take(profile, column.name, f"left out: {reason}")
             continue
-        name = column.name
         value: object = kind
-        if name.lower() in ("user", "item") and name in draft.features:
-            continue
+        name = _free_name(draft, column.name)
         if marks := _marks(column):
             value = {"kind": kind, "missing": list(marks)}
             note += f"; {', '.join(map(repr, marks))} taken for missing"
+        if name != column.name:
+            value = {**(value if isinstance(value, dict) else {"kind": kind}), "column": column.name}
         if kind == "categorical" and column.distinct > FOLD:
             value = {**(value if isinstance(value, dict) else {"kind": kind}), "min_count": MIN_COUNT}
             note += f"; values met less than {MIN_COUNT} times share an id"
         draft.features[name] = Entry(value, note)
-        draft.take(profile, name, f"feature, {kind}")
+        draft.take(profile, column.name, f"feature, {kind}")
+
+
+def _free_name(draft: Draft, name: str) -> str:
+    """Return a name that no other column of clicks has, whatever the case."""
+    barred = {*RESERVED, *(other.lower() for other in draft.features)}
+    while name.lower() in barred:
+        name += "_value"
+    return name
 
 
 def _marks(column: Column) -> tuple[str, ...]:
