@@ -81,7 +81,9 @@ def _write(
         if not found.draft.lacking and not faults:
             faults = _check(aside, out, load, open_data)
             if faults:
-                aside.write_text(scenario_text(found.draft, found.plan, title, told, faults), encoding="utf-8")
+                aside.write_text(
+                    scenario_text(found.draft, found.plan, title, told, faults), encoding="utf-8"
+                )
     return [_said(found.draft, k) for k in range(len(found.draft.lacking))] + faults
 
 
@@ -101,7 +103,9 @@ def _check(
         meta = meta_of(path)
         timeline(loaded.scenario, Extent(meta.start, meta.observed_until))
     except AfterclickError as error:
-        faults = error.faults if isinstance(error, ScenarioError) else str(error).splitlines() and [str(error)]
+        faults = (
+            error.faults if isinstance(error, ScenarioError) else str(error).splitlines() and [str(error)]
+        )
         return [fault.replace(str(aside), str(out)) for fault in faults]
     print_account(meta, path)
     return []
@@ -152,7 +156,13 @@ def _taken(found: Guess) -> str:
 
 
 def _holds(looks: str, kind: str) -> str:
-    names = {"stamp": "times", "integer": "integers", "number": "numbers", "objects": "structures", "tags": "lists"}
+    names = {
+        "stamp": "times",
+        "integer": "integers",
+        "number": "numbers",
+        "objects": "structures",
+        "tags": "lists",
+    }
     plain = names.get(looks, looks)
     return plain if kind == "VARCHAR" else f"{plain} ({kind[:20]})"
 

@@ -19,11 +19,32 @@ from sim import app
 from simulator.commands.app import start
 
 NAMES = (
-    "user_id", "item_id", "time", "event", "type", "price", "amount", "order_id", "click_id", "conversion_time", "delay", "refund_at",
-    "quantity", "currency", "converted", "is_click", "is_buy", "event_id", "arrival_time", "kind", "user", "Item", "a b", 'q"uote',
-    "行为", "date", "tags", "id", "session", "pay_time_2", "label", "x'y", "0", "select", "never", "_row", "click_row", "hour",
+    "user_id", "item_id", "time", "event", "type", "price", "amount", "order_id", "click_id", "conversion_time",
+    "delay", "refund_at", "quantity", "currency", "converted", "is_click", "is_buy", "event_id", "arrival_time",
+    "kind", "user", "Item", "a b", 'q"uote', "行为", "date", "tags", "id", "session", "pay_time_2", "label", "x'y", "0",
+    "select", "never", "_row", "click_row", "hour",
 )  # fmt: skip
-WORDS = ("view", "cart", "buy", "refund", "Pay", "", "NULL", "-1", "0", "2024-01-02", "1.5", "[1, 2]", "{", "名", "a\tb", "a\nb", "\x7f", '"', "#")
+WORDS = (
+    "view",
+    "cart",
+    "buy",
+    "refund",
+    "Pay",
+    "",
+    "NULL",
+    "-1",
+    "0",
+    "2024-01-02",
+    "1.5",
+    "[1, 2]",
+    "{",
+    "名",
+    "a\tb",
+    "a\nb",
+    "\x7f",
+    '"',
+    "#",
+)
 
 
 def values(kind: str, r: np.random.Generator, n: int) -> pa.Array:
@@ -33,7 +54,9 @@ def values(kind: str, r: np.random.Generator, n: int) -> pa.Array:
         case "stamps":
             return pa.array(1_700_000_000_000_000 + r.integers(0, 864_000, n) * 1_000_000, pa.timestamp("us"))
         case "dates":
-            return pa.array([None if k == 0 else int(k) for k in r.integers(0, 20_000, n)], pa.int32()).cast(pa.date32())
+            return pa.array([None if k == 0 else int(k) for k in r.integers(0, 20_000, n)], pa.int32()).cast(
+                pa.date32()
+            )
         case "small":
             return pa.array(r.integers(-1, 4, n))
         case "large":
@@ -49,16 +72,20 @@ def values(kind: str, r: np.random.Generator, n: int) -> pa.Array:
         case "bools":
             return pa.array(r.random(n) < 0.5)
         case "lists":
-            return pa.array([[int(v) for v in r.integers(0, 5, k)] for k in r.integers(0, 3, n)], pa.list_(pa.int64()))
+            return pa.array(
+                [[int(v) for v in r.integers(0, 5, k)] for k in r.integers(0, 3, n)], pa.list_(pa.int64())
+            )
         case "structures":
-            return pa.array([[{"ts": int(v), "type": "view"} for v in r.integers(0, 5, k)] for k in r.integers(0, 3, n)])
+            return pa.array(
+                [[{"ts": int(v), "type": "view"} for v in r.integers(0, 5, k)] for k in r.integers(0, 3, n)]
+            )
         case _:
             return pa.nulls(n, pa.string())
 
 
 KINDS = (
-    "seconds", "stamps", "dates", "small", "large", "floats", "words", "kinds", "numbers as text", "bools", "lists", "structures",
-    "nulls",
+    "seconds", "stamps", "dates", "small", "large", "floats", "words", "kinds", "numbers as text", "bools", "lists",
+    "structures", "nulls",
 )  # fmt: skip
 column = st.tuples(st.sampled_from(NAMES), st.sampled_from(KINDS))
 table = st.lists(column, min_size=1, max_size=9, unique_by=lambda pair: pair[0].lower())
@@ -70,12 +97,20 @@ def made(columns, seed: int, rows: int) -> pa.Table:
 
 
 def as_text(found: pa.Table) -> str:
-    rows = [found.column_names, *[["" if v is None else str(v) for v in row.values()] for row in found.to_pylist()]]
+    rows = [
+        found.column_names,
+        *[["" if v is None else str(v) for v in row.values()] for row in found.to_pylist()],
+    ]
     return "".join(",".join('"' + cell.replace('"', '""') + '"' for cell in row) + "\n" for row in rows)
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(table, min_size=1, max_size=2), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 40, 300]), st.booleans())
+@given(
+    st.lists(table, min_size=1, max_size=2),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 2, 40, 300]),
+    st.booleans(),
+)
 def test_never_a_traceback(tables, seed, rows, text):
     here = Path.cwd()
     with TemporaryDirectory() as folder:
@@ -93,7 +128,8 @@ def test_never_a_traceback(tables, seed, rows, text):
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 code = start(app, ["init", *names, "--out", "my.toml"])
             assert code in (0, 1, 2), err.getvalue()
-            assert "Traceback" not in err.getvalue() and "fault of afterclick" not in err.getvalue(), err.getvalue()
+            assert "Traceback" not in err.getvalue()
+            assert "fault of afterclick" not in err.getvalue(), err.getvalue()
             if code != 1 and Path("my.toml").exists():
                 found = tomllib.loads(Path("my.toml").read_text(encoding="utf-8"))
                 assert found["method"]
