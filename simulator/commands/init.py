@@ -30,11 +30,11 @@ SHAPES = {
 def init_scenario(
     sources: Sequence[str],
     out: Path,
-    *,
     shape: str | None,
     opens: str | None,
+    *,
     replace: bool,
-    load: Callable[[Path], Loaded],
+    load: Callable[[str], Loaded],
     open_data: Callable[[Loaded], Path],
 ) -> int:
     """Look at files, print what they were taken for, and write a scenario; return the exit code.
@@ -67,7 +67,7 @@ def _write(
     found: Guess,
     sources: Sequence[str],
     out: Path,
-    load: Callable[[Path], Loaded],
+    load: Callable[[str], Loaded],
     open_data: Callable[[Loaded], Path],
 ) -> list[str]:
     """Write the scenario, checked as `validate` does where nothing is lacking; return why it cannot run yet."""
@@ -94,11 +94,11 @@ def _said(draft: Draft, index: int) -> str:
 
 
 def _check(
-    aside: Path, out: Path, load: Callable[[Path], Loaded], open_data: Callable[[Loaded], Path]
+    aside: Path, out: Path, load: Callable[[str], Loaded], open_data: Callable[[Loaded], Path]
 ) -> list[str]:
     """Return what `validate` would refuse; print the account of the log otherwise."""
     try:
-        loaded = load(aside)
+        loaded = load(str(aside))
         path = open_data(loaded)
         meta = meta_of(path)
         timeline(loaded.scenario, Extent(meta.start, meta.observed_until))

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from sim import app
 from simulator.commands.app import start
 from simulator.log.meta import read_meta
 from simulator.units import parse_duration
 from tests.simulator.log.guess.layouts import T0, actions, day_of, iso, otto, shop, write
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def init(*sources: Path | str, code: int = 0, options=()) -> dict:
-    assert start(app, ["init", *map(str, sources), "--out", "my.toml", *options]) == code
-    return tomllib.loads(Path("my.toml").read_text(encoding="utf-8"))
+from tests.simulator.log.guess.running import init
 
 
 def log():
@@ -105,7 +93,8 @@ def test_rees46(work):
     a = actions(s, ("view", "purchase", ""))
     brand = np.where(a["colour"] == 0, None, np.array([f"b{c}" for c in a["colour"]], object))
     write(work / "2019-Oct.csv.gz", {"event_time": [f"{t} UTC" for t in iso(a["time"])], "event_type": a["kind"],
-          "product_id": a["item"],           "category_id": a["colour"] + 2_053_013_555_631_882_655, "brand": brand, "price": a["amount"],
+          "product_id": a["item"],           "category_id": a["colour"] + 2_053_013_555_631_882_655,
+          "brand": brand, "price": a["amount"],
           "user_id": a["user"],
           "user_session": [f"{u:08x}-0000" for u in a["user"]]})  # fmt: skip
     found = init("2019-Oct.csv.gz")
@@ -336,82 +325,3 @@ def test_packed_text_with_semicolons_and_marks(work):
     assert found["data"]["features"]["city"] == {"kind": "categorical", "missing": ["NULL"]}
     windows = {k: parse_duration(v) // 1_000_000 for k, v in found["windows"].items()}
     checked(found, 3000, int((s.paid & (s.pay_time - s.time <= windows["attribution"])).sum()))
-
-
-def test_codes_that_nothing_explains_must_be_filled_in(work, capsys):
-    s = shop()
-    a = actions(s, ("1", "7", ""))
-    write(
-        work / "codes.csv",
-        {"user_id": a["user"], "item_id": a["item"], "time": a["time"], "event": a["kind"].astype(int)},
-    )
-    found = init("codes.csv", code=2)
-    assert "kinds" not in found["data"]["columns"]
-    told = capsys.readouterr().err
-    assert "written, but it cannot run yet" in told
-    assert "nothing says what the codes of 'event' mean" in told
-    text = Path("my.toml").read_text()
-    assert '# kinds = { 1 = "view", 7 = "cart" }' in text
-    filled = text.replace(
-        '# kinds = { 1 = "view", 7 = "cart" }', 'kinds = { 1 = "view", 7 = "pay" }'
-    ).replace('time_zone = "UTC"', 'time_zone = "UTC"\nopens = "view"', 1)
-    Path("my.toml").write_text(filled)
-    assert start(app, ["validate", "my.toml"]) == 0
-
-
-def test_a_label_without_a_time_is_not_enough(work, capsys):
-    s = shop()
-    write(
-        work / "labels.csv",
-        {
-            "time": s.time,
-            "user_id": s.user,
-            "item_id": s.item,
-            "converted": s.paid.astype(int),
-            "cat": s.colour,
-        },
-    )
-    init("labels.csv", code=2)
-    assert "'converted' says whether, but not when" in capsys.readouterr().err
-    assert "# pay_time = " in Path("my.toml").read_text()
-
-
-def test_nothing_is_replaced_unasked(work, capsys):
-    s = shop()
-    a = actions(s)
-    write(
-        work / "a.csv",
-        {
-            "user_id": a["user"],
-            "item_id": a["item"],
-            "time": a["time"],
-            "event": a["kind"],
-            "price": a["amount"],
-        },
-    )
-    Path("my.toml").write_text("mine = 1\n")
-    assert start(app, ["init", "a.csv", "--out", "my.toml"]) == 2
-    assert Path("my.toml").read_text() == "mine = 1\n"
-    assert "exists already" in capsys.readouterr().err
-    init("a.csv", options=["--replace"])
-
-
-@pytest.mark.parametrize(
-    "options", [["--shape", "events"], ["--shape", "rows", "--opens", "view"], ["--shape", "nonsense"]]
-)
-def test_options_that_do_not_fit(work, capsys, options):
-    s = shop(200)
-    a = actions(s)
-    write(work / "a.csv", {"user_id": a["user"], "item_id": a["item"], "time": a["time"], "event": a["kind"]})
-    assert start(app, ["init", "a.csv", "--out", "my.toml", *options]) == 2
-    assert not Path("my.toml").exists()
-    assert options[1] in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("sources", [[], ["none.csv"], ["empty.csv"], ["a.zip"]])
-def test_sources_that_cannot_be_read(work, capsys, sources):
-    Path("empty.csv").write_text("")
-    Path("a.zip").write_bytes(b"PK\x03\x04....")
-    assert start(app, ["init", *sources, "--out", "my.toml"]) == 2
-    assert "Traceback" not in capsys.readouterr().err
-    assert [p.name for p in work.iterdir() if p.name.startswith(".")] == []
