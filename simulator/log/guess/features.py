@@ -12,7 +12,7 @@ from simulator.log.guess.words import fit, joined
 
 MANY = 50_000
 """A vocabulary above which ids are hashed."""
-FOLD = 1000
+FOLD = 5000
 """A vocabulary above which rare values share an id."""
 MIN_COUNT = 5
 RESERVED = (

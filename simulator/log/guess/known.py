@@ -62,6 +62,9 @@ def _fits(source: Profile, table: Mapping[str, Any]) -> int | None:
     shape = str(table["shape"])
     data = DataBlock.model_validate({**table["data"], shape: list(source.patterns)})
     names, of = needed(table["data"]), _names_of(source, data.read)
+    if of is not None:  # a format need not say names that are those of the contract
+        said = table["data"].get("columns", {})
+        names |= {name for name in ("user_id", "item_id") if name in of and name not in said}
     if of is None or len(names) < _DISTINCTIVE or not names <= set(of):
         return None
     kinds = {str(key).strip().lower() for key in data.columns.kinds}

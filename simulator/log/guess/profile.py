@@ -121,7 +121,7 @@ def _headless(key: str, patterns: Sequence[str], read: ReadBlock) -> bool:
     try:
         files = find(key, patterns, read)
     except UsageError as error:
-        # A first line that names a column twice, or none, is a header only if the rest of it reads like one.
+        # A first line that names a column twice is a header only if it reads like one.
         if "names" not in str(error) or "twice" not in str(error):
             raise
         files = find(key, patterns, read.model_copy(update={"header": False}))
