@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,12 +18,15 @@ from simulator.commands.options import (
     Listed,
     LogPromotions,
     LogWindows,
+    NewScenario,
     Opens,
     Out,
     Overrides,
     Progress,
     Replace,
     Seed,
+    Shape,
+    Sources,
     verb,
 )
 
@@ -85,12 +89,9 @@ def run(
     "init 'logs/*.parquet' --out my.toml --opens cart",
 )
 def init(
-    *source: Annotated[str, Parameter(help="A file, pattern or folder; or two: clicks and events.")],
-    out: Annotated[Path, Parameter(help="The scenario file to write.")],
-    shape: Annotated[
-        Literal["touches", "rows", "purchases", "events"] | None,
-        Parameter(help="What the files are, if it is known (default: found)."),
-    ] = None,
+    *source: Sources,
+    out: NewScenario,
+    shape: Shape = None,
     opens: Opens | None = None,
     replace: Replace = False,
 ) -> int:
@@ -107,15 +108,8 @@ def init(
     from learners.checking import check_log
     from simulator.commands.init import init_scenario
 
-    return init_scenario(
-        source,
-        out,
-        shape=shape,
-        opens=opens,
-        replace=replace,
-        load=lambda path: _load(str(path), (), None),
-        check=check_log,
-    )
+    load = partial(_load, overrides=(), seed=None)
+    return init_scenario(source, out, shape, opens, replace=replace, load=load, check=check_log)
 
 
 @verb(app, "validate scenarios/double11.toml", "validate my.toml --set stream.segment=1h")
@@ -206,7 +200,7 @@ def fit(
     dataset: str,
     /,
     *,
-    out: Annotated[Path, Parameter(help="The scenario file to write.")],
+    out: NewScenario,
     windows: LogWindows = None,
     promotion: LogPromotions = (),
     rounds: Annotated[int, Parameter(help="How often the fitted world is lived and corrected.")] = 5,

@@ -29,11 +29,11 @@ SHAPES = {
 def init_scenario(
     sources: Sequence[str],
     out: Path,
-    *,
     shape: str | None,
     opens: str | None,
+    *,
     replace: bool,
-    load: Callable[[Path], Loaded],
+    load: Callable[[str], Loaded],
     check: Check,
 ) -> int:
     """Look at files, print what they were taken for, and write a scenario; return the exit code.
@@ -66,7 +66,7 @@ def _write(
     found: Guess,
     sources: Sequence[str],
     out: Path,
-    load: Callable[[Path], Loaded],
+    load: Callable[[str], Loaded],
     check: Check,
 ) -> list[str]:
     """Write the scenario, checked as `validate` does where nothing is lacking; return why it cannot run yet."""
@@ -92,10 +92,10 @@ def _said(draft: Draft, index: int) -> str:
     return f"fill in {table_} {one.key}: {one.why}"
 
 
-def _check(aside: Path, out: Path, load: Callable[[Path], Loaded], check: Check) -> list[str]:
+def _check(aside: Path, out: Path, load: Callable[[str], Loaded], check: Check) -> list[str]:
     """Return what `validate` would refuse; print the account of the log otherwise."""
     try:
-        loaded = load(aside)
+        loaded = load(str(aside))
         opened = check(loaded)
     except AfterclickError as error:
         faults = (

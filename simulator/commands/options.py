@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from cyclopts import App, Parameter
@@ -40,6 +41,12 @@ Opens = Annotated[opens.Opens, Parameter(help="What opens a journey.")]
 Attribution = Annotated[
     str | None, Parameter(help="How long after a click events belong to it (default: that of the format).")
 ]
+NewScenario = Annotated[Path, Parameter(help="The scenario file to write.")]
+Shape = Annotated[
+    Literal["touches", "rows", "purchases", "events"] | None,
+    Parameter(help="What the files are, if it is known (default: found)."),
+]
+Sources = Annotated[str, Parameter(help="A file, pattern or folder; or two: clicks and events.")]
 LogWindows = Annotated[
     str | None,
     Parameter(help="Attribution window, and refund window, of a log (default: that of its import, or 3d)."),

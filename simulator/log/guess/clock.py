@@ -65,7 +65,9 @@ def clock_of(con: duckdb.DuckDBPyConnection, profile: Profile, column: Column) -
     return _formatted(con, profile, column)
 
 
-def _numbers(con: duckdb.DuckDBPyConnection, profile: Profile, column: Column, *, named: bool) -> Clock | None:
+def _numbers(
+    con: duckdb.DuckDBPyConnection, profile: Profile, column: Column, *, named: bool
+) -> Clock | None:
     found = _read(con, profile, Clock(column.name))
     if found is not None:
         return found
@@ -82,23 +84,32 @@ def _numbers(con: duckdb.DuckDBPyConnection, profile: Profile, column: Column, *
     if told is None:
         return None
     clock = Clock(column.name, {"time_unit": told, "time_from": date(1970, 1, 1)})
-    clock.notes["time_unit"] = f"unsure: numbers from {low:g} to {high:g}, which so last {_lasts(spans[told])}"
-    clock.notes["time_from"] = "what 0 means; the file does not say it: write the date of the log's start if you know it"
+    clock.notes["time_unit"] = (
+        f"unsure: numbers from {low:g} to {high:g}, which so last {_lasts(spans[told])}"
+    )
+    clock.notes["time_from"] = (
+        "what 0 means; the file does not say it: write the date of the log's start if you know it"
+    )
     clock.instead = [
-        ("time_unit", unit, f"the log would last {_lasts(days)}") for unit, days in spans.items() if unit != told and days > 1e-4
+        ("time_unit", unit, f"the log would last {_lasts(days)}")
+        for unit, days in spans.items()
+        if unit != told and days > 1e-4
     ]
     return _read(con, profile, clock)
 
 
 def _lasts(days: float) -> str:
-    return format_duration(max(int(days * 1000), 1) * DAY // 1000) if days >= 0.001 else "less than two minutes"
+    return (
+        format_duration(max(int(days * 1000), 1) * DAY // 1000) if days >= 0.001 else "less than two minutes"
+    )
 
 
 def _formatted(con: duckdb.DuckDBPyConnection, profile: Profile, column: Column) -> Clock | None:
     """Find the formats by which (nearly) all texts are times."""
     name = identifier(column.name)
     text = f"trim(CAST({name} AS VARCHAR))"
-    source = f"(SELECT {text} AS v FROM {profile.table.name} WHERE {name} IS NOT NULL AND {text} NOT IN ('', '-1') LIMIT {_SAMPLE})"
+    there = f"{name} IS NOT NULL AND {text} NOT IN ('', '-1')"
+    source = f"(SELECT {text} AS v FROM {profile.table.name} WHERE {there} LIMIT {_SAMPLE})"
     forms = [form for form in FORMATS if column.looks != "integer" or form.replace("%", "").isalpha()]
     # 1 and 511 are as good as dates to %m%d alone: such a column must be called one.
     tests = ", ".join(f"count({_parsed(form)})" for form in forms)
@@ -148,7 +159,9 @@ def _read(con: duckdb.DuckDBPyConnection, profile: Profile, clock: Clock) -> Clo
         return None
     if read.unit is not None and "time_unit" not in clock.said:
         clock.said["time_unit"] = read.unit
-        clock.notes["time_unit"] = f"found: so the log lies in {from_epoch(row[1][0]):%Y-%m-%d} to {from_epoch(row[1][1]):%Y-%m-%d}"
+        clock.notes["time_unit"] = (
+            f"found: so the log lies in {from_epoch(row[1][0]):%Y-%m-%d} to {from_epoch(row[1][1]):%Y-%m-%d}"
+        )
     clock.first, clock.last = int(row[1][0]), int(row[1][1])
     clock.days = not row[2]
     clock.warnings = read.notes

@@ -29,6 +29,7 @@ def pick_time(profile: Profile, clocks: Mapping[str, Clock], *, followed: bool =
 
     With ``followed``, names of what follows a click are no names of its time.
     """
+
     def fits(name: str) -> bool:
         return name in clocks and not (followed and says(tokens(name), (*PAID, *SENT_BACK)))
 
@@ -47,7 +48,9 @@ def _is_recent(clock: Clock) -> bool:
     return first.year >= 2000 and last - first < timedelta(days=3660)
 
 
-def put_time(draft: Draft, profile: Profile, clocks: Mapping[str, Clock], found: Pick | None, key: str = "time") -> Clock | None:
+def put_time(
+    draft: Draft, profile: Profile, clocks: Mapping[str, Clock], found: Pick | None, key: str = "time"
+) -> Clock | None:
     """Say which column holds the time and how it is read; lacking if there is none."""
     if found is None:
         example = next(iter(profile.columns))
@@ -56,7 +59,13 @@ def put_time(draft: Draft, profile: Profile, clocks: Mapping[str, Clock], found:
     name = found.column.name
     clock = clocks[name]
     note = "" if found.sure else "unsure: its name is no usual one"
-    draft.put(key, name, note, [(key, other, "it holds times as well") for other in found.others], unsure=not found.sure)
+    draft.put(
+        key,
+        name,
+        note,
+        [(key, other, "it holds times as well") for other in found.others],
+        unsure=not found.sure,
+    )
     draft.take(profile, name, key.replace("_", " "))
     for said, value in clock.said.items():
         instead: list[Instead] = [row for row in clock.instead if row[0] == said]
@@ -72,21 +81,30 @@ def put_zone(draft: Draft, clock: Clock | None, busiest: str = "") -> None:
         return
     if clock.local:
         why = "the times say no zone: UTC is taken, so days and hours may be shifted"
-        draft.unsure.append(f'[data] time_zone = "UTC": {why}; or an IANA name such as "Asia/Shanghai"{busiest}')
+        draft.unsure.append(
+            f'[data] time_zone = "UTC": {why}; or an IANA name such as "Asia/Shanghai"{busiest}'
+        )
     else:
         why = "days and hours are counted in it"
-    draft.data["time_zone"] = Entry("UTC", why + busiest, [("time_zone", "Asia/Shanghai", "another IANA name: where the shoppers are")])
+    draft.data["time_zone"] = Entry(
+        "UTC", why + busiest, [("time_zone", "Asia/Shanghai", "another IANA name: where the shoppers are")]
+    )
 
 
 def put_who(draft: Draft, profile: Profile, key: str, *, needed: str = "") -> str | None:
     """Say which column is the user (``user_id``) or the item (``item_id``)."""
     role = key.removesuffix("_id")
-    found = pick(profile, role, draft.taken(profile), is_id)
+    found = pick(profile, role, draft.taken(profile), is_id) or pick(
+        profile, role, draft.taken(profile), lambda column: column.looks in ("integer", "text"), 0.7
+    )
     if found is None and not profile.read.header:
         return _put_by_place(draft, profile, key)
     if found is None:
         if needed:
-            example = next((c.name for c in profile.columns.values() if is_id(c) and c.name not in draft.taken(profile)), role)
+            example = next(
+                (c.name for c in profile.columns.values() if is_id(c) and c.name not in draft.taken(profile)),
+                role,
+            )
             draft.lacking.append(Lacking(key, example, needed))
         return None
     name = found.column.name
@@ -101,7 +119,11 @@ def put_who(draft: Draft, profile: Profile, key: str, *, needed: str = "") -> st
 
 def _put_by_place(draft: Draft, profile: Profile, key: str) -> str | None:
     """Take the first column of ids that is left, of files without names: users stand before items."""
-    left = [c.name for c in profile.columns.values() if is_id(c) and c.looks != "number" and c.name not in draft.taken(profile)]
+    left = [
+        c.name
+        for c in profile.columns.values()
+        if is_id(c) and c.looks != "number" and c.name not in draft.taken(profile)
+    ]
     if not left:
         return None
     draft.put(key, left[0], "unsure: told by its place alone", [(key, other, "") for other in left[1:4]])
@@ -119,7 +141,12 @@ def put_amount(draft: Draft, profile: Profile) -> str | None:
     name = found.column.name
     note = "" if found.sure else "unsure: is this what was paid?"
     instead: list[Instead] = [("amount", other, "") for other in found.others]
-    draft.put("amount", name, note, [*instead, *([("amount", "none", "every pay counts 1")] if not found.sure else [])])
+    draft.put(
+        "amount",
+        name,
+        note,
+        [*instead, *([("amount", "none", "every pay counts 1")] if not found.sure else [])],
+    )
     draft.take(profile, name, "amount")
     many = pick(profile, "quantity", draft.taken(profile), lambda column: column.is_number)
     if many is not None and joined(name) in _UNIT_PRICES:
@@ -136,7 +163,14 @@ def put_amount(draft: Draft, profile: Profile) -> str | None:
         draft.take(profile, money.column.name, "currency")
         if len(money.column.values) > 1:
             rates = {value.upper(): 1.0 for value, _ in money.column.values}
-            draft.lacking.append(Lacking("currencies", rates, "there are several currencies: give the rate of each to one of them", "data"))
+            draft.lacking.append(
+                Lacking(
+                    "currencies",
+                    rates,
+                    "there are several currencies: give the rate of each to one of them",
+                    "data",
+                )
+            )
     return name
 
 
@@ -150,7 +184,9 @@ def exact_distinct(con: duckdb.DuckDBPyConnection, profile: Profile, column: str
 
 def put_event_id(con: duckdb.DuckDBPyConnection, draft: Draft, profile: Profile) -> None:
     """Say which column tells events apart; ids of orders do not, since lines of an order share one."""
-    found = pick(profile, "event_id", draft.taken(profile), lambda column: column.looks in ("integer", "text"), 0.65)
+    found = pick(
+        profile, "event_id", draft.taken(profile), lambda column: column.looks in ("integer", "text"), 0.65
+    )
     if found is None or fit("event_id", found.column.name)[0] < 0.65:
         return
     distinct, rows = exact_distinct(con, profile, found.column.name)

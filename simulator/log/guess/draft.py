@@ -65,7 +65,9 @@ class Draft:
         if unsure or instead:
             others = "".join(f"; or {k} = {v!r}" + (f" ({why})" if why else "") for k, v, why in instead)
             reason = note.removeprefix("unsure: ").removeprefix("unsure")
-            self.unsure.append(f"[data.columns] {key} = {value!r}" + (f": {reason}" if reason else "") + others)
+            self.unsure.append(
+                f"[data.columns] {key} = {value!r}" + (f": {reason}" if reason else "") + others
+            )
 
     def take(self, profile: Profile, column: str, role: str) -> None:
         """Say what a column is taken for."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
+
 from simulator.errors import UsageError
-from simulator.log.guess.clock import Clock
+from simulator.log.guess.clock import Clock, clock_of
 from simulator.log.guess.common import clocks_of, pick_time
 from simulator.log.guess.draft import Draft
 from simulator.log.guess.known import Known, draft_of_format, known_format
@@ -17,7 +19,7 @@ from simulator.log.guess.plan import Plan, plan_of
 from simulator.log.guess.profile import Profile, profile
 from simulator.log.guess.shapes import check_asked, draft_of
 from simulator.log.guess.trial import TELLING, Seen, live
-from simulator.log.intake.tables import create_rejected
+from simulator.log.intake.tables import create_rejected, open_table
 from simulator.log.sql import workspace
 from simulator.units import DAY
 
@@ -34,7 +36,9 @@ class Guess:
     known: Known | None = None
 
 
-def guess(sources: Sequence[str], beside: Path, *, shape: str | None = None, opens: str | None = None) -> Guess:
+def guess(
+    sources: Sequence[str], beside: Path, *, shape: str | None = None, opens: str | None = None
+) -> Guess:
     """Look at files, decide what they are, and read them once to see what comes of it.
 
     Parameters
@@ -47,14 +51,21 @@ def guess(sources: Sequence[str], beside: Path, *, shape: str | None = None, ope
     ------
     UsageError, LogError : a file is missing or damaged, or the options do not go with the files.
     """
-    with workspace(beside) as con, TemporaryDirectory(prefix=f".{beside.name}.trial-", dir=beside.parent) as folder:
+    with (
+        workspace(beside) as con,
+        TemporaryDirectory(prefix=f".{beside.name}.trial-", dir=beside.parent) as folder,
+    ):
         create_rejected(con)
         profiles = _profiles(con, sources)
         check_asked(len(profiles), shape, opens)
         if len(profiles) == 2:
             profiles = order_of(profiles)
-        known = known_format(con, profiles[0]) if len(profiles) == 1 and shape is None and opens is None else None
-        draft = draft_of(con, profiles, shape, opens) if known is None else draft_of_format(con, profiles[0], known)
+        known = known_format(profiles[0]) if len(profiles) == 1 and shape is None and opens is None else None
+        draft = (
+            draft_of(con, profiles, shape, opens)
+            if known is None
+            else draft_of_format(con, profiles[0], known)
+        )
         span = _span(con, draft)
         seen: Seen | None = None
         faults: list[str] = []
@@ -71,15 +82,21 @@ def guess(sources: Sequence[str], beside: Path, *, shape: str | None = None, ope
             origin = int(seen.meta.origin.timestamp()) * 1_000_000
             span = origin + seen.meta.start, origin + seen.meta.observed_until
         plan = plan_of(draft, seen, 30 * DAY if span is None else span[1] - span[0])
-        faults += [] if seen is None or seen.payers else ["no click pays: look at kinds, or at the columns of the pays"]
+        faults += (
+            []
+            if seen is None or seen.payers
+            else ["no click pays: look at kinds, or at the columns of the pays"]
+        )
         return Guess(draft, plan, seen, span, faults, known)
 
 
-def _profiles(con, sources: Sequence[str]) -> list[Profile]:  # noqa: ANN001
+def _profiles(con: duckdb.DuckDBPyConnection, sources: Sequence[str]) -> list[Profile]:
     if len(sources) == 1:
         return [profile(con, "touches", sources)]
     if len(sources) == 2:
-        first, second = (profile(con, key, [source]) for key, source in zip(("clicks", "events"), sources, strict=True))
+        first, second = (
+            profile(con, key, [source]) for key, source in zip(("clicks", "events"), sources, strict=True)
+        )
         if {name.lower() for name in first.columns} != {name.lower() for name in second.columns}:
             return [first, second]
     found = profile(con, "touches", sources)
@@ -88,21 +105,20 @@ def _profiles(con, sources: Sequence[str]) -> list[Profile]:  # noqa: ANN001
     return [found]
 
 
-def _check_alike(con, sources: Sequence[str], whole: Profile) -> None:  # noqa: ANN001
-    from simulator.log.intake.tables import open_table  # noqa: PLC0415 - many sources are rare
-
+def _check_alike(con: duckdb.DuckDBPyConnection, sources: Sequence[str], whole: Profile) -> None:
     names = {name.lower() for name in whole.columns}
     for source in sources:
         own = {name.lower() for name in open_table(con, "touches", [source], whole.read).types}
         if own != names and whole.read.unnest is None:
             lacking = ", ".join(sorted(names - own))
             raise UsageError(
-                f"{len(sources)} sources are files of one table, but {source} lacks {lacking}; give one source (a file, pattern "
-                "or folder), or two: clicks and events"
+                f"{len(sources)} sources are files of one table, but {source} lacks {lacking}; give one source (a "
+                "file, pattern or folder), or two: clicks and events"
             )
 
 
-def _span(con, draft: Draft) -> tuple[int, int] | None:  # noqa: ANN001
+def _span(con: duckdb.DuckDBPyConnection, draft: Draft) -> tuple[int, int] | None:
+    """Return the first and last instant of the column of times; None where none can be read."""
     source = draft.profiles[0]
     entry = draft.columns.get("time")
     clocks: dict[str, Clock] = {}
@@ -111,8 +127,6 @@ def _span(con, draft: Draft) -> tuple[int, int] | None:  # noqa: ANN001
         found = pick_time(source, clocks)
         name = None if found is None else found.column.name
     else:
-        from simulator.log.guess.clock import clock_of  # noqa: PLC0415
-
         name = str(entry.value)
         clock = clock_of(con, source, source.columns[name])
         clocks = {} if clock is None else {name: clock}

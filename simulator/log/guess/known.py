@@ -20,7 +20,16 @@ _COLUMNS = (
     "click_id", "time", "user_id", "item_id", "event_click_id", "event_id", "event_time", "arrival_time", "kind", "quantity",
     "currency",
 )  # fmt: skip
-_LISTS = ("amount", "pay_time", "pay_delay", "cart_time", "cart_delay", "refund_time", "refund_delay", "refund_amount")
+_LISTS = (
+    "amount",
+    "pay_time",
+    "pay_delay",
+    "cart_time",
+    "cart_delay",
+    "refund_time",
+    "refund_delay",
+    "refund_amount",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,50 +42,51 @@ class Known:
     columns: int
 
 
-def known_format(con: duckdb.DuckDBPyConnection, source: Profile) -> Known | None:
+def known_format(source: Profile) -> Known | None:
     """Return the format whose columns, and kinds, a single source has; the one with the most columns."""
     found = []
     for name in format_names():
         table = format_table(name)
+        if table["shape"] == "events":
+            continue
         try:
-            if (columns := _fits(con, source, table)) is not None:
+            if (columns := _fits(source, table)) is not None:
                 found.append(Known(name, str(table.get("title", name)), str(table["shape"]), columns))
-        except (AfterclickError, duckdb.Error, ValueError, KeyError):
+        except (AfterclickError, ValueError, KeyError):
             continue  # a format that cannot be read as this one is not this one
     return max(found, key=lambda known: (known.columns, known.name), default=None)
 
 
-def _fits(con: duckdb.DuckDBPyConnection, source: Profile, table: Mapping[str, Any]) -> int | None:
+def _fits(source: Profile, table: Mapping[str, Any]) -> int | None:
+    """Return how many columns the format and the source have in common; None where the source lacks one."""
     shape = str(table["shape"])
-    if shape == "events":
-        return None
     data = DataBlock.model_validate({**table["data"], shape: list(source.patterns)})
-    names = needed(table["data"])
-    headless = bool(data.read.names) or not data.read.header or bool(data.read.parts)
-    if headless or data.read.join:
-        if source.read.header or data.read.join or len(data.read.names) != len(source.columns):
-            return None
-        if data.read.delimiter not in (None, source.read.delimiter):
-            return None
-        of = dict(zip(data.read.names, source.columns, strict=True))
-    else:
-        if not source.read.header or data.read.unnest != source.read.unnest:
-            return None
-        of = {name: name for name in source.columns}
-    if len(names) < _DISTINCTIVE or not names <= set(of):
+    names, of = needed(table["data"]), _names_of(source, data.read)
+    if of is not None:  # a format need not say names that are those of the contract
+        said = table["data"].get("columns", {})
+        names |= {name for name in ("user_id", "item_id") if name in of and name not in said}
+    if of is None or len(names) < _DISTINCTIVE or not names <= set(of):
         return None
-    del con
     kinds = {str(key).strip().lower() for key in data.columns.kinds}
+    if not kinds:  # numbers without names and without kinds could be anything
+        return len(names) if source.read.header else None
     column = source.columns.get(of.get(data.columns.kind, ""))
-    if kinds:
-        if column is None or not column.values:
+    values = () if column is None else column.values
+    met = sum(count for value, count in values if value.lower() in kinds)
+    return len(names) if met and met >= 0.9 * sum(count for _, count in values) else None
+
+
+def _names_of(source: Profile, read: ReadBlock) -> dict[str, str] | None:
+    """Return the source's column by the format's name of it; None where the layout is another."""
+    if read.join or read.parts or read.delimiter not in (None, source.read.delimiter):
+        return None
+    if read.names or not read.header:
+        if source.read.header or len(read.names) != len(source.columns):
             return None
-        met = sum(count for value, count in column.values if value.lower() in kinds)
-        if met < 0.9 * sum(count for _, count in column.values):
-            return None
-    elif headless:
-        return None  # numbers without names and without kinds could be anything
-    return len(names)
+        return dict(zip(read.names, source.columns, strict=True))
+    if not source.read.header or read.unnest != source.read.unnest:
+        return None
+    return {name: name for name in source.columns}
 
 
 def needed(data: Mapping[str, Any]) -> set[str]:
@@ -132,7 +142,9 @@ def _put_opens(draft: Draft, source: Profile, table: Mapping[str, Any]) -> None:
     usual = str(table.get("opens", "view"))
     there = [kind for kind in ("view", "cart", "favourite") if counts.get(kind)]
     if there and usual not in there:
-        draft.data["opens"] = Entry(there[0], f"the files have no {usual}s", [("opens", kind, "") for kind in there[1:]])
+        draft.data["opens"] = Entry(
+            there[0], f"the files have no {usual}s", [("opens", kind, "") for kind in there[1:]]
+        )
         draft.unsure.append(f'[data] opens = "{there[0]}": the files have no {usual}s')
 
 

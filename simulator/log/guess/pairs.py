@@ -7,11 +7,20 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from simulator.log.guess.clock import Clock
-from simulator.log.guess.common import exact_distinct, pick_time, put_amount, put_event_id, put_time, put_who, put_zone
+from simulator.log.guess.common import (
+    exact_distinct,
+    pick_time,
+    put_amount,
+    put_event_id,
+    put_time,
+    put_who,
+    put_zone,
+)
 from simulator.log.guess.draft import Draft, Entry, Lacking
 from simulator.log.guess.features import add_features
+from simulator.log.guess.kinds import put_kinds
 from simulator.log.guess.profile import Column, Profile
-from simulator.log.guess.roles import kind_column
+from simulator.log.guess.roles import Pick, kind_column
 from simulator.log.guess.words import PAID, SENT_BACK, fit, joined, says, tokens
 from simulator.log.intake.values import spelt
 from simulator.log.sql import identifier
@@ -22,11 +31,12 @@ EVENT_KINDS = ("cart", "pay", "refund", "ignore")
 
 def order_of(profiles: Sequence[Profile]) -> list[Profile]:
     """Return the clicks first: what is called so, what has no kinds, what has more rows."""
+
     def eventful(profile: Profile) -> tuple[int, int, int]:
         parts = tokens(profile.patterns[0].rsplit("/", 1)[-1])
-        named = says(parts, ("event", "events", "conversions", "orders", "purchases", *PAID, *SENT_BACK)) - says(
-            parts, ("click", "clicks", "impressions", "clk")
-        )
+        named = says(
+            parts, ("event", "events", "conversions", "orders", "purchases", *PAID, *SENT_BACK)
+        ) - says(parts, ("click", "clicks", "impressions", "clk"))
         kinds = kind_column(profile, ())
         told = kinds is not None and bool(set(kinds.mapping.values()) & {"pay", "refund", "cart"})
         return int(named), int(told), -profile.table.rows
@@ -37,7 +47,9 @@ def order_of(profiles: Sequence[Profile]) -> list[Profile]:
     return found
 
 
-def events(con: duckdb.DuckDBPyConnection, profiles: Sequence[Profile], clocks: Sequence[Mapping[str, Clock]]) -> Draft:
+def events(
+    con: duckdb.DuckDBPyConnection, profiles: Sequence[Profile], clocks: Sequence[Mapping[str, Clock]]
+) -> Draft:
     """Say what the columns of clicks and events mean; ``profiles`` are in that order."""
     clicks, happened = profiles
     draft = Draft("events", [clicks, happened])
@@ -45,19 +57,26 @@ def events(con: duckdb.DuckDBPyConnection, profiles: Sequence[Profile], clocks: 
     clock = put_time(draft, clicks, clocks[0], pick_time(clicks, clocks[0]))
     time = pick_time(happened, clocks[1])
     _event_time(draft, happened, clocks[1], time, clock)
-    from simulator.log.guess.shapes import put_kinds  # noqa: PLC0415 - shapes knows all shapes
-
     kinds = kind_column(happened, draft.taken(happened))
     if kinds is not None:
         put_kinds(draft, happened, kinds, EVENT_KINDS)
     elif happened.table.files[0].form == "text":
         name = happened.patterns[0].rsplit("/", 1)[-1]
-        draft.read["parts"] = Entry([{"match": name, "add": {"kind": "pay"}}], "unsure: the file says no kind; all its rows are pays")
+        draft.read["parts"] = Entry(
+            [{"match": name, "add": {"kind": "pay"}}], "unsure: the file says no kind; all its rows are pays"
+        )
         draft.put("kind", "kind", "from [data.read] parts")
-        draft.unsure.append(f'{happened.told} has no column of kinds: all its rows are taken for pays ([data.read] parts; or name the column by kind = ...)')
+        draft.unsure.append(
+            f"{happened.told} has no column of kinds: all its rows are taken for pays ([data.read] parts; or name the "
+            "column by kind = ...)"
+        )
     else:
         draft.lacking.append(
-            Lacking("kind", "kind", f"no column of {happened.told} says what happened (cart, pay, refund): name it, or add one that holds 'pay'")
+            Lacking(
+                "kind",
+                "kind",
+                f"no column of {happened.told} says what happened (cart, pay, refund): name it, or add one that holds 'pay'",
+            )
         )
     put_amount(draft, happened)
     put_event_id(con, draft, happened)
@@ -71,7 +90,9 @@ def events(con: duckdb.DuckDBPyConnection, profiles: Sequence[Profile], clocks: 
     return draft
 
 
-def _event_time(draft: Draft, happened: Profile, clocks: Mapping[str, Clock], time, clock: Clock | None) -> None:  # noqa: ANN001
+def _event_time(
+    draft: Draft, happened: Profile, clocks: Mapping[str, Clock], time: Pick | None, clock: Clock | None
+) -> None:
     put_time(draft, happened, clocks, time, "event_time")
     if time is None or clock is None:
         return
@@ -81,8 +102,8 @@ def _event_time(draft: Draft, happened: Profile, clocks: Mapping[str, Clock], ti
             # The intake reads both files by one unit unless it finds each by itself.
             draft.columns.pop(key, None)
             draft.unsure.append(
-                f"times of clicks and of events are of different units or forms ({key}: {clock.said.get(key)!r} and {value!r}): "
-                "each is found by itself"
+                f"times of clicks and of events are of different units or forms ({key}: {clock.said.get(key)!r} and "
+                f"{value!r}): each is found by itself"
             )
 
 
@@ -104,7 +125,9 @@ def _join(con: duckdb.DuckDBPyConnection, draft: Draft, clicks: Profile, happene
     if scored:
         met_well, named, met, mine_name, theirs_name = max(scored)
         distinct, rows = exact_distinct(con, clicks, mine_name)
-        note = f"{met:.0%} of the events looked at name a click" + ("" if distinct == rows else f"; {rows - distinct:,} ids are used again")
+        note = f"{met:.0%} of the events looked at name a click" + (
+            "" if distinct == rows else f"; {rows - distinct:,} ids are used again"
+        )
         unsure = not met_well or named < 0.6 or distinct < 0.9 * rows
         draft.put("click_id", mine_name, note, unsure=unsure)
         draft.take(clicks, mine_name, "click id")
@@ -114,7 +137,12 @@ def _join(con: duckdb.DuckDBPyConnection, draft: Draft, clicks: Profile, happene
         return
     example = next(iter(clicks.columns))
     draft.lacking.append(
-        Lacking("click_id", example, f"no column of {happened.told} names the clicks of {clicks.told}: name it (event_click_id where it is called otherwise among the events)")
+        Lacking(
+            "click_id",
+            example,
+            f"no column of {happened.told} names the clicks of {clicks.told}: name it (event_click_id where it is called "
+            "otherwise among the events)",
+        )
     )
 
 
@@ -122,7 +150,9 @@ def _can_be_id(column: Column, rows: int) -> bool:
     return column.looks in ("integer", "text", "number") and column.distinct > 0.5 * rows
 
 
-def _share_met(con: duckdb.DuckDBPyConnection, clicks: Profile, mine: Column, happened: Profile, theirs: Column) -> float:
+def _share_met(
+    con: duckdb.DuckDBPyConnection, clicks: Profile, mine: Column, happened: Profile, theirs: Column
+) -> float:
     own, other = (spelt(identifier(c.name), c.kind) for c in (mine, theirs))
     [(met, asked)] = con.execute(
         f"SELECT count(*) FILTER (id IN (SELECT {own} FROM {clicks.table.name})), count(*) FROM "

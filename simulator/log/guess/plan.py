@@ -13,7 +13,19 @@ _WINDOWS = (
     15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 3 * DAY, 5 * DAY, 7 * DAY, 10 * DAY, 14 * DAY, 21 * DAY,
     30 * DAY, 45 * DAY, 60 * DAY, 90 * DAY,
 )  # fmt: skip
-_SEGMENTS = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY)
+_SEGMENTS = (
+    MINUTE,
+    5 * MINUTE,
+    15 * MINUTE,
+    HOUR,
+    2 * HOUR,
+    3 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    DAY,
+    2 * DAY,
+    7 * DAY,
+)
 _OBSERVED = (MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY)
 STREAM = 30
 """Segments that a stream should have, about."""
@@ -58,14 +70,21 @@ def plan_of(draft: Draft, seen: Seen | None, span: int) -> Plan:
     pay = None if seen is None else seen.pay
     if draft.shape == "purchases":
         attribution = _below(_WINDOWS, max(min(30 * DAY, span // 8), MINUTE))
-        notes["attribution"] = "purchases inside it are repurchases of the journey that the first one opens; choose it by the question"
+        notes["attribution"] = (
+            "purchases inside it are repurchases of the journey that the first one opens; choose it by the question"
+        )
     elif pay is None:
         attribution = _below(_WINDOWS, min(most, 3 * DAY))
         notes["attribution"] = "no pay was seen to choose it by"
     else:
         attribution = min(_above(_WINDOWS, max(pay[2], MINUTE)), _below(_WINDOWS, most))
-        notes["attribution"] = f"half of the pays follow within {_short(pay[0])}, 95 % within {_short(pay[2])} of the click"
-    if draft.format is not None and (said := format_table(draft.format)["data"].get("attribution")) is not None:
+        notes["attribution"] = (
+            f"half of the pays follow within {_short(pay[0])}, 95 % within {_short(pay[2])} of the click"
+        )
+    if (
+        draft.format is not None
+        and (said := format_table(draft.format)["data"].get("attribution")) is not None
+    ):
         attribution = min(parse_duration(said), _below(_WINDOWS, most))
         notes["attribution"] = f"as the format says; {notes['attribution']}"
     back = None if seen is None else seen.refund
@@ -74,7 +93,9 @@ def plan_of(draft: Draft, seen: Seen | None, span: int) -> Plan:
     if back is not None:
         refund = min(_above(_WINDOWS, max(back[2], MINUTE)), _below(_WINDOWS, most))
         notes["refund"] = f"95 % of the refunds follow within {_short(back[2])} of the pay"
-    observation = _below(_OBSERVED, max(min(pay[0] if pay is not None else attribution // 20, attribution // 3), MINUTE))
+    observation = _below(
+        _OBSERVED, max(min(pay[0] if pay is not None else attribution // 20, attribution // 3), MINUTE)
+    )
     if draft.shape == "purchases":
         observation = _below(_OBSERVED, max(attribution // 20, MINUTE))
     observation = min(observation, attribution)
@@ -90,7 +111,11 @@ def plan_of(draft: Draft, seen: Seen | None, span: int) -> Plan:
     notes["segment"] = f"about {max(stream // segment, 0)} segments"
     small = seen is None or seen.meta.clicks < SMALL
     learner: dict[str, object] = (
-        {"embedding_dim": 8, "hidden": [64, 32], "batch_size": 128 if seen is None or seen.meta.clicks < 20_000 else 256}
+        {
+            "embedding_dim": 8,
+            "hidden": [64, 32],
+            "batch_size": 128 if seen is None or seen.meta.clicks < 20_000 else 256,
+        }
         if small
         else {}
     )

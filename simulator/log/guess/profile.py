@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import duckdb
@@ -93,7 +94,9 @@ def profile(
         read = ReadBlock(delimiter=WHITESPACE) if _is_spaced(key, patterns) else ReadBlock()
         if _headless(key, patterns, read):
             read = read.model_copy(update={"header": False})
-            notes.append("the first line is a row like the others, so columns are numbered: column0, column1, ...")
+            notes.append(
+                "the first line is a row like the others, so columns are numbered: column0, column1, ..."
+            )
     table = open_table(con, key, patterns, read)
     found = _look(con, table)
     objects = [column.name for column in found.values() if column.looks == "objects"]
@@ -118,7 +121,7 @@ def _headless(key: str, patterns: Sequence[str], read: ReadBlock) -> bool:
     try:
         files = find(key, patterns, read)
     except UsageError as error:
-        # A first line that names a column twice, or none, is a header only if the rest of it reads like one.
+        # A first line that names a column twice is a header only if it reads like one.
         if "names" not in str(error) or "twice" not in str(error):
             raise
         files = find(key, patterns, read.model_copy(update={"header": False}))
@@ -133,8 +136,6 @@ def _headless(key: str, patterns: Sequence[str], read: ReadBlock) -> bool:
 
 
 def _first_cells(path: str, delimiter: str, compression: str) -> list[str]:
-    import csv  # noqa: PLC0415 - only where a first line is no header
-
     con = duckdb.connect()
     row = con.execute(
         f"SELECT line FROM read_csv({literal(path)}, auto_detect = false, columns = {{'line': 'VARCHAR'}}, "
@@ -154,7 +155,9 @@ def _look(con: duckdb.DuckDBPyConnection, table: Table) -> dict[str, Column]:
     load(con, table, list(table.types))
     found: dict[str, Column] = {}
     names = list(table.types)
-    for first in range(0, len(names), 40):  # wide tables in several queries: each is planned in reasonable time
+    for first in range(
+        0, len(names), 40
+    ):  # wide tables in several queries: each is planned in reasonable time
         part = names[first : first + 40]
         selects = ", ".join(_aggregates(name, table.types[name]) for name in part)
         row = con.execute(f"SELECT {selects} FROM {table.name}").fetchone()
@@ -206,28 +209,28 @@ def _column(name: str, table: Table, seen: dict[str, object]) -> Column:
     )  # fmt: skip
 
 
-def _looks(kind: str, there: int, of: object) -> str:
-    count = of if callable(of) else None
-    assert count is not None
+def _looks(kind: str, there: int, of: Callable[[str], int]) -> str:
+    """Return what the ``there`` values of a column look like; ``of`` counts those that look like each."""
     if not there:
         return "nothing"
     if not is_plain(kind):
         return "objects" if kind.startswith("STRUCT") and kind.endswith("[]") else "tags"
-    if kind.startswith(("TIMESTAMP", "DATE")):
-        return "stamp"
-    if kind in INTEGERS or (kind.startswith("DECIMAL") and count("whole") == there):
-        return "integer"
-    if kind == "BOOLEAN":
-        return "text"
+    whole = of("whole") == there
+    by_type = {
+        "stamp": kind.startswith(("TIMESTAMP", "DATE")),
+        "integer": kind in INTEGERS or (kind.startswith("DECIMAL") and whole),
+        "number": is_number(kind),
+        "text": kind != "VARCHAR",
+    }
     most = 0.95 * there
-    if is_number(kind) or (kind == "VARCHAR" and count("numbers") >= most):
-        whole = kind == "VARCHAR" and count("whole") >= count("numbers")
-        return "integer" if whole else "number"
-    if count("stamps") >= most:
-        return "stamp"
-    if count("objects") >= most:
-        return "objects"
-    return "tags" if count("lists") >= most else "text"
+    by_values = {
+        "integer": of("numbers") >= most and of("whole") >= of("numbers"),
+        "number": of("numbers") >= most,
+        "stamp": of("stamps") >= most,
+        "objects": of("objects") >= most,
+        "tags": of("lists") >= most,
+    }
+    return next((looks for found in (by_type, by_values) for looks, holds in found.items() if holds), "text")
 
 
 def _listed(con: duckdb.DuckDBPyConnection, table: Table, column: Column) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from simulator.log.guess.clock import Clock
@@ -68,7 +68,9 @@ def is_amount(column: Column) -> bool:
 def is_flag(column: Column) -> bool:
     """Tell whether a column says yes or no."""
     values = {value.lower() for value, _ in column.values}
-    return bool(values) and (values <= {"0", "1", "0.0", "1.0"} or values <= {"true", "false", "t", "f", "yes", "no", "y", "n"})
+    return bool(values) and (
+        values <= {"0", "1", "0.0", "1.0"} or values <= {"true", "false", "t", "f", "yes", "no", "y", "n"}
+    )
 
 
 def is_label(column: Column) -> bool:
@@ -76,7 +78,10 @@ def is_label(column: Column) -> bool:
     if fit("label", column.name)[0] >= 0.65:
         return True
     parts = tokens(column.name)
-    return says(parts, DELAYS) or (says(parts, (*PAID, *SENT_BACK)) and not says(parts, ("method", "type", "channel", "count", "history")))
+    return says(parts, DELAYS) or (
+        says(parts, (*PAID, *SENT_BACK))
+        and not says(parts, ("method", "type", "channel", "count", "history"))
+    )
 
 
 def is_order(column: Column) -> bool:
@@ -119,7 +124,7 @@ def kind_column(profile: Profile, taken: Iterable[str]) -> Kinds | None:
 
 def _by_words(column: Column) -> Kinds | None:
     read = {value: kind_of(value) for value, _ in column.values}
-    rows = {value: count for value, count in column.values}
+    rows = dict(column.values)
     known = sum(rows[value] for value, (kind, _) in read.items() if kind not in (None, "ignore"))
     named = fit("kind", column.name)[0]
     if not known or known < (0.02 if named else 0.6) * sum(rows.values()):
@@ -157,19 +162,30 @@ class Followed:
     sure: bool
 
 
-def followed(profile: Profile, clocks: dict[str, Clock], time: str | None) -> list[Followed]:
+def followed(profile: Profile, clocks: Mapping[str, Clock], time: str | None) -> list[Followed]:
     """Find the columns of times and delays of what followed a click."""
     found: dict[tuple[str, str], list[tuple[str, bool]]] = {}
     for column in profile.columns.values():
         if column.name == time or column.key:
             continue
         parts = tokens(column.name)
-        what = next((w for w, words in (("refund", SENT_BACK), ("cart", CARTED), ("pay", PAID)) if says(parts, words)), None)
+        what = next(
+            (
+                w
+                for w, words in (("refund", SENT_BACK), ("cart", CARTED), ("pay", PAID))
+                if says(parts, words)
+            ),
+            None,
+        )
         listed = column.looks == "tags"
         is_time = column.name in clocks or (listed and says(parts, TIMES))
         if says(parts, DELAYS) and (column.is_number or listed):
             found.setdefault((what or "pay", "delay"), []).append((column.name, what is not None))
-        elif what is not None and is_time and (says(parts, (*TIMES, "timestamps", "times")) or column.looks == "stamp"):
+        elif (
+            what is not None
+            and is_time
+            and (says(parts, (*TIMES, "timestamps", "times")) or column.looks == "stamp")
+        ):
             found.setdefault((what, "time"), []).append((column.name, True))
     return [
         Followed(what, form, tuple(name for name, _ in rows), all(sure for _, sure in rows))
@@ -187,7 +203,11 @@ def values_of(profile: Profile, what: str, taken: Iterable[str]) -> list[str]:
         listed = column.looks == "tags" and says(parts, (*VALUES, "amounts", "values", "prices"))
         if column.name in barred or column.key or not (is_amount(column) or listed):
             continue
-        if says(parts, words) and not says(parts, others) and says(parts, (*VALUES, "amounts", "values", "prices")):
+        if (
+            says(parts, words)
+            and not says(parts, others)
+            and says(parts, (*VALUES, "amounts", "values", "prices"))
+        ):
             found.append(column.name)
     return found
 

@@ -21,15 +21,20 @@ from simulator.log.guess.common import (
 )
 from simulator.log.guess.draft import Draft, Entry, Instead, Lacking
 from simulator.log.guess.features import add_features
+from simulator.log.guess.kinds import put_kinds
 from simulator.log.guess.profile import Profile
-from simulator.log.guess.roles import Kinds, flags_of, is_amount, is_id, is_order, kind_column, pick
+from simulator.log.guess.roles import flags_of, is_amount, is_id, is_order, kind_column, pick
+from simulator.log.intake.kinds import flag_sql
 from simulator.log.sql import identifier
 
 OPENERS = ("view", "cart", "favourite")
 
 
 def draft_of(
-    con: duckdb.DuckDBPyConnection, profiles: Sequence[Profile], shape: str | None = None, opens: str | None = None
+    con: duckdb.DuckDBPyConnection,
+    profiles: Sequence[Profile],
+    shape: str | None = None,
+    opens: str | None = None,
 ) -> Draft:
     """Decide what the files are, in the shape that is said, else in the one that fits."""
     clocks = [clocks_of(con, profile) for profile in profiles]
@@ -44,7 +49,9 @@ def draft_of(
         if not profile.read.header:
             names = list(profile.columns)
             draft.read["header"] = Entry(
-                False, "the first line is a row; columns are numbered unless names are given", [("names", names, "in their order")]
+                False,
+                "the first line is a row; columns are numbered unless names are given",
+                [("names", names, "in their order")],
             )
             draft.unsure.append(
                 f"{profile.told} has no line of names: columns are called {names[0]} to {names[-1]}; [data.read] names = [...] "
@@ -68,7 +75,9 @@ def _shape(con: duckdb.DuckDBPyConnection, profile: Profile, clocks: Mapping[str
     if flags & set(OPENERS) and flags & {"cart", "pay"}:
         return "touches"
     user = pick(profile, "user", (), is_id)
-    bought = pick(profile, "amount", (), is_amount) is not None or any(map(is_order, profile.columns.values()))
+    bought = pick(profile, "amount", (), is_amount) is not None or any(
+        map(is_order, profile.columns.values())
+    )
     if user is not None and (bought or met & {"pay", "refund"}):
         return "purchases"
     return "rows" if wide.labels(profile) else "touches"
@@ -90,13 +99,27 @@ def _touches(
     elif len(set(flags.values())) > 1:
         counts = _put_flags(con, draft, profile, flags)
     else:
-        example = next((c.name for c in profile.columns.values() if c.values and c.name not in draft.taken(profile)), "event")
-        draft.lacking.append(
-            Lacking("kind", example, "no column says what happened (view, cart, pay, ...): name it, and its values by kinds")
+        example = next(
+            (c.name for c in profile.columns.values() if c.values and c.name not in draft.taken(profile)),
+            "event",
         )
-    put_who(draft, profile, "user_id", needed="events belong to the click of the same user: name the column of users")
+        draft.lacking.append(
+            Lacking(
+                "kind",
+                example,
+                "no column says what happened (view, cart, pay, ...): name it, and its values by kinds",
+            )
+        )
+    put_who(
+        draft,
+        profile,
+        "user_id",
+        needed="events belong to the click of the same user: name the column of users",
+    )
     if put_who(draft, profile, "item_id") is None:
-        draft.unsure.append("no column of items was found: an event belongs to the latest click of its user, whatever the item")
+        draft.unsure.append(
+            "no column of items was found: an event belongs to the latest click of its user, whatever the item"
+        )
     put_amount(draft, profile)
     put_event_id(con, draft, profile)
     put_arrival(draft, profile, clocks)
@@ -106,62 +129,29 @@ def _touches(
     return draft
 
 
-def put_kinds(draft: Draft, profile: Profile, kinds: Kinds, allowed: Sequence[str]) -> None:
-    """Say which column holds the kinds, and what each value means; lacking where codes mean nothing."""
-    name = kinds.column.name
-    draft.put("kind", name, "" if kinds.sure or kinds.codes else "unsure: told by its values", unsure=not kinds.sure and not kinds.codes)
-    draft.take(profile, name, "kind")
-    counts = {value.removesuffix(".0"): count for value, count in kinds.column.values}
-    listed = ", ".join(f"{value} ({count:,})" for value, count in list(counts.items())[:12])
-    if kinds.codes == "?":
-        guess = _codes_by_count(list(counts))
-        draft.lacking.append(
-            Lacking("kinds", guess, f"nothing says what the codes of {name!r} mean (allowed: {', '.join(allowed)}); rows: {listed}")
-        )
-        return
-    mapping = {value: kind if kind in allowed else "ignore" for value, kind in kinds.mapping.items()}
-    if len(mapping) > 40:
-        mapping = dict(list(mapping.items())[:40])
-    note = f"unsure: as in {kinds.codes}; rows: {listed}" if kinds.codes else f"rows: {listed}"
-    draft.columns["kinds"] = Entry(mapping, note)
-    if kinds.codes:
-        draft.unsure.append(f"[data.columns] kinds: the codes of {name!r} are read as in {kinds.codes} ({_told(mapping)}); rows: {listed}")
-        return
-    for value, why in list(kinds.doubts.items())[:10]:
-        draft.unsure.append(
-            f"[data.columns] kinds: {value!r} is taken for {mapping.get(value)!r} ({why}); allowed: {', '.join(allowed)}"
-        )
-
-
-def _told(mapping: Mapping[str, str]) -> str:
-    return ", ".join(f"{value} = {kind}" for value, kind in mapping.items())
-
-
-def _codes_by_count(codes: Sequence[str]) -> dict[str, str]:
-    """Return an example: the most frequent code is usually a view, the others are for the user to say."""
-    kinds = ("view", "cart", "pay")
-    return {code: kinds[min(k, 2)] if k < 3 else "ignore" for k, code in enumerate(codes)}
-
-
-def _put_flags(con: duckdb.DuckDBPyConnection, draft: Draft, profile: Profile, flags: Mapping[str, str]) -> dict[str, int]:
-    from simulator.log.intake.kinds import flag_sql  # noqa: PLC0415 - only tables of flags need it
-
+def _put_flags(
+    con: duckdb.DuckDBPyConnection, draft: Draft, profile: Profile, flags: Mapping[str, str]
+) -> dict[str, int]:
     draft.columns["flags"] = Entry(dict(flags), "true where that happened")
     counts: dict[str, int] = {}
     for flag, kind in flags.items():
         draft.take(profile, flag, f"flag: {kind}")
-        [(n,)] = con.execute(f"SELECT count(*) FROM {profile.table.name} AS source WHERE {flag_sql(flag)}").fetchall()
+        [(n,)] = con.execute(
+            f"SELECT count(*) FROM {profile.table.name} AS source WHERE {flag_sql(flag)}"
+        ).fetchall()
         counts[kind] = counts.get(kind, 0) + int(n)
     opening = [flag for flag, kind in flags.items() if kind in OPENERS]
     paying = [flag for flag, kind in flags.items() if kind == "pay"]
     if opening and paying:
         both = " OR ".join(flag_sql(flag) for flag in opening), " OR ".join(flag_sql(flag) for flag in paying)
         [(paid, same)] = con.execute(
-            f"SELECT count(*) FILTER ({both[1]}), count(*) FILTER (({both[0]}) AND ({both[1]})) FROM {profile.table.name} AS source"
+            f"SELECT count(*) FILTER ({both[1]}), count(*) FILTER (({both[0]}) AND ({both[1]})) "
+            f"FROM {profile.table.name} AS source"
         ).fetchall()
         if paid and same > 0.5 * paid:
             draft.unsure.append(
-                f"[data.columns] flags: {same:,} of {paid:,} pays stand in the row of their click, so their delay is 0: without "
+                f"[data.columns] flags: {same:,} of {paid:,} pays stand in the row of their click, so their delay "
+                "is 0: without "
                 "the time of the pay there is no delayed feedback to study"
             )
     return counts
@@ -179,13 +169,25 @@ def _put_opens(draft: Draft, counts: Mapping[str, int], opens: str | None) -> No
         if there[0] == "view" and pays and counts["view"] < 2 * pays:
             draft.unsure.append(
                 f'[data] opens = "view": there are only {counts["view"]:,} views for {pays:,} pays; were views kept of buyers '
-                "alone? Then a rate per view means nothing" + (f', and opens = "{there[1]}" is better' if there[1:] else "")
+                "alone? Then a rate per view means nothing"
+                + (f', and opens = "{there[1]}" is better' if there[1:] else "")
             )
     elif counts and "?" not in counts:
-        draft.lacking.append(Lacking("opens", "view", "no value of the column of kinds is a view, cart or favourite: say which", "data"))
+        draft.lacking.append(
+            Lacking(
+                "opens",
+                "view",
+                "no value of the column of kinds is a view, cart or favourite: say which",
+                "data",
+            )
+        )
     if counts and not counts.get("pay") and "?" not in counts:
         draft.lacking.append(
-            Lacking("kinds", {"VALUE": "pay"}, f"no value is known to be a pay; the column holds {', '.join(counts)}")
+            Lacking(
+                "kinds",
+                {"VALUE": "pay"},
+                f"no value is known to be a pay; the column holds {', '.join(counts)}",
+            )
         )
 
 
@@ -239,4 +241,3 @@ def check_asked(profiles: int, shape: str | None, opens: str | None) -> None:
         raise UsageError(f"--shape {shape}: is of one table, but the two sources have different columns")
     if opens is not None and shape not in (None, "touches"):
         raise UsageError(f"--opens goes with --shape touches, not with {shape}")
-

@@ -70,7 +70,8 @@ def _look(con: duckdb.DuckDBPyConnection, meta: Meta, path: Path, window: int) -
     if not there:
         events = "(SELECT 0 AS click_id, 0 AS time, 'pay' AS kind WHERE false)"
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE judged AS SELECT click.*, first_pay - click.time AS _delay, first_refund - first_pay AS _back "
+        f"CREATE OR REPLACE TEMP TABLE judged AS SELECT click.*, first_pay - click.time AS _delay, "
+        f"first_refund - first_pay AS _back "
         f"FROM {clicks} AS click LEFT JOIN (SELECT click_id, min(time) FILTER (kind = 'pay') AS first_pay, "
         f"min(time) FILTER (kind = 'refund') AS first_refund FROM {events} GROUP BY click_id) AS event USING (click_id)"
     )
@@ -85,7 +86,11 @@ def _look(con: duckdb.DuckDBPyConnection, meta: Meta, path: Path, window: int) -
         "AS hour FROM judged) ON hour = h GROUP BY h ORDER BY h"
     ).fetchall()
     seen = Seen(
-        meta, int(row[0]), _three(row[1]), _three(row[3]) if row[2] else None, _quiet([int(n) for _, n in hours])
+        meta,
+        int(row[0]),
+        _three(row[1]),
+        _three(row[3]) if row[2] else None,
+        _quiet([int(n) for _, n in hours]),
     )
     others = meta.clicks - seen.payers
     if min(seen.payers, others) >= FEWEST:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 import duckdb
 
 from simulator.log.guess.clock import Clock, delay_unit
-from simulator.log.guess.common import pick_time, put_amount, put_time, put_who, put_zone
+from simulator.log.guess.common import exact_distinct, pick_time, put_amount, put_time, put_who, put_zone
 from simulator.log.guess.draft import Draft, Lacking
 from simulator.log.guess.features import add_features
 from simulator.log.guess.profile import Profile
 from simulator.log.guess.roles import Followed, followed, is_flag, is_label, pick, values_of
-from simulator.log.guess.common import exact_distinct
 from simulator.log.sql import identifier
 
 NEVER = ("-1", "-1.0", "")
@@ -52,7 +51,9 @@ def _never_counts(con: duckdb.DuckDBPyConnection, profile: Profile, column: str)
     return dict(zip(("", "-1", "0"), map(int, row), strict=True))
 
 
-def rows(con: duckdb.DuckDBPyConnection, profile: Profile, clocks: Mapping[str, Clock], opens: str | None) -> Draft:
+def rows(
+    con: duckdb.DuckDBPyConnection, profile: Profile, clocks: Mapping[str, Clock], opens: str | None
+) -> Draft:
     """Say what the columns of wide rows mean."""
     del opens
     draft = Draft("rows", [profile])
@@ -66,11 +67,13 @@ def rows(con: duckdb.DuckDBPyConnection, profile: Profile, clocks: Mapping[str, 
             draft.take(profile, click.column.name, "click id")
     after = followed(profile, clocks, None if time is None else time.column.name)
     for one in after:
-        _put(con, draft, profile, clocks, one, clock)
+        _put(con, draft, profile, one, clock)
     if not any(one.what == "pay" for one in after):
         told = labels(profile)
         why = f"{told[0]!r} says whether, but not when: " if told else ""
-        example = next((c.name for c in profile.columns.values() if c.name not in draft.taken(profile)), "pay_time")
+        example = next(
+            (c.name for c in profile.columns.values() if c.name not in draft.taken(profile)), "pay_time"
+        )
         draft.lacking.append(
             Lacking(
                 "pay_time", example,
@@ -89,7 +92,11 @@ def rows(con: duckdb.DuckDBPyConnection, profile: Profile, clocks: Mapping[str, 
 
 
 def _put(
-    con: duckdb.DuckDBPyConnection, draft: Draft, profile: Profile, clocks: Mapping[str, Clock], one: Followed, clock: Clock | None
+    con: duckdb.DuckDBPyConnection,
+    draft: Draft,
+    profile: Profile,
+    one: Followed,
+    clock: Clock | None,
 ) -> None:
     key = f"{one.what}_{one.form}"
     value = one.columns[0] if len(one.columns) == 1 else list(one.columns)
@@ -105,15 +112,22 @@ def _put(
 
 
 def _never(draft: Draft, column: str, counts: Mapping[str, int], rows: int, *, delay: bool) -> None:
-    told = ", ".join(f"{value!r}: {count:,}" if value else f"empty: {count:,}" for value, count in counts.items() if count)
+    told = ", ".join(
+        f"{value!r}: {count:,}" if value else f"empty: {count:,}" for value, count in counts.items() if count
+    )
     if counts["-1"] or counts[""]:
         if "never" not in draft.columns:
             draft.put("never", [-1, ""], f"of {rows:,} values of {column}, {told}" if told else "")
         if counts["0"] and not delay:
             draft.columns["never"].value = [-1, "", 0]
-            draft.unsure.append(f"[data.columns] never: 0 in {column!r} ({counts['0']:,} rows) is taken for never as well")
+            draft.unsure.append(
+                f"[data.columns] never: 0 in {column!r} ({counts['0']:,} rows) is taken for never as well"
+            )
         elif counts["0"] > 0.2 * rows:
-            draft.unsure.append(f"[data.columns] never: 0 in {column!r} ({counts['0']:,} rows) is taken for a delay of nothing; or never = [-1, 0, \"\"]")
+            draft.unsure.append(
+                f"[data.columns] never: 0 in {column!r} ({counts['0']:,} rows) is taken for a delay of nothing; "
+                'or never = [-1, 0, ""]'
+            )
     elif counts["0"] > 0.02 * rows:
         draft.put(
             "never", [0, -1, ""], f"unsure: 0 stands in {counts['0']:,} of {rows:,} rows of {column}",
@@ -129,12 +143,24 @@ def _delay_unit(draft: Draft, profile: Profile, column: str, clock: Clock | None
         draft.put("delay_unit", named, "as its name ends")
     elif "delay_unit" not in draft.columns:
         top = "" if largest is None else f": the largest is {largest:g}"
-        draft.put("delay_unit", unit, f"unsure: the unit of time{top}", [("delay_unit", other, "") for other in ("s", "h", "d") if other != unit])
+        draft.put(
+            "delay_unit",
+            unit,
+            f"unsure: the unit of time{top}",
+            [("delay_unit", other, "") for other in ("s", "h", "d") if other != unit],
+        )
 
 
 def _amounts(draft: Draft, profile: Profile) -> None:
     paid = values_of(profile, "pay", draft.taken(profile))
-    many = max((len(entry.value) for key, entry in draft.columns.items() if key in ("pay_time", "pay_delay") and isinstance(entry.value, list)), default=1)
+    many = max(
+        (
+            len(entry.value)
+            for key, entry in draft.columns.items()
+            if key in ("pay_time", "pay_delay") and isinstance(entry.value, list)
+        ),
+        default=1,
+    )
     if paid:
         draft.put("amount", paid if many > 1 else paid[0])
         for name in paid if many > 1 else paid[:1]:

@@ -22,54 +22,170 @@ ROLES: dict[str, str] = {
     "quantity": "quantity qty units pieces count nitems",
     "currency": "currency ccy currencycode",
     "event_id": "eventid",
-    "order": "order orderid ordernumber transaction transactionid invoice invoiceno invoiceid receipt receiptid basket basketid "
-    "bill billid txn txnid orderno conversionid",
+    "order": "order orderid ordernumber transaction transactionid invoice invoiceno invoiceid receipt receiptid basket "
+    "basketid bill billid txn txnid orderno conversionid",
     "click_id": "clickid impressionid requestid adclickid touchid exposureid viewid gclid",
-    "arrival_time": "arrivaltime arrivedat uploadtime uploadedat receivedat ingestedat ingesttime loadedat postbacktime knownat",
+    "arrival_time": "arrivaltime arrivedat uploadtime uploadedat receivedat ingestedat ingesttime loadedat "
+    "postbacktime knownat",
     "label": "conversion converted label isbuy isbought bought purchased ispay ispaid buy target y conv cvr isconversion "
     "isconverted issale isorder attribution payed haspaid refunded isrefunded isrefund returned churn outcome",
 }
 """Names of a role, written together and in lower case; earlier ones fit better."""
 
 _FOREIGN: dict[str, tuple[str, ...]] = {
-    "time": ("时间", "日期", "zeit", "datum", "fecha", "heure", "hora", "tiempo", "время", "дата", "時刻", "日時", "시간"),
-    "user": ("用户", "买家", "会员", "顾客", "kunde", "nutzer", "usuario", "cliente", "utilisateur", "пользователь", "ユーザー", "고객"),
-    "item": ("商品", "产品", "物品", "宝贝", "artikel", "producto", "produit", "produto", "товар", "アイテム", "상품"),
-    "kind": ("行为", "动作", "事件", "类型", "aktion", "ereignis", "accion", "acción", "evento", "тип", "действие", "行動"),
-    "amount": ("金额", "价格", "betrag", "preis", "importe", "precio", "montant", "prix", "preço", "сумма", "цена", "価格", "금액"),
+    "time": (
+        "时间",
+        "日期",
+        "zeit",
+        "datum",
+        "fecha",
+        "heure",
+        "hora",
+        "tiempo",
+        "время",
+        "дата",
+        "時刻",
+        "日時",
+        "시간",
+    ),
+    "user": (
+        "用户",
+        "买家",
+        "会员",
+        "顾客",
+        "kunde",
+        "nutzer",
+        "usuario",
+        "cliente",
+        "utilisateur",
+        "пользователь",
+        "ユーザー",
+        "고객",
+    ),
+    "item": (
+        "商品",
+        "产品",
+        "物品",
+        "宝贝",
+        "artikel",
+        "producto",
+        "produit",
+        "produto",
+        "товар",
+        "アイテム",
+        "상품",
+    ),
+    "kind": (
+        "行为",
+        "动作",
+        "事件",
+        "类型",
+        "aktion",
+        "ereignis",
+        "accion",
+        "acción",
+        "evento",
+        "тип",
+        "действие",
+        "行動",
+    ),
+    "amount": (
+        "金额",
+        "价格",
+        "betrag",
+        "preis",
+        "importe",
+        "precio",
+        "montant",
+        "prix",
+        "preço",
+        "сумма",
+        "цена",
+        "価格",
+        "금액",
+    ),
     "order": ("订单", "bestellung", "pedido", "commande", "заказ", "注文"),
     "label": ("转化", "标签"),
 }
 """What names hold in other languages: a hint, no more."""
 
-PAID = ("conversion", "conv", "convert", "converted", "pay", "paid", "payment", "purchase", "purchased", "order", "buy", "bought", "sale")
+PAID = (
+    "conversion",
+    "conv",
+    "convert",
+    "converted",
+    "pay",
+    "paid",
+    "payment",
+    "purchase",
+    "purchased",
+    "order",
+    "buy",
+    "bought",
+    "sale",
+)
 SENT_BACK = ("refund", "refunded", "return", "returned", "chargeback", "cancel", "cancelled")
 CARTED = ("cart", "basket", "addtocart")
 TIMES = ("time", "timestamp", "ts", "date", "datetime", "at", "timems")
 DELAYS = ("delay", "lag", "elapsed", "latency", "wait", "gap", "delays")
 VALUES = ("amount", "value", "price", "revenue", "total")
-UNITS = {"ms": "ms", "millis": "ms", "s": "s", "sec": "s", "secs": "s", "seconds": "s", "m": "m", "min": "m", "mins": "m",
-         "minutes": "m", "h": "h", "hour": "h", "hours": "h", "hrs": "h", "d": "d", "day": "d", "days": "d", "us": "us"}  # fmt: skip
+UNITS = {
+    **dict.fromkeys(("s", "sec", "secs", "seconds"), "s"),
+    **dict.fromkeys(("m", "min", "mins", "minutes"), "m"),
+    **dict.fromkeys(("h", "hour", "hours", "hrs"), "h"),
+    **dict.fromkeys(("d", "day", "days"), "d"),
+    **dict.fromkeys(("ms", "millis"), "ms"),
+    "us": "us",
+}
 
 KINDS: dict[str, str] = {
-    "view": "view views click clicks pv pageview detail productview viewitem viewproduct viewcontent browse visit play watch open "
-    "clk itemview productdetail clickout productclick 浏览 点击 查看 ansicht klick vue clic vista visualizacao просмотр клик 閲覧",
-    "cart": "cart carts addtocart addcart add basket addtobasket bag addtobag cartadd 加购 加购物车 购物车 加入购物车 warenkorb panier "
-    "carrito carrinho корзина カート",
-    "favourite": "fav favs favorite favourite favorites wishlist addtowishlist addtofavorites collect like save bookmark 收藏 "
-    "merken favori favorito избранное",
-    "pay": "pay pays paid buy buys bought purchase purchases purchased order orders ordered transaction payment sale sold conversion "
-    "converted conv checkoutcomplete purchasecompleted 购买 支付 付款 成交 下单 kauf gekauft bestellung achat compra покупка 購入",
-    "refund": "refund refunds refunded return returns returned chargeback cancel cancelled canceled cancellation reversal 退款 退货 "
-    "取消 retoure erstattung ruckgabe remboursement retour devolucion reembolso возврат 返品",
-    "ignore": "removefromcart remove removecart removefromwishlist unlike unfav search login logout scroll impression impressions imp show "
-    "exposure sessionstart userengagement firstvisit share comment signup register hover filter sort home begincheckout checkout viewcart "
-    "viewitemlist selectitem addpaymentinfo addshippinginfo viewpromotion selectpromotion",
+    "view": (
+        "view views click clicks pv pageview detail productview viewitem viewproduct viewcontent browse visit "
+        "play watch open clk itemview productdetail clickout productclick 浏览 点击 查看 ansicht klick vue clic "
+        "vista visualizacao просмотр клик 閲覧"
+    ),
+    "cart": (
+        "cart carts addtocart addcart add basket addtobasket bag addtobag cartadd 加购 加购物车 购物车 加入购物车 warenkorb "
+        "panier carrito carrinho корзина カート"
+    ),
+    "favourite": (
+        "fav favs favorite favourite favorites wishlist addtowishlist addtofavorites collect like save "
+        "bookmark 收藏 merken favori favorito избранное"
+    ),
+    "pay": (
+        "pay pays paid buy buys bought purchase purchases purchased order orders ordered transaction payment "
+        "sale sold conversion converted conv checkoutcomplete purchasecompleted 购买 支付 付款 成交 下单 kauf gekauft "
+        "bestellung achat compra покупка 購入"
+    ),
+    "refund": (
+        "refund refunds refunded return returns returned chargeback cancel cancelled canceled cancellation "
+        "reversal 退款 退货 取消 retoure erstattung ruckgabe remboursement retour devolucion reembolso возврат 返品"
+    ),
+    "ignore": (
+        "removefromcart remove removecart removefromwishlist unlike unfav search login logout scroll "
+        "impression impressions imp show exposure sessionstart userengagement firstvisit share comment signup "
+        "register hover filter sort home begincheckout checkout viewcart viewitemlist selectitem "
+        "addpaymentinfo addshippinginfo viewpromotion selectpromotion"
+    ),
 }  # fmt: skip
 _KIND_OF = {word: kind for kind, words in KINDS.items() for word in words.split()}
 
 _UNDONE = ("remove", "removed", "delete", "deleted", "un", "undo", "failed", "abandoned")
-_LOOSE = ("checkout", "add", "like", "save", "collect", "open", "play", "watch", "clic", "order", "orders", "return", "impression")
+_LOOSE = (
+    "checkout",
+    "add",
+    "like",
+    "save",
+    "collect",
+    "open",
+    "play",
+    "watch",
+    "clic",
+    "order",
+    "orders",
+    "return",
+    "impression",
+)
 """Words that mean now this, now that."""
 
 CODES: dict[str, tuple[dict[str, str], str]] = {
@@ -122,7 +238,9 @@ def kind_of(value: str) -> tuple[str | None, bool]:
     if says(parts, _UNDONE):
         return "ignore", False
     met = {_KIND_OF[part] for part in parts if part in _KIND_OF}
-    return next((kind for kind in ("refund", "pay", "cart", "favourite", "view", "ignore") if kind in met), None), False
+    return next(
+        (kind for kind in ("refund", "pay", "cart", "favourite", "view", "ignore") if kind in met), None
+    ), False
 
 
 def says(parts: list[str], words: tuple[str, ...]) -> bool:

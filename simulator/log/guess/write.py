@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+import textwrap
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
-
-import json
 
 from simulator.log.guess.draft import Draft, Entry, Lacking
 from simulator.log.guess.plan import Plan
@@ -24,7 +24,9 @@ def toml(value: Any) -> str:
     '{ "a b" = [1, "x"], c = true }'
     """
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key(str(k))} = {toml(v)}" for k, v in value.items()) + " }" if value else "{}"
+        return (
+            "{ " + ", ".join(f"{key(str(k))} = {toml(v)}" for k, v in value.items()) + " }" if value else "{}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(toml, value)) + "]"
     if isinstance(value, bool):
@@ -44,29 +46,7 @@ def key(name: str) -> str:
 
 def scenario_text(draft: Draft, plan: Plan, title: str, seen: str, faults: list[str]) -> str:
     """Return the scenario file."""
-    lines = [f"# {line}" for line in _wrapped(f"Written by `sim.py init` from {seen}")]
-    if draft.lacking or faults:
-        lines += ["#", "# IT CANNOT RUN YET. What is to be done:"]
-        lines += _bullets([f"[data{'' if one.table == 'data' else '.' + one.table}] {one.key}: {one.why}" for one in draft.lacking])
-        lines += _bullets(faults)
-    if draft.unsure:
-        lines += ["#", "# What was guessed, and could be otherwise (look at each; the keys are below):"]
-        lines += _bullets(draft.unsure)
-    lines += ["", f"title = {toml(title)}", "", "[data]"]
-    for profile in draft.profiles:
-        keys = ("clicks", "events") if draft.shape == "events" else (draft.shape,)
-        name = keys[list(draft.profiles).index(profile)]
-        lines.append(f"{name} = {toml(profile.patterns[0] if len(profile.patterns) == 1 else list(profile.patterns))}")
-    lines += _table(draft.data, [one for one in draft.lacking if one.table == "data"])
-    for name in ("read", "columns"):
-        lacking = [one for one in draft.lacking if one.table == name]
-        table = getattr(draft, name)
-        if table or lacking:
-            lines += ["", f"[data.{name}]", *_table(table, lacking)]
-    if draft.format is None:
-        lines += ["", "[data.features]          # what a model may know at the click: categorical, numeric, tags or hashed"]
-        lines += _table(draft.features, [])
-        lines += [f"# {key(name)} = {toml(kind)}  # left out: {_inline(why)}" for name, kind, why in draft.left]
+    lines = [*_head(draft, seen, faults), "", f"title = {toml(title)}", "", *_data(draft)]
     lines += ["", "[windows]"]
     for name in ("attribution", "refund", "observation"):
         lines += _length(name, getattr(plan, name), plan)
@@ -81,6 +61,51 @@ def scenario_text(draft: Draft, plan: Plan, title: str, seen: str, faults: list[
     return "\n".join(lines) + "\n"
 
 
+def _head(draft: Draft, seen: str, faults: list[str]) -> list[str]:
+    """Say what the file is, what must be filled in, and what was guessed."""
+    lines = [f"# {line}" for line in _wrapped(f"Written by `sim.py init` from {seen}")]
+    if draft.lacking or faults:
+        lines += ["#", "# IT CANNOT RUN YET. What is to be done:"]
+        lines += _bullets(
+            [
+                f"[data{'' if one.table == 'data' else '.' + one.table}] {one.key}: {one.why}"
+                for one in draft.lacking
+            ]
+        )
+        lines += _bullets(faults)
+    if draft.unsure:
+        lines += ["#", "# What was guessed, and could be otherwise (look at each; the keys are below):"]
+        lines += _bullets(draft.unsure)
+    return lines
+
+
+def _data(draft: Draft) -> list[str]:
+    """Write ``[data]`` and the tables below it."""
+    lines = ["[data]"]
+    for profile in draft.profiles:
+        keys = ("clicks", "events") if draft.shape == "events" else (draft.shape,)
+        name = keys[list(draft.profiles).index(profile)]
+        lines.append(
+            f"{name} = {toml(profile.patterns[0] if len(profile.patterns) == 1 else list(profile.patterns))}"
+        )
+    lines += _table(draft.data, [one for one in draft.lacking if one.table == "data"])
+    for name in ("read", "columns"):
+        lacking = [one for one in draft.lacking if one.table == name]
+        table = getattr(draft, name)
+        if table or lacking:
+            lines += ["", f"[data.{name}]", *_table(table, lacking)]
+    if draft.format is None:
+        lines += [
+            "",
+            "[data.features]          # what a model may know at the click: categorical, numeric, tags or hashed",
+        ]
+        lines += _table(draft.features, [])
+        lines += [
+            f"# {key(name)} = {toml(kind)}  # left out: {_inline(why)}" for name, kind, why in draft.left
+        ]
+    return lines
+
+
 def _length(name: str, micros: int, plan: Plan) -> list[str]:
     return _line(name, format_duration(micros), plan.notes.get(name, ""))
 
@@ -92,10 +117,13 @@ def _table(entries: Mapping[str, Entry], lacking: list[Lacking]) -> list[str]:
         if entry.value is not None:
             lines += _line(name, entry.value, entry.note)
         lines += [
-            f"# {key(other)} = {toml(value)}" + (f"  # or: {_inline(why)}" if why else "  # or this one") for other, value, why in entry.instead
+            f"# {key(other)} = {toml(value)}" + (f"  # or: {_inline(why)}" if why else "  # or this one")
+            for other, value, why in entry.instead
         ]
     for one in lacking:
-        lines += [f"# FILL IN: {line}" if k == 0 else f"#   {line}" for k, line in enumerate(_wrapped(one.why))]
+        lines += [
+            f"# FILL IN: {line}" if k == 0 else f"#   {line}" for k, line in enumerate(_wrapped(one.why))
+        ]
         lines.append(f"# {key(one.key)} = {toml(one.example)}")
     return lines
 
@@ -123,6 +151,4 @@ def _bullets(texts: list[str]) -> list[str]:
 
 
 def _wrapped(text: str, width: int = LINE - 2) -> list[str]:
-    import textwrap  # noqa: PLC0415 - only here
-
     return textwrap.wrap(_inline(text), width, break_long_words=False, break_on_hyphens=False)

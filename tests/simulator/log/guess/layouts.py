@@ -59,11 +59,18 @@ def iso(seconds, form="%Y-%m-%d %H:%M:%S"):
 
 
 def write(path: Path, columns: dict, delimiter: str = ",", header: bool = True) -> Path:
-    table = pa.table({k: pa.array(list(v) if getattr(v, "dtype", None) == object else v) for k, v in columns.items()})
+    table = pa.table(
+        {
+            k: pa.array(list(v) if getattr(v, "dtype", None) == np.dtype(object) else v)
+            for k, v in columns.items()
+        }
+    )
     if path.suffix == ".parquet":
         pq.write_table(table, path)
     elif path.suffix == ".jsonl":
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_pylist()), encoding="utf-8")
+        path.write_text(
+            "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table.to_pylist()), encoding="utf-8"
+        )
     else:
         options = pa.csv.WriteOptions(delimiter=delimiter, include_header=header, quoting_style="needed")
         plain = path.with_suffix("") if path.suffix in (".gz", ".zst") else path
@@ -80,11 +87,26 @@ def write(path: Path, columns: dict, delimiter: str = ",", header: bool = True) 
 
 def actions(s: Shop, words=("view", "pay", "refund")) -> dict[str, np.ndarray]:
     """All that was done, one row each, in order of time: user, item, time, kind, amount, colour."""
-    parts = [(s.time, words[0], np.ones(len(s.time), bool)), (s.pay_time, words[1], s.paid), (s.refund_time, words[2], s.back)]
-    rows = [(t[m], np.full(m.sum(), w, object), s.user[m], s.item[m], s.amount[m], s.colour[m]) for t, w, m in parts if w]
+    parts = [
+        (s.time, words[0], np.ones(len(s.time), bool)),
+        (s.pay_time, words[1], s.paid),
+        (s.refund_time, words[2], s.back),
+    ]
+    rows = [
+        (t[m], np.full(m.sum(), w, object), s.user[m], s.item[m], s.amount[m], s.colour[m])
+        for t, w, m in parts
+        if w
+    ]
     time, kind, user, item, amount, colour = (np.concatenate(c) for c in zip(*rows, strict=True))
     order = np.argsort(time, kind="stable")
-    return dict(user=user[order], item=item[order], time=time[order], kind=kind[order], amount=amount[order], colour=colour[order])
+    return {
+        "user": user[order],
+        "item": item[order],
+        "time": time[order],
+        "kind": kind[order],
+        "amount": amount[order],
+        "colour": colour[order],
+    }
 
 
 def otto(path: Path, s: Shop) -> Path:
@@ -93,7 +115,9 @@ def otto(path: Path, s: Shop) -> Path:
     lines = []
     for user in np.unique(a["user"]):
         own = np.flatnonzero(a["user"] == user)
-        events = [{"aid": int(a["item"][k]), "ts": int(a["time"][k]) * 1000, "type": a["kind"][k]} for k in own]
+        events = [
+            {"aid": int(a["item"][k]), "ts": int(a["time"][k]) * 1000, "type": a["kind"][k]} for k in own
+        ]
         lines.append(json.dumps({"session": int(user), "events": events}))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

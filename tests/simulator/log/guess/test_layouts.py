@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from sim import app
 from simulator.commands.app import start
 from simulator.log.meta import read_meta
 from simulator.units import parse_duration
 from tests.simulator.log.guess.layouts import T0, actions, day_of, iso, otto, shop, write
-
-
-@pytest.fixture
-def work(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def init(*sources: Path | str, code: int = 0, options=()) -> dict:
-    assert start(app, ["init", *map(str, sources), "--out", "my.toml", *options]) == code
-    return tomllib.loads(Path("my.toml").read_text(encoding="utf-8"))
+from tests.simulator.log.guess.running import init
 
 
 def log():
@@ -52,11 +40,12 @@ def inside(scenario: dict, s) -> int:
 def test_clicks_and_events(work, capsys):
     s = shop()
     click = np.arange(len(s.time)) + 5_000_000_000
-    write(work / "clicks.parquet", dict(click_id=click, time=s.time * 1_000_000, user_id=s.user, item_id=s.item, colour=s.colour,
-          conversion=s.paid.astype(int), shop=np.full(len(click), 3)))  # fmt: skip
-    write(work / "events.parquet", dict(
-        click_id=np.r_[click[s.paid], click[s.back]], time=np.r_[s.pay_time[s.paid], s.refund_time[s.back]] * 1_000_000,
-        kind=np.array(["pay"] * s.pays + ["refund"] * s.refunds, object), amount=np.r_[s.amount[s.paid], s.amount[s.back]]))  # fmt: skip
+    write(work / "clicks.parquet", {"click_id": click, "time": s.time * 1_000_000, "user_id": s.user, "item_id": s.item,
+          "colour": s.colour,           "conversion": s.paid.astype(int), "shop": np.full(len(click), 3)})  # fmt: skip
+    write(work / "events.parquet", {
+        "click_id": np.r_[click[s.paid], click[s.back]], "time": np.r_[s.pay_time[s.paid], s.refund_time[s.back]] * 1_000_000,
+        "kind": np.array(["pay"] * s.pays + ["refund"] * s.refunds, object),
+        "amount": np.r_[s.amount[s.paid], s.amount[s.back]]})  # fmt: skip
     found = init("events.parquet", "clicks.parquet")  # the order does not matter
     assert found["data"]["clicks"] == "clicks.parquet"
     assert found["data"]["events"] == "events.parquet"
@@ -73,8 +62,24 @@ def test_clicks_and_events(work, capsys):
 def test_clicks_and_conversions_without_kinds(work):
     s = shop()
     click = np.array([f"c{k:06}" for k in range(len(s.time))], object)
-    write(work / "ad_clicks.csv.gz", dict(impression_id=click, clicked_at=iso(s.time), visitor=s.user, campaign=s.item, device=s.colour))
-    write(work / "conversions.csv", dict(impression_id=click[s.paid], converted_at=iso(s.pay_time[s.paid]), revenue=s.amount[s.paid]))
+    write(
+        work / "ad_clicks.csv.gz",
+        {
+            "impression_id": click,
+            "clicked_at": iso(s.time),
+            "visitor": s.user,
+            "campaign": s.item,
+            "device": s.colour,
+        },
+    )
+    write(
+        work / "conversions.csv",
+        {
+            "impression_id": click[s.paid],
+            "converted_at": iso(s.pay_time[s.paid]),
+            "revenue": s.amount[s.paid],
+        },
+    )
     found = init("ad_clicks.csv.gz", "conversions.csv")
     assert found["data"]["read"]["parts"] == [{"match": "conversions.csv", "add": {"kind": "pay"}}]
     assert found["data"]["columns"]["event_time"] == "converted_at"
@@ -87,9 +92,11 @@ def test_rees46(work):
     s = shop()
     a = actions(s, ("view", "purchase", ""))
     brand = np.where(a["colour"] == 0, None, np.array([f"b{c}" for c in a["colour"]], object))
-    write(work / "2019-Oct.csv.gz", dict(event_time=[f"{t} UTC" for t in iso(a["time"])], event_type=a["kind"], product_id=a["item"],
-          category_id=a["colour"] + 2_053_013_555_631_882_655, brand=brand, price=a["amount"], user_id=a["user"],
-          user_session=[f"{u:08x}-0000" for u in a["user"]]))  # fmt: skip
+    write(work / "2019-Oct.csv.gz", {"event_time": [f"{t} UTC" for t in iso(a["time"])], "event_type": a["kind"],
+          "product_id": a["item"],           "category_id": a["colour"] + 2_053_013_555_631_882_655,
+          "brand": brand, "price": a["amount"],
+          "user_id": a["user"],
+          "user_session": [f"{u:08x}-0000" for u in a["user"]]})  # fmt: skip
     found = init("2019-Oct.csv.gz")
     if "format" not in found["data"]:
         assert found["data"]["opens"] == "view"
@@ -114,7 +121,16 @@ def test_otto(work):
 def test_names_in_chinese_are_not_sure(work):
     s = shop()
     a = actions(s, ("点击", "购买", "退款"))
-    write(work / "行为.parquet", {"用户编号": a["user"], "商品编号": a["item"], "行为": a["kind"], "时间": a["time"] * 1000, "金额": a["amount"]})
+    write(
+        work / "行为.parquet",
+        {
+            "用户编号": a["user"],
+            "商品编号": a["item"],
+            "行为": a["kind"],
+            "时间": a["time"] * 1000,
+            "金额": a["amount"],
+        },
+    )
     found = init("行为.parquet")
     text = Path("my.toml").read_text(encoding="utf-8")
     assert found["data"]["columns"]["kinds"] == {"点击": "view", "购买": "pay", "退款": "refund"}
@@ -126,13 +142,18 @@ def test_names_in_chinese_are_not_sure(work):
 def test_criteo_like_rows(work):
     s = shop()
     r = np.random.default_rng(1)
-    write(work / "attribution.tsv", dict(
-        timestamp=s.time - T0, uid=s.user, campaign=s.item, conversion=s.paid.astype(int),
-        conversion_timestamp=np.where(s.paid, s.pay_time - T0, -1), cost=np.round(r.random(3000), 4), cat1=s.colour,
-        secret=np.where(s.paid, 1 + s.colour, 0)), "\t")  # fmt: skip
+    write(work / "attribution.tsv", {
+        "timestamp": s.time - T0, "uid": s.user, "campaign": s.item, "conversion": s.paid.astype(int),
+        "conversion_timestamp": np.where(s.paid, s.pay_time - T0, -1), "cost": np.round(r.random(3000), 4), "cat1": s.colour,
+        "secret": np.where(s.paid, 1 + s.colour, 0)}, "\t")  # fmt: skip
     found = init("attribution.tsv")
     c = found["data"]["columns"]
-    assert (c["time"], c["pay_time"], c["user_id"], c["item_id"]) == ("timestamp", "conversion_timestamp", "uid", "campaign")
+    assert (c["time"], c["pay_time"], c["user_id"], c["item_id"]) == (
+        "timestamp",
+        "conversion_timestamp",
+        "uid",
+        "campaign",
+    )
     text = Path("my.toml").read_text()
     assert '# time_unit = "ms"  # or: the log would last' in text
     assert '# secret = "categorical"  # left out: alone it tells who pays with an AUC of 0.999' in text
@@ -144,10 +165,24 @@ def test_criteo_like_rows(work):
 def test_rows_with_delays_in_hours(work):
     s = shop()
     hours = np.where(s.paid, (s.pay_time - s.time) / 3600, -1.0)
-    write(work / "wide.parquet", dict(click_time=s.time * 1000, user_id=s.user, sku=s.item, delay_h=hours, order_value=s.amount))
+    write(
+        work / "wide.parquet",
+        {
+            "click_time": s.time * 1000,
+            "user_id": s.user,
+            "sku": s.item,
+            "delay_h": hours,
+            "order_value": s.amount,
+        },
+    )
     found = init("wide.parquet")
     c = found["data"]["columns"]
-    assert (c["pay_delay"], c["delay_unit"], c["amount"], c["time_unit"]) == ("delay_h", "h", "order_value", "ms")
+    assert (c["pay_delay"], c["delay_unit"], c["amount"], c["time_unit"]) == (
+        "delay_h",
+        "h",
+        "order_value",
+        "ms",
+    )
     assert "delay_h" in Path("my.toml").read_text().split("title")[0]  # said to be unsure
     assert "order_value" not in found["data"]["features"]
     checked(found, 3000, s.pays)
@@ -157,11 +192,16 @@ def test_rows_of_json_lines_with_refunds(work):
     s = shop()
     pay = np.where(s.paid, np.array(iso(s.pay_time, "%Y-%m-%dT%H:%M:%SZ"), object), None)
     back = np.where(s.back, np.array(iso(s.refund_time, "%Y-%m-%dT%H:%M:%SZ"), object), None)
-    write(work / "rows.jsonl", dict(click_time=iso(s.time, "%Y-%m-%dT%H:%M:%SZ"), customerId=s.user, productId=s.item, payTime=pay,
-          payAmount=s.amount, refundTime=back, refundAmount=s.amount))  # fmt: skip
+    write(work / "rows.jsonl", {"click_time": iso(s.time, "%Y-%m-%dT%H:%M:%SZ"), "customerId": s.user, "productId": s.item,
+          "payTime": pay,           "payAmount": s.amount, "refundTime": back, "refundAmount": s.amount})  # fmt: skip
     found = init("rows.jsonl")
     c = found["data"]["columns"]
-    assert (c["pay_time"], c["refund_time"], c["amount"], c["refund_amount"]) == ("payTime", "refundTime", "payAmount", "refundAmount")
+    assert (c["pay_time"], c["refund_time"], c["amount"], c["refund_amount"]) == (
+        "payTime",
+        "refundTime",
+        "payAmount",
+        "refundAmount",
+    )
     checked(found, 3000, s.pays + s.refunds)
 
 
@@ -170,15 +210,35 @@ def test_purchases_with_negative_amounts_and_dates_that_are_read_two_ways(work):
     r = np.random.default_rng(3)
     time = np.r_[s.time, s.refund_time[s.back]]
     day = (time - T0) // 86_400 % 9  # days and months up to nine: both orders fit
-    dates = np.array([f"{d + 1:02}/{3 + d // 40:02}/2024 {h:02}:15" for d, h in zip(day, r.integers(0, 24, len(day)), strict=True)], object)
+    dates = np.array(
+        [
+            f"{d + 1:02}/{3 + d // 40:02}/2024 {h:02}:15"
+            for d, h in zip(day, r.integers(0, 24, len(day)), strict=True)
+        ],
+        object,
+    )
     amount = np.r_[s.amount, -s.amount[s.back]]
-    write(work / "orders.csv", dict(order_id=np.arange(len(time)), order_date=dates, customer=np.r_[s.user, s.user[s.back]] % 40, total=amount), ";")
+    write(
+        work / "orders.csv",
+        {
+            "order_id": np.arange(len(time)),
+            "order_date": dates,
+            "customer": np.r_[s.user, s.user[s.back]] % 40,
+            "total": amount,
+        },
+        ";",
+    )
     found = init("orders.csv")
     assert "purchases" in found["data"]
     assert "%d/%m/%Y %H:%M" in Path("my.toml").read_text()
     assert found["data"]["columns"]["amount"] == "total"
     assert "negative: refunds" in Path("my.toml").read_text()
-    assert [m["method"] for m in found["method"]] == ["pre-single", "online-single", "offline-single", "oracle-single"]
+    assert [m["method"] for m in found["method"]] == [
+        "pre-single",
+        "online-single",
+        "offline-single",
+        "oracle-single",
+    ]
     assert start(app, ["validate", "my.toml"]) == 0
     meta = log()
     assert meta.read == meta.clicks + meta.events + meta.quarantined
@@ -188,12 +248,21 @@ def test_purchases_with_negative_amounts_and_dates_that_are_read_two_ways(work):
 def test_a_file_without_names(work):
     s = shop()
     a = actions(s, ("pv", "buy", ""))
-    write(work / "UserBehavior.csv", dict(a=a["user"], b=a["item"], c=a["colour"], d=a["kind"], e=a["time"]), header=False)
+    write(
+        work / "UserBehavior.csv",
+        {"a": a["user"], "b": a["item"], "c": a["colour"], "d": a["kind"], "e": a["time"]},
+        header=False,
+    )
     found = init("UserBehavior.csv")
     if "format" not in found["data"]:
         assert found["data"]["read"] == {"header": False}
         c = found["data"]["columns"]
-        assert (c["user_id"], c["item_id"], c["kind"], c["time"]) == ("column0", "column1", "column3", "column4")
+        assert (c["user_id"], c["item_id"], c["kind"], c["time"]) == (
+            "column0",
+            "column1",
+            "column3",
+            "column4",
+        )
         assert "told by its place alone" in Path("my.toml").read_text()
     checked(found, 3000, inside(found, s))
 
@@ -207,7 +276,16 @@ def test_hive_folders_with_hashed_users(work):
         m = days == day
         folder = work / "log" / f"dt={day}"
         folder.mkdir(parents=True)
-        write(folder / "part.parquet", dict(member_id=user[m], sku=a["item"][m], ts=a["time"][m], action=a["kind"][m], price=a["amount"][m]))
+        write(
+            folder / "part.parquet",
+            {
+                "member_id": user[m],
+                "sku": a["item"][m],
+                "ts": a["time"][m],
+                "action": a["kind"][m],
+                "price": a["amount"][m],
+            },
+        )
     found = init("log")
     assert found["data"]["columns"]["kinds"] == {"Click": "view", "Order": "pay", "Return": "refund"}
     assert "dt" not in found["data"]["features"]
@@ -218,8 +296,8 @@ def test_hive_folders_with_hashed_users(work):
 def test_flags_in_the_place_of_kinds(work):
     s = shop()
     a = actions(s, ("view", "pay", ""))
-    write(work / "flags.csv", dict(user_id=a["user"], video_id=a["item"], time_ms=a["time"] * 1000,
-          is_click=(a["kind"] == "view").astype(int), is_buy=(a["kind"] == "pay").astype(int)))  # fmt: skip
+    write(work / "flags.csv", {"user_id": a["user"], "video_id": a["item"], "time_ms": a["time"] * 1000,
+          "is_click": (a["kind"] == "view").astype(int), "is_buy": (a["kind"] == "pay").astype(int)})  # fmt: skip
     found = init("flags.csv")
     assert found["data"]["columns"]["flags"] == {"is_click": "view", "is_buy": "pay"}
     checked(found, 3000, inside(found, s))
@@ -229,7 +307,17 @@ def test_packed_text_with_semicolons_and_marks(work):
     s = shop()
     a = actions(s, ("view", "checkout_done_buy", "weird"))
     city = np.array([["NULL", "Ulm", "Bonn", "Köln", "Trier"][c] for c in a["colour"]], object)
-    write(work / "log.csv.zst", dict(visitorId=a["user"], productId=a["item"], createdAt=iso(a["time"], "%d.%m.%Y %H:%M:%S"), event=a["kind"], city=city), ";")
+    write(
+        work / "log.csv.zst",
+        {
+            "visitorId": a["user"],
+            "productId": a["item"],
+            "createdAt": iso(a["time"], "%d.%m.%Y %H:%M:%S"),
+            "event": a["kind"],
+            "city": city,
+        },
+        ";",
+    )
     found = init("log.csv.zst")
     assert found["data"]["columns"]["time_format"] == "%d.%m.%Y %H:%M:%S"
     assert found["data"]["columns"]["kinds"]["weird"] == "ignore"
@@ -237,59 +325,3 @@ def test_packed_text_with_semicolons_and_marks(work):
     assert found["data"]["features"]["city"] == {"kind": "categorical", "missing": ["NULL"]}
     windows = {k: parse_duration(v) // 1_000_000 for k, v in found["windows"].items()}
     checked(found, 3000, int((s.paid & (s.pay_time - s.time <= windows["attribution"])).sum()))
-
-
-def test_codes_that_nothing_explains_must_be_filled_in(work, capsys):
-    s = shop()
-    a = actions(s, ("1", "7", ""))
-    write(work / "codes.csv", dict(user_id=a["user"], item_id=a["item"], time=a["time"], event=a["kind"].astype(int)))
-    found = init("codes.csv", code=2)
-    assert "kinds" not in found["data"]["columns"]
-    told = capsys.readouterr().err
-    assert "written, but it cannot run yet" in told
-    assert "nothing says what the codes of 'event' mean" in told
-    text = Path("my.toml").read_text()
-    assert '# kinds = { 1 = "view", 7 = "cart" }' in text
-    filled = text.replace('# kinds = { 1 = "view", 7 = "cart" }', 'kinds = { 1 = "view", 7 = "pay" }').replace(
-        'time_zone = "UTC"', 'time_zone = "UTC"\nopens = "view"', 1
-    )
-    Path("my.toml").write_text(filled)
-    assert start(app, ["validate", "my.toml"]) == 0
-
-
-def test_a_label_without_a_time_is_not_enough(work, capsys):
-    s = shop()
-    write(work / "labels.csv", dict(time=s.time, user_id=s.user, item_id=s.item, converted=s.paid.astype(int), cat=s.colour))
-    init("labels.csv", code=2)
-    assert "'converted' says whether, but not when" in capsys.readouterr().err
-    assert "# pay_time = " in Path("my.toml").read_text()
-
-
-def test_nothing_is_replaced_unasked(work, capsys):
-    s = shop()
-    a = actions(s)
-    write(work / "a.csv", dict(user_id=a["user"], item_id=a["item"], time=a["time"], event=a["kind"], price=a["amount"]))
-    Path("my.toml").write_text("mine = 1\n")
-    assert start(app, ["init", "a.csv", "--out", "my.toml"]) == 2
-    assert Path("my.toml").read_text() == "mine = 1\n"
-    assert "exists already" in capsys.readouterr().err
-    init("a.csv", options=["--replace"])
-
-
-@pytest.mark.parametrize("options", [["--shape", "events"], ["--shape", "rows", "--opens", "view"], ["--shape", "nonsense"]])
-def test_options_that_do_not_fit(work, capsys, options):
-    s = shop(200)
-    a = actions(s)
-    write(work / "a.csv", dict(user_id=a["user"], item_id=a["item"], time=a["time"], event=a["kind"]))
-    assert start(app, ["init", "a.csv", "--out", "my.toml", *options]) == 2
-    assert not Path("my.toml").exists()
-    assert options[1] in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("sources", [[], ["none.csv"], ["empty.csv"], ["a.zip"]])
-def test_sources_that_cannot_be_read(work, capsys, sources):
-    Path("empty.csv").write_text("")
-    Path("a.zip").write_bytes(b"PK\x03\x04....")
-    assert start(app, ["init", *sources, "--out", "my.toml"]) == 2
-    assert "Traceback" not in capsys.readouterr().err
-    assert [p.name for p in work.iterdir() if p.name.startswith(".")] == []
