@@ -14,6 +14,7 @@ import duckdb
 
 from simulator.errors import LogError, UsageError
 from simulator.log.intake.files import WHITESPACE, SourceFile, find
+from simulator.log.intake.lineends import with_one_end
 from simulator.log.sql import identifier, literal, one_line
 from simulator.scenario.data import ReadBlock
 
@@ -121,7 +122,8 @@ def _types(con: duckdb.DuckDBPyConnection, key: str, files: Sequence[SourceFile]
         if "httpfs" in str(error):
             reason = "DuckDB lacks its extension httpfs; with a network, once: INSTALL httpfs"
         raise UsageError(f"[data] {key} = {files[0].path!r}: cannot be read as Parquet ({reason})") from None
-    return {row[0]: row[1] for row in described}
+    # A column of nulls alone may have no type; DuckDB stores it as integers.
+    return {row[0]: "INTEGER" if row[1] == '"NULL"' else row[1] for row in described}
 
 
 def _parquet(files: Sequence[SourceFile]) -> str:
@@ -141,6 +143,13 @@ def _lines(files: Sequence[SourceFile]) -> str:
     )
 
 
+def _object(line: str) -> str:
+    """SQL for a line that is a JSON object, else null; NaN and Infinity, which JSON has not, are null in it."""
+    mended = f"regexp_replace({line}, '([:,\\[]\\s*)(NaN|-?Infinity)', '\\1null', 'g')"
+    found = f"CASE WHEN json_valid({line}) THEN {line} WHEN json_valid({mended}) THEN {mended} END"
+    return f"CASE WHEN json_type({found}) = 'OBJECT' THEN {found} END"
+
+
 def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> dict[str, str]:
     """Find the keys of JSON lines in the first lines of each file (at most a thousand in all)."""
     names: dict[str, str] = {}
@@ -148,8 +157,8 @@ def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> 
         try:
             rows = con.execute(
                 f"SELECT DISTINCT key FROM (SELECT unnest(json_keys(line)) AS key FROM "
-                f"(SELECT line FROM {_lines([file])}, ignore_errors = true) WHERE json_valid(line) "
-                f"AND json_type(line) = 'OBJECT' LIMIT {SAMPLE * 50})) ORDER BY key"
+                f"(SELECT {_object('line')} AS line FROM {_lines([file])}, ignore_errors = true)) WHERE line IS NOT NULL "
+                f"LIMIT {SAMPLE * 50})) ORDER BY key"
             ).fetchall()
         except duckdb.Error as error:
             raise UsageError(f"{file.path}: cannot be read as JSON lines ({one_line(error)})") from None
@@ -175,7 +184,7 @@ def _unnested(
     else:
         [(found,)] = con.execute(
             f"SELECT list_sort(list_distinct(flatten(list(json_keys(line -> {literal(f'$.{column}[0]')}))))) "
-            f"FROM (SELECT line FROM {_lines(files[:1])}, ignore_errors = true) WHERE json_valid(line) LIMIT {SAMPLE})"
+            f"FROM (SELECT {_object('line')} AS line FROM {_lines(files[:1])}, ignore_errors = true) LIMIT {SAMPLE})"
         ).fetchall()
         fields = dict.fromkeys(found or (), "VARCHAR")
     if not fields:
@@ -213,7 +222,9 @@ def load(con: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[str]) -
         raise LogError(f"{table.told}: has no row that can be read{why}")
 
 
-def _create(con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str]) -> None:
+def _create(
+    con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str], *, again: bool = False
+) -> None:
     groups: list[str] = []
     rejecting: list[str] = []
     for index, (_, members) in enumerate(groupby(table.files, _layout)):
@@ -221,18 +232,28 @@ def _create(con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str]) 
         if files[0].form == "parquet":
             groups.append(_select_parquet(table, files, names))
             continue
-        rejects = f"rejects_{table.name}_{index}"
+        rejects = f"rejects_{table.name}_{index}" + "_again" * again
         rejecting.append(rejects)
         if files[0].form == "json":
             groups.append(_select_json(table, files, names, rejects))
         else:
             groups.append(_select_text(files, names, rejects))
-    con.execute(f"CREATE TABLE {table.name} AS " + " UNION ALL BY NAME ".join(groups))
+    try:
+        con.execute(f"CREATE TABLE {table.name} AS " + " UNION ALL BY NAME ".join(groups))
+    except duckdb.InvalidInputException as error:
+        if again or "state machine" not in str(error) or table.files[0].form != "text":
+            raise
+        table.files = with_one_end(con, table.files)
+        _create(con, table, names, again=True)
+        return
     for rejects in rejecting:
         con.execute(
-            f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, first(csv_line ORDER BY column_idx), "
-            "'line cannot be read: ' || lower(first(CAST(error_type AS VARCHAR) ORDER BY column_idx)) "
-            f"FROM {rejects} GROUP BY file_id, line"
+            # A quote that is not closed takes the lines after it along: each of them is lost, and counted.
+            f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, "
+            "unnest(string_split(trim(csv_line, chr(13) || chr(10)), chr(10))), reason "
+            "FROM (SELECT first(csv_line ORDER BY column_idx) AS csv_line, "
+            "'line cannot be read: ' || lower(first(CAST(error_type AS VARCHAR) ORDER BY column_idx)) AS reason "
+            f"FROM {rejects} GROUP BY file_id, line)"
         )
     if table.files[0].form == "json":
         con.execute(
@@ -313,9 +334,9 @@ def _value(text: str | None) -> str:
 def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
     added = dict(files[0].add)
     keep = _rejecting(rejects)
-    whole_lines = "coalesce(json_valid(line) AND json_type(line) = 'OBJECT', false) AS _ok"
-    lines = f"(SELECT line, {whole_lines} FROM {_lines(files)}, {keep}))"
-    bad = "CASE WHEN NOT _ok THEN line END AS _line"
+    blank = "trim(line, chr(32) || chr(9) || chr(13)) <> ''"
+    lines = f"(SELECT line, {_object('line')} AS _object FROM {_lines(files)}, {keep}) WHERE {blank})"
+    bad = "CASE WHEN _object IS NULL THEN line END AS _line"
 
     def cell(name: str, of: str) -> str:
         if name in added:
@@ -323,11 +344,11 @@ def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str]
         path = literal("$." + '"' + name.replace('"', '\\"') + '"')
         return f"json_extract_string({of}, {path}) AS {identifier(name)}"
 
-    whole = "CASE WHEN _ok THEN line END"
+    whole = "_object"
     if table.unnest is None:
         return f"SELECT {', '.join(cell(n, whole) for n in names)}, {bad} FROM {lines}"
-    entries = f"json_extract(line, {literal(f'$.{table.unnest}[*]')})"
-    inner = f"SELECT *, unnest(CASE WHEN _ok THEN {entries} ELSE [NULL] END) AS _item FROM {lines}"
+    entries = f"json_extract(_object, {literal(f'$.{table.unnest}[*]')})"
+    inner = f"SELECT *, unnest(CASE WHEN _object IS NULL THEN [NULL] ELSE {entries} END) AS _item FROM {lines}"
     cells = (
         f"coalesce({cell(n, '_item').rpartition(' AS ')[0]}, {cell(n, whole).rpartition(' AS ')[0]}) AS {identifier(n)}"
         for n in names
