@@ -176,6 +176,7 @@ def test_exact_repeats_without_ids(tmp_path, duplicates):
         (lambda ids: [f" {i} " for i in ids], "spaces around"),
         (lambda ids: [i.replace("-", "") for i in ids], "braces or hyphens"),
     ],
+    ids=["case", "spaces", "hyphens"],
 )
 def test_ids_spelt_in_two_ways_are_refused(tmp_path, change, reason):
     clicks, events = shop()
