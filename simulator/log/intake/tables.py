@@ -158,7 +158,7 @@ def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> 
             rows = con.execute(
                 f"SELECT DISTINCT key FROM (SELECT unnest(json_keys(line)) AS key FROM "
                 f"(SELECT {_object('line')} AS line FROM {_lines([file])}, ignore_errors = true)) WHERE line IS NOT NULL "
-                f"LIMIT {SAMPLE * 50})) ORDER BY key"
+                f"LIMIT {SAMPLE * 50}) ORDER BY key"
             ).fetchall()
         except duckdb.Error as error:
             raise UsageError(f"{file.path}: cannot be read as JSON lines ({one_line(error)})") from None

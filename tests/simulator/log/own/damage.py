@@ -91,9 +91,10 @@ def _tables(shape: str, n: int, rng) -> tuple[dict, dict]:
         return {"rows": base | wide | extra}, {"pay_time": "paid", "refund_time": "back"}
     clicks = {"click_id": list(range(100, 100 + n))} | base | extra
     paid = np.sort(rng.choice(n, max(n // 3, 1)))
-    back = paid[rng.random(len(paid)) < 0.3]
+    bought = rng.choice(["cart", "pay", "pay"], len(paid))
+    back = paid[(rng.random(len(paid)) < 0.3) & (bought == "pay")]
     chosen = np.concatenate([paid, back])
-    kind = [*rng.choice(["cart", "pay", "pay"], len(paid)).tolist(), *["refund"] * len(back)]
+    kind = [*bought.tolist(), *["refund"] * len(back)]
     events = {
         "click_id": (chosen + 100).tolist(),
         "time": (time[chosen] + np.where(np.arange(len(chosen)) < len(paid), 60, DAY)).tolist(),

@@ -29,7 +29,9 @@ def outcome(seed, folder):
     except AfterclickError as error:
         assert 10 < len(str(error)) < 6000, told
         assert "Traceback" not in str(error), told
-        assert "INTERNAL" not in str(error), told
+        words = ("INTERNAL", "Parser Error", "Binder Error", "Catalog Error", "Conversion Error")
+        assert not any(word in str(error) for word in words), f"{told}: {error}"
+        assert source.damages, f"{told}: {error}"
         return "refused"
     except Exception as error:
         raise AssertionError(told) from error
