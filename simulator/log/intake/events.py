@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from simulator.log.intake.keys import read_key
+from simulator.log.intake.keys import check_alike, read_key
 from simulator.log.intake.kinds import EVENT_KINDS, amount_column, amount_sql, kind_sql
 from simulator.log.intake.staged import (
     HAPPENED,
@@ -76,6 +76,8 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
         f"{kind_sql(events, data, EVENT_KINDS)} AS kind, {amount_sql(con, events, data, amount)} AS amount "
         f"FROM {events.name} AS source"
     )
+    if not click.number:
+        check_alike(con, OPENED, HAPPENED, f"[data.columns] event_click_id = {event_click!r}: {events.told}")
     staged.rows = clicks.read + events.read
     staged.labels = {
         "clicks": {"click_id": c.click_id, "time": c.time},

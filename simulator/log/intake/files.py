@@ -106,6 +106,8 @@ def look(path: str, read: ReadBlock) -> SourceFile:
     if "://" in path:
         return replace(_remote(path), add=folder_keys)
     head, compression = _head(path)
+    if not head:
+        raise UsageError(f"{path}: is empty")
     if head.startswith(b"PAR1"):
         return SourceFile(path, "parquet", add=folder_keys)
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -150,12 +152,12 @@ def _head(path: str) -> tuple[bytes, str]:
             for suffix, name in ((".gz", "gzip"), (".zst", "zstd")):
                 if path.endswith(suffix) and compression != name and magic:
                     raise UsageError(f"{path}: is named {suffix} but is not {name}")
-            return bytes(_unpacked(file, compression).read(_HEAD)), compression
+            return bytes(unpacked(file, compression).read(_HEAD)), compression
     except (OSError, EOFError, zlib.error, pa.ArrowException) as error:
         raise UsageError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
-def _unpacked(file: IO[bytes], compression: str) -> Any:
+def unpacked(file: IO[bytes], compression: str) -> Any:
     """Return a file as it was before it was packed."""
     if compression == "gzip":
         return gzip.GzipFile(fileobj=file)

@@ -86,13 +86,61 @@ def _is_number(con: duckdb.DuckDBPyConnection, table: Table, key: str, column: s
             f"WHERE {name} IS NOT NULL"
         ).fetchall()
         return not others
-    if kind == "VARCHAR":
-        [(others,)] = con.execute(
-            f"SELECT count(*) FILTER (CAST(TRY_CAST({name} AS BIGINT) AS VARCHAR) IS DISTINCT FROM {name}) "
-            f"FROM {table.name} WHERE {name} IS NOT NULL AND {name} <> ''"
-        ).fetchall()
-        return not others
-    return False
+    return kind == "VARCHAR" and _is_number_text(con, table, column, told)
+
+
+def _is_number_text(con: duckdb.DuckDBPyConnection, table: Table, column: str, told: str) -> bool:
+    """Tell whether all texts are integers as they are written, 12 or (where floats were written) 12.0."""
+    name = identifier(column)
+    [(others,)] = con.execute(
+        f"SELECT count(*) FILTER (CAST(TRY_CAST({name} AS BIGINT) AS VARCHAR) IS DISTINCT FROM {name}) "
+        f"FROM {table.name} WHERE {name} IS NOT NULL AND {name} <> ''"
+    ).fetchall()
+    if not others:
+        return True
+    whole = f"regexp_replace({name}, '[.]0+$', '')"
+    [(others, largest, powers)] = con.execute(
+        f"SELECT count(*) FILTER (CAST(TRY_CAST({whole} AS BIGINT) AS VARCHAR) IS DISTINCT FROM {whole}), "
+        f"max(abs(TRY_CAST({whole} AS HUGEINT))) FILTER ({whole} <> {name}), "
+        f"count(*) FILTER (regexp_full_match({name}, '-?[0-9]([.][0-9]+)?[eE][+]?[0-9]{{2}}')) * 2 > count(*) "
+        f"FROM {table.name} WHERE {name} IS NOT NULL AND {name} <> ''"
+    ).fetchall()
+    if powers or (largest is not None and largest >= _EXACT):
+        raise UsageError(
+            f"{told} that was a float of {_EXACT:,} (2^53) and above, such as {example(con, table, column)}: such ids have "
+            "been rounded, and neighbours are one; export it as an integer or as text"
+        )
+    return not others
+
+
+_SPELLINGS = {
+    "leading zeros": "ltrim({0}, '0')",
+    "upper and lower case": "lower({0})",
+    "spaces around": "trim({0})",
+    "braces or hyphens": "regexp_replace(lower({0}), '[{{}}-]', '', 'g')",
+}
+
+
+def check_alike(con: duckdb.DuckDBPyConnection, opened: str, happened: str, where: str) -> None:
+    """Refuse text ids of events that find next to no click, though they would if they were spelt like those of clicks.
+
+    Raises
+    ------
+    UsageError : so it is; it names what is different.
+    """
+    query = "SELECT count(*), count(*) FILTER (EXISTS (SELECT 1 FROM {0} AS o WHERE {1} = {2})), min(h.click_id) FROM {3} AS h "
+    some = f"(SELECT click_id FROM {happened} WHERE click_id IS NOT NULL LIMIT 10000)"
+    for what, form in {"": "{0}", **_SPELLINGS}.items():
+        sides = form.format("o.click_id"), form.format("h.click_id")
+        [(total, found, shown)] = con.execute(query.format(opened, *sides, some)).fetchall()
+        if not what and found * 10 > total:
+            return
+        if what and found * 2 > total:
+            [(other,)] = con.execute(f"SELECT min(click_id) FROM {opened}").fetchall()
+            raise UsageError(
+                f"{where}: events write ids such as {str(shown)!r}, clicks such as {str(other)!r}; they differ by "
+                f"{what}, so next to none of the events finds its click; write ids alike in both"
+            )
 
 
 def example(con: duckdb.DuckDBPyConnection, table: Table, column: str) -> str:

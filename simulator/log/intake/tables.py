@@ -14,6 +14,7 @@ import duckdb
 
 from simulator.errors import LogError, UsageError
 from simulator.log.intake.files import WHITESPACE, SourceFile, find
+from simulator.log.intake.lineends import with_one_end
 from simulator.log.sql import identifier, literal, one_line
 from simulator.scenario.data import ReadBlock
 
@@ -131,7 +132,8 @@ def _types(con: duckdb.DuckDBPyConnection, key: str, files: Sequence[SourceFile]
         if "httpfs" in str(error):
             reason = "DuckDB lacks its extension httpfs; with a network, once: INSTALL httpfs"
         raise UsageError(f"[data] {key} = {files[0].path!r}: cannot be read as Parquet ({reason})") from None
-    return {row[0]: row[1] for row in described}
+    # A column of nulls alone may have no type; DuckDB stores it as integers.
+    return {row[0]: "INTEGER" if row[1] == '"NULL"' else row[1] for row in described}
 
 
 def _parquet(files: Sequence[SourceFile]) -> str:
@@ -151,9 +153,11 @@ def _lines(files: Sequence[SourceFile]) -> str:
     )
 
 
-def _valid() -> str:
-    """SQL for a line that is JSON, else null."""
-    return "(CASE WHEN json_valid(line) THEN line END)"
+def _object(line: str) -> str:
+    """SQL for a line that is a JSON object, else null; NaN and Infinity, which JSON has not, are null in it."""
+    mended = f"regexp_replace({line}, '([:,\\[]\\s*)(NaN|-?Infinity)', '\\1null', 'g')"
+    found = f"CASE WHEN json_valid({line}) THEN {line} WHEN json_valid({mended}) THEN {mended} END"
+    return f"CASE WHEN json_type({found}) = 'OBJECT' THEN {found} END"
 
 
 def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> dict[str, str]:
@@ -162,9 +166,9 @@ def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> 
     for file in files[:20]:
         try:
             rows = con.execute(
-                f"SELECT DISTINCT key FROM (SELECT unnest(json_keys({_valid()})) AS key FROM "
-                f"(SELECT line FROM {_lines([file])}, ignore_errors = true) "
-                f"WHERE json_type({_valid()}) = 'OBJECT' LIMIT {SAMPLE * 50})) ORDER BY key"
+                f"SELECT DISTINCT key FROM (SELECT unnest(json_keys(line)) AS key FROM "
+                f"(SELECT {_object('line')} AS line FROM {_lines([file])}, ignore_errors = true)) WHERE line IS NOT NULL "
+                f"LIMIT {SAMPLE * 50}) ORDER BY key"
             ).fetchall()
         except duckdb.Error as error:
             raise UsageError(f"{file.path}: cannot be read as JSON lines ({one_line(error)})") from None
@@ -189,8 +193,8 @@ def _unnested(
         fields = {row[0]: row[1] for row in inner}
     else:
         [(found,)] = con.execute(
-            f"SELECT list_sort(list_distinct(flatten(list(json_keys({_valid()} -> {literal(_member(column) + '[0]')}))))) "
-            f"FROM (SELECT line FROM {_lines(files[:1])}, ignore_errors = true) WHERE json_valid(line) LIMIT {SAMPLE})"
+            f"SELECT list_sort(list_distinct(flatten(list(json_keys(line -> {literal(_member(column) + '[0]')}))))) "
+            f"FROM (SELECT {_object('line')} AS line FROM {_lines(files[:1])}, ignore_errors = true) LIMIT {SAMPLE})"
         ).fetchall()
         fields = dict.fromkeys(found or (), "VARCHAR")
     if not fields:
@@ -231,7 +235,9 @@ def load(con: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[str]) -
         raise LogError(f"{table.told}: has no row that can be read{why}")
 
 
-def _create(con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str]) -> None:
+def _create(
+    con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str], *, again: bool = False
+) -> None:
     groups: list[str] = []
     rejecting: list[str] = []
     for index, (_, members) in enumerate(groupby(table.files, _layout)):
@@ -239,18 +245,28 @@ def _create(con: duckdb.DuckDBPyConnection, table: Table, names: Sequence[str]) 
         if files[0].form == "parquet":
             groups.append(_select_parquet(table, files, names))
             continue
-        rejects = f"rejects_{table.name}_{index}"
+        rejects = f"rejects_{table.name}_{index}" + "_again" * again
         rejecting.append(rejects)
         if files[0].form == "json":
             groups.append(_select_json(table, files, names, rejects))
         else:
             groups.append(_select_text(files, names, rejects))
-    con.execute(f"CREATE TABLE {table.name} AS " + " UNION ALL BY NAME ".join(groups))
+    try:
+        con.execute(f"CREATE TABLE {table.name} AS " + " UNION ALL BY NAME ".join(groups))
+    except duckdb.InvalidInputException as error:
+        if again or "state machine" not in str(error) or table.files[0].form != "text":
+            raise
+        table.files = with_one_end(con, table.files)
+        _create(con, table, names, again=True)
+        return
     for rejects in rejecting:
         con.execute(
-            f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, first(csv_line ORDER BY column_idx), "
-            "'line cannot be read: ' || lower(first(CAST(error_type AS VARCHAR) ORDER BY column_idx)) "
-            f"FROM {rejects} GROUP BY file_id, line"
+            # A quote that is not closed takes the lines after it along: each of them is lost, and counted.
+            f"INSERT INTO {REJECTED} (source, row, reason) SELECT {literal(table.key)}, "
+            "unnest(string_split(trim(csv_line, chr(13) || chr(10)), chr(10))), reason "
+            "FROM (SELECT first(csv_line ORDER BY column_idx) AS csv_line, "
+            "'line cannot be read: ' || lower(first(CAST(error_type AS VARCHAR) ORDER BY column_idx)) AS reason "
+            f"FROM {rejects} GROUP BY file_id, line)"
         )
     if table.files[0].form == "json" or table.files[0].delimiter == WHITESPACE:
         why = "line is no JSON object" + (f" with a list {table.unnest!r}" if table.unnest else "")
@@ -339,24 +355,26 @@ def _member(name: str) -> str:
 def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
     added = dict(files[0].add)
     keep = _rejecting(rejects)
-    # CASE alone keeps functions of JSON from lines that are none: tests of AND may be made in any order.
-    fits = "json_type(line) = 'OBJECT'"
+    blank = "trim(line, chr(32) || chr(9) || chr(13)) <> ''"
+    fits = _object("line")
     if table.unnest is not None:
-        fits += f" AND json_type(line, {literal(_member(table.unnest))}) IS NOT DISTINCT FROM 'ARRAY'"
-    whole_lines = f"CASE WHEN json_valid(line) THEN {fits} ELSE false END AS _ok"
-    lines = f"(SELECT line, {whole_lines} FROM {_lines(files)}, {keep}))"
-    bad = "CASE WHEN NOT _ok THEN line END AS _line"
+        listed = f"json_type({fits}, {literal(_member(table.unnest))}) IS NOT DISTINCT FROM 'ARRAY'"
+        fits = f"CASE WHEN {listed} THEN {fits} END"
+    lines = f"(SELECT line, {fits} AS _object FROM {_lines(files)}, {keep}) WHERE {blank})"
+    bad = "CASE WHEN _object IS NULL THEN line END AS _line"
 
     def cell(name: str, of: str) -> str:
         if name in added:
             return f"{literal(added[name])} AS {identifier(name)}"
         return f"json_extract_string({of}, {literal(_member(name))}) AS {identifier(name)}"
 
-    whole = "CASE WHEN _ok THEN line END"
+    whole = "_object"
     if table.unnest is None:
         return f"SELECT {', '.join(cell(n, whole) for n in names)}, {bad} FROM {lines}"
-    entries = f"json_extract({whole}, {literal(_member(table.unnest) + '[*]')})"
-    inner = f"SELECT *, unnest(CASE WHEN _ok THEN {entries} ELSE [NULL] END) AS _item FROM {lines}"
+    entries = f"json_extract(_object, {literal(_member(table.unnest) + '[*]')})"
+    inner = (
+        f"SELECT *, unnest(CASE WHEN _object IS NULL THEN [NULL] ELSE {entries} END) AS _item FROM {lines}"
+    )
     cells = (
         f"coalesce({cell(n, '_item').rpartition(' AS ')[0]}, {cell(n, whole).rpartition(' AS ')[0]}) AS {identifier(n)}"
         for n in names

@@ -214,6 +214,8 @@ def _written(seen: _Seen) -> TimeColumn:
 
 def _iso(name: str, zone: str) -> str:
     text = f"trim({name})"
+    if zone == "UTC":  # with or without an offset: the connection's zone is UTC as well
+        return f"TRY(epoch_us(TRY_CAST({text} AS TIMESTAMPTZ)))"
     # A date alone ends in -11 as an offset may: only what follows a time of day is an offset.
     aware = f"contains({text}, ':') AND regexp_full_match({text}, {literal(_OFFSET)})"
     return (
