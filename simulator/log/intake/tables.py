@@ -348,7 +348,9 @@ def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str]
     if table.unnest is None:
         return f"SELECT {', '.join(cell(n, whole) for n in names)}, {bad} FROM {lines}"
     entries = f"json_extract(_object, {literal(f'$.{table.unnest}[*]')})"
-    inner = f"SELECT *, unnest(CASE WHEN _object IS NULL THEN [NULL] ELSE {entries} END) AS _item FROM {lines}"
+    inner = (
+        f"SELECT *, unnest(CASE WHEN _object IS NULL THEN [NULL] ELSE {entries} END) AS _item FROM {lines}"
+    )
     cells = (
         f"coalesce({cell(n, '_item').rpartition(' AS ')[0]}, {cell(n, whole).rpartition(' AS ')[0]}) AS {identifier(n)}"
         for n in names

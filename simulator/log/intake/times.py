@@ -298,9 +298,7 @@ def _doubt(
         )
     if high - low < MINUTE:
         return [f"{where}: with time_unit = {unit!r} {lasts}; doubt time_unit"]
-    return [
-        f"{where}: with time_unit = {unit!r} times lie in {_year(middle)}; time_from says what 0 means"
-    ]
+    return [f"{where}: with time_unit = {unit!r} times lie in {_year(middle)}; time_from says what 0 means"]
 
 
 def _year(micros: float) -> str:
