@@ -75,7 +75,10 @@ def rows_of(paths: list[Path]) -> int | None:
 
 def _rows(path: Path) -> int | None:
     if path.suffix == ".parquet":
-        return pq.read_metadata(path).num_rows
+        try:
+            return pq.read_metadata(path).num_rows
+        except pa.ArrowException:  # flipped bytes that one reader minds and the other does not
+            return None
     raw = path.read_bytes()
     text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig", "replace")
     if path.suffix == ".jsonl":
@@ -321,7 +324,7 @@ def _damage_file(source: Source, rng) -> None:
         case "cut":
             path.write_bytes(raw[: int(rng.integers(0, len(raw) + 1))])
             return
-        case "flip":
+        case "flip" if raw:
             spots = np.frombuffer(raw, np.uint8).copy()
             spots[rng.integers(0, len(raw), 3)] ^= np.uint8(rng.integers(1, 256))
             path.write_bytes(spots.tobytes())
