@@ -75,7 +75,9 @@ def by_hand(source: Path, out: Path) -> None:
         con.execute("""
             CREATE TABLE views AS SELECT row_number() OVER (ORDER BY time, user_id, product_id, rowid) - 1 AS click_id, *
             FROM actions WHERE kind = 'view'""")
-        con.execute(f"COPY (SELECT * FROM views ORDER BY time, click_id) TO '{out}/clicks.parquet' (COMPRESSION zstd)")
+        con.execute(
+            f"COPY (SELECT * FROM views ORDER BY time, click_id) TO '{out}/clicks.parquet' (COMPRESSION zstd)"
+        )
         con.execute(f"""
             COPY (SELECT click_id, action.time, action.kind, action.price AS amount
                 FROM (SELECT * FROM actions WHERE kind IN ('cart', 'purchase')) AS action
@@ -115,8 +117,12 @@ def _processor() -> float:
 def test_against_the_join_by_hand(tmp_path):
     source = tmp_path / "actions.csv.gz"
     actions(source, 2_000_000)
-    hand = min((measured("by_hand", source, tmp_path / f"hand{k}") for k in range(2)), key=lambda m: m["processor"])
-    own = min((measured("taken_in", source, tmp_path / f"own{k}") for k in range(2)), key=lambda m: m["processor"])
+    hand = min(
+        (measured("by_hand", source, tmp_path / f"hand{k}") for k in range(2)), key=lambda m: m["processor"]
+    )
+    own = min(
+        (measured("taken_in", source, tmp_path / f"own{k}") for k in range(2)), key=lambda m: m["processor"]
+    )
     ratio = own["processor"] / hand["processor"]
     print(
         f"\n2 million actions: by hand {hand['processor']:.1f} s of processor, {hand['peak']} MiB; taken in "
@@ -132,7 +138,10 @@ def test_memory_is_flat(tmp_path):
         actions(source, rows)
         peaks[rows] = measured("taken_in", source, tmp_path / f"log{rows}")
         source.unlink()
-    print("\n" + "; ".join(f"{rows:,} actions: {m['peak']} MiB, {m['processor']:.0f} s" for rows, m in peaks.items()))
+    print(
+        "\n"
+        + "; ".join(f"{rows:,} actions: {m['peak']} MiB, {m['processor']:.0f} s" for rows, m in peaks.items())
+    )
     assert peaks[10_000_000]["peak"] < 2048
 
 
@@ -149,7 +158,9 @@ def test_many_daily_files(tmp_path):
         }
         pq.write_table(pa.table(table), folder / "part.parquet")
     start = time.monotonic()
-    data = DataBlock.model_validate({"touches": str(tmp_path / "shop"), "columns": {"time_unit": "s"}, "most_bad": 1})
+    data = DataBlock.model_validate(
+        {"touches": str(tmp_path / "shop"), "columns": {"time_unit": "s"}, "most_bad": 1}
+    )
     meta = make_log(data, SETTINGS, tmp_path / "log")
     took = time.monotonic() - start
     print(f"\n{days:,} daily files: {took:.1f} s")

@@ -132,6 +132,12 @@ class Wanted:
             for table, key, column in self._once()
             if column not in table.types
         ]
+        faults += [
+            f"[data.columns] {key} = {column!r}: {table.told} has a column of a name that DuckDB keeps for the place of a "
+            "row; rename it in the file"
+            for table, key, column in self._once()
+            if column.lower() == "rowid"
+        ]
         if faults:
             raise UsageError("\n".join(faults))
 

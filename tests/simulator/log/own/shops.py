@@ -79,18 +79,26 @@ def text(folder, raw, columns=None, shape="touches", name="table.csv", **data):
 
 def clicks_of(folder, what="*"):
     """Query the clicks of the log in replay order."""
-    return duckdb.sql(f"SELECT {what} FROM '{folder}/log/clicks/*.parquet' ORDER BY time, click_id").fetchall()
+    return duckdb.sql(
+        f"SELECT {what} FROM '{folder}/log/clicks/*.parquet' ORDER BY time, click_id"
+    ).fetchall()
 
 
 def events_of(folder, what="click_row, kind, time, amount"):
     """Query the events of the log in replay order."""
+    if not list((folder / "log" / "events").glob("*.parquet")):
+        return []
     rank = "list_position(['cart', 'pay', 'refund'], kind)"
-    return duckdb.sql(f"SELECT {what} FROM '{folder}/log/events/*.parquet' ORDER BY time, {rank}, event_id").fetchall()
+    return duckdb.sql(
+        f"SELECT {what} FROM '{folder}/log/events/*.parquet' ORDER BY time, {rank}, event_id"
+    ).fetchall()
 
 
 def counts(folder):
     """How many events of each kind there are."""
-    return dict(duckdb.sql(f"SELECT kind, count(*) FROM '{folder}/log/events/*.parquet' GROUP BY kind").fetchall())
+    return dict(
+        duckdb.sql(f"SELECT kind, count(*) FROM '{folder}/log/events/*.parquet' GROUP BY kind").fetchall()
+    )
 
 
 def aside(meta):

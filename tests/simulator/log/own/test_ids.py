@@ -112,8 +112,14 @@ def test_a_click_id_used_again(tmp_path):
     latest = {}
     slow = []
     for time, _, key, row in sorted(
-        [(int(t), 0, int(k), n) for n, (t, k) in enumerate(zip(clicks["time"], reused["click_id"], strict=True))]
-        + [(int(t), 1, int(k) % half, n) for n, (t, k) in enumerate(zip(events["time"], events["click_id"], strict=True))]
+        [
+            (int(t), 0, int(k), n)
+            for n, (t, k) in enumerate(zip(clicks["time"], reused["click_id"], strict=True))
+        ]
+        + [
+            (int(t), 1, int(k) % half, n)
+            for n, (t, k) in enumerate(zip(events["time"], events["click_id"], strict=True))
+        ]
     ):
         if _ == 0:
             latest[key] = row
@@ -180,7 +186,9 @@ def test_exact_repeats_without_ids(tmp_path, duplicates):
 )
 def test_ids_spelt_in_two_ways_are_refused(tmp_path, change, reason):
     clicks, events = shop()
-    clicks["click_id"] = np.array([str(uuid.uuid5(uuid.NAMESPACE_DNS, str(k))) for k in clicks["click_id"]], object)
+    clicks["click_id"] = np.array(
+        [str(uuid.uuid5(uuid.NAMESPACE_DNS, str(k))) for k in clicks["click_id"]], object
+    )
     told = np.array(change(clicks["click_id"][events["click_id"]].tolist()), object)
     with pytest.raises(UsageError, match=reason):
         two(tmp_path, clicks, events | {"click_id": told})

@@ -18,7 +18,11 @@ def expected(events):
     return dict(zip(*np.unique(events["kind"].astype(str), return_counts=True), strict=True))
 
 
-@pytest.mark.parametrize("spell", [str.upper, str.capitalize, lambda k: f" {k} ", lambda k: f"{k.title()}  "], ids=["upper", "capital", "spaces", "title"])
+@pytest.mark.parametrize(
+    "spell",
+    [str.upper, str.capitalize, lambda k: f" {k} ", lambda k: f"{k.title()}  "],
+    ids=["upper", "capital", "spaces", "title"],
+)
 def test_kinds_in_any_spelling(tmp_path, spell):
     clicks, events = shop()
     told = events | {"kind": np.array([spell(k) for k in events["kind"]], object)}
@@ -40,7 +44,9 @@ def test_kinds_in_any_spelling(tmp_path, spell):
 )
 def test_kinds_of_any_type(tmp_path, make, kinds):
     clicks, events = shop()
-    meta = two(tmp_path, clicks, events | {"kind": pa.array([make(k) for k in events["kind"]])}, {"kinds": kinds})
+    meta = two(
+        tmp_path, clicks, events | {"kind": pa.array([make(k) for k in events["kind"]])}, {"kinds": kinds}
+    )
     assert meta.quarantined == 0
     assert counts(tmp_path) == expected(events)
 
@@ -49,7 +55,13 @@ def test_kinds_to_ignore_are_counted_apart(tmp_path):
     clicks, events = shop()
     kinds = events["kind"].copy()
     kinds[:50] = "Impression"
-    meta = two(tmp_path, clicks, events | {"kind": kinds}, {"kinds": {"pay": "pay", "impression": "ignore", "refund": "refund"}}, most_bad=1)
+    meta = two(
+        tmp_path,
+        clicks,
+        events | {"kind": kinds},
+        {"kinds": {"pay": "pay", "impression": "ignore", "refund": "refund"}},
+        most_bad=1,
+    )
     assert sum(meta.ignored.values()) == 50
     assert meta.read + 50 == 2000 + len(kinds)
 
@@ -135,7 +147,12 @@ def test_the_sign_of_a_refund_means_nothing(tmp_path, sign, kind):
 def journeys(rows):
     """Clicks 0, 1, ... of one instant each, and (click, hours after, kind, amount)."""
     n = max(row[0] for row in rows) + 1
-    clicks = {"click_id": np.arange(n), "time": START + np.arange(n), "user_id": np.arange(n), "item_id": np.zeros(n, int)}
+    clicks = {
+        "click_id": np.arange(n),
+        "time": START + np.arange(n),
+        "user_id": np.arange(n),
+        "item_id": np.zeros(n, int),
+    }
     clicks["cat"] = np.zeros(n, int)
     events = {
         "click_id": np.array([row[0] for row in rows]),
@@ -164,7 +181,11 @@ def test_cents_of_float32_add_up(tmp_path):
     for click in range(1000):
         cents = int(rng.integers(200, 10_000_000))
         first = int(rng.integers(1, cents))
-        rows += [(click, 1, "pay", cents / 100), (click, 2, "refund", first / 100), (click, 3, "refund", (cents - first) / 100)]
+        rows += [
+            (click, 1, "pay", cents / 100),
+            (click, 2, "refund", first / 100),
+            (click, 3, "refund", (cents - first) / 100),
+        ]
     clicks, events = journeys(rows)
     meta = two(tmp_path, clicks, events | {"amount": events["amount"].astype("f4")})
     assert (meta.events, meta.quarantined) == (3000, 0)
@@ -176,7 +197,10 @@ def test_cents_of_float32_add_up(tmp_path):
 
 actions = st.lists(
     st.tuples(
-        st.integers(0, 3), st.integers(0, 80), st.sampled_from(["pay", "pay", "refund", "cart"]), st.integers(-40, 400)
+        st.integers(0, 3),
+        st.integers(0, 80),
+        st.sampled_from(["pay", "pay", "refund", "cart"]),
+        st.integers(-40, 400),
     ),
     min_size=1,
     max_size=25,
@@ -192,7 +216,9 @@ def test_what_counts_of_refunds_is_what_a_walk_counts(tmp_path, rows, share):
     slow = []
     for click in range(4):
         paid, left, held, taken, seen = 0.0, 0.0, 0.0, False, False
-        order = sorted((r for r in rows if r[0] == click), key=lambda r: (r[1], ["cart", "pay", "refund"].index(r[2])))
+        order = sorted(
+            (r for r in rows if r[0] == click), key=lambda r: (r[1], ["cart", "pay", "refund"].index(r[2]))
+        )
         for _, hour, kind, amount in order:
             if kind == "cart":
                 slow.append((click, kind, 0.0))
@@ -214,10 +240,15 @@ def test_what_counts_of_refunds_is_what_a_walk_counts(tmp_path, rows, share):
 
 def test_text_files_of_wide_kinds(tmp_path):
     raw = "time,user_id,item_id,kind\n" + "".join(
-        f"{1_762_300_000 + k * 60},{k % 5},{k % 3},{['VIEW', 'view ', 'Purchase', '', 'wish'][k % 5]}\n" for k in range(400)
+        f"{1_762_300_000 + k * 60},{k % 5},{k % 3},{['VIEW', 'view ', 'Purchase', '', 'wish'][k % 5]}\n"
+        for k in range(400)
     )
     kinds = {"view": "view", "purchase": "pay", "wish": "ignore"}
     meta = text(tmp_path, raw.encode(), {"kinds": kinds}, most_bad=1)
     assert meta.clicks == 160
     assert meta.read + sum(meta.ignored.values()) == 400
-    assert aside(meta).get("unknown kind", 0) + aside(meta).get("null or unreadable value in a required column", 0) == 80
+    assert (
+        aside(meta).get("unknown kind", 0)
+        + aside(meta).get("null or unreadable value in a required column", 0)
+        == 80
+    )

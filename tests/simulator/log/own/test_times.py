@@ -51,19 +51,28 @@ def test_times_of_any_form(tmp_path, form):
         clicks["time"], events["time"] = clicks["time"] // step * step, events["time"] // step * step
     else:
         clicks["time"], events["time"] = clicks["time"] // SECOND * SECOND, events["time"] // SECOND * SECOND
-    meta = two(tmp_path, clicks | {"time": FORMS[form](clicks["time"])}, events | {"time": FORMS[form](events["time"])})
+    meta = two(
+        tmp_path,
+        clicks | {"time": FORMS[form](clicks["time"])},
+        events | {"time": FORMS[form](events["time"])},
+    )
     assert meta.quarantined == 0
     assert meta.origin == datetime(2025, 11, 4, tzinfo=UTC)
     assert [row[0] for row in clicks_of(tmp_path, "time")] == (np.sort(clicks["time"]) - START).tolist()
     assert [row[0] for row in events_of(tmp_path, "time")] == (np.sort(events["time"]) - START).tolist()
 
 
-@pytest.mark.parametrize(("clicks_in", "events_in"), [("s", "iso"), ("timestamp us", "ms"), ("date", "date text"), ("ns", "s")])
+@pytest.mark.parametrize(
+    ("clicks_in", "events_in"), [("s", "iso"), ("timestamp us", "ms"), ("date", "date text"), ("ns", "s")]
+)
 def test_clicks_and_events_may_differ(tmp_path, clicks_in, events_in):
     clicks, events = shop(600)
     step = DAY if clicks_in == "date" else SECOND
     clicks["time"], events["time"] = clicks["time"] // step * step, events["time"] // step * step
-    told = clicks | {"time": FORMS[clicks_in](clicks["time"])}, events | {"time": FORMS[events_in](events["time"])}
+    told = (
+        clicks | {"time": FORMS[clicks_in](clicks["time"])},
+        events | {"time": FORMS[events_in](events["time"])},
+    )
     assert two(tmp_path, *told).quarantined == 0
     assert [row[0] for row in events_of(tmp_path, "time")] == (np.sort(events["time"]) - START).tolist()
 
@@ -102,7 +111,9 @@ def test_float32_seconds_are_doubted(tmp_path):
     clicks, events = shop(300)
     told = [t | {"time": (t["time"] / 1e6).astype("f4")} for t in (clicks, events)]
     meta = two(tmp_path, *told, {"time_unit": "s"}, most_bad=1)
-    assert any("holds FLOAT there, which steps by 2m8s" in note or "steps by 128" in note for note in meta.notes), meta.notes
+    assert any(
+        "holds FLOAT there, which steps by 2m8s" in note or "steps by 128" in note for note in meta.notes
+    ), meta.notes
 
 
 @pytest.mark.parametrize("stray", [0, START - 3000 * DAY, START + 9000 * DAY, -DAY, 253_402_300_799 * SECOND])
@@ -147,14 +158,19 @@ def test_local_times_are_of_their_zone(tmp_path):
     clicks, events = shop(600)
     zone = ZoneInfo("Asia/Shanghai")
     local = [
-        np.array([m.astimezone(zone).replace(tzinfo=None).isoformat() for m in moments(t["time"] // 1000 * 1000)], object)
+        np.array(
+            [m.astimezone(zone).replace(tzinfo=None).isoformat() for m in moments(t["time"] // 1000 * 1000)],
+            object,
+        )
         for t in (clicks, events)
     ]
     told = clicks | {"time": local[0]}, events | {"time": local[1]}
     meta = two(tmp_path, *told, time_zone="Asia/Shanghai")
     assert meta.quarantined == 0
     assert meta.origin == datetime(2025, 11, 3, 16, tzinfo=UTC)  # its midnight
-    assert [r[0] for r in clicks_of(tmp_path, "time")] == (np.sort(clicks["time"] // 1000 * 1000) - START + 8 * HOUR).tolist()
+    assert [r[0] for r in clicks_of(tmp_path, "time")] == (
+        np.sort(clicks["time"] // 1000 * 1000) - START + 8 * HOUR
+    ).tolist()
 
 
 def test_the_hour_that_comes_twice(tmp_path):
@@ -185,9 +201,13 @@ def test_wide_rows_say_never_in_many_ways(tmp_path):
         "-1.0": np.where(paid, pays, -1.0),
         "empty": np.array([str(p) if y else "" for p, y in zip(pays, paid, strict=True)], object),
         "word": np.array([str(p) if y else "never" for p, y in zip(pays, paid, strict=True)], object),
-        "stamps": pa.array([int(p) if y else None for p, y in zip(pays, paid, strict=True)]).cast(pa.timestamp("s")),
+        "stamps": pa.array([int(p) if y else None for p, y in zip(pays, paid, strict=True)]).cast(
+            pa.timestamp("s")
+        ),
         "lists": pa.array([[int(p), int(p) + 5] if y else [] for p, y in zip(pays, paid, strict=True)]),
-        "null lists": pa.array([[int(p)] if y else None for p, y in zip(pays, paid, strict=True)], pa.list_(pa.int64())),
+        "null lists": pa.array(
+            [[int(p)] if y else None for p, y in zip(pays, paid, strict=True)], pa.list_(pa.int64())
+        ),
     }
     for what, column in marks.items():
         columns = {"pay_time": "paid", "never": [-1, 0, "", "never"]}
