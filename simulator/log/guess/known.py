@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import duckdb
 
+from simulator.clock import EPOCH, Clock
 from simulator.errors import AfterclickError
 from simulator.log.formats import format_names, format_table
 from simulator.log.guess.draft import Draft, Entry
-from simulator.log.guess.profile import Profile, profile
+from simulator.log.guess.profile import Column, Profile, profile
+from simulator.log.intake.times import FACTOR
 from simulator.scenario.data import DataBlock, ReadBlock
 
 _DISTINCTIVE = 3
@@ -67,6 +70,8 @@ def _fits(source: Profile, table: Mapping[str, Any]) -> int | None:
         names |= {name for name in ("user_id", "item_id") if name in of and name not in said}
     if of is None or len(names) < _DISTINCTIVE or not names <= set(of):
         return None
+    if _of_other_days(source.columns.get(of.get(data.columns.time, "")), data):
+        return None
     kinds = {str(key).strip().lower() for key in data.columns.kinds}
     if not kinds:  # numbers without names and without kinds could be anything
         return len(names) if source.read.header else None
@@ -74,6 +79,16 @@ def _fits(source: Profile, table: Mapping[str, Any]) -> int | None:
     values = () if column is None else column.values
     met = sum(count for value, count in values if value.lower() in kinds)
     return len(names) if met and met >= 0.9 * sum(count for _, count in values) else None
+
+
+def _of_other_days(time: Column | None, data: DataBlock) -> bool:
+    """Tell whether numbers of a time all lie outside the days of which the format is."""
+    unit = data.columns.time_unit
+    if data.between is None or time is None or time.least is None or time.most is None or unit is None:
+        return False
+    clock = Clock(EPOCH, data.time_zone)
+    first, last = (clock.at(day) for day in data.between if isinstance(day, date))
+    return not (time.least * FACTOR[unit] < last and time.most * FACTOR[unit] >= first)
 
 
 def _names_of(source: Profile, read: ReadBlock) -> dict[str, str] | None:

@@ -210,7 +210,10 @@ def _rejected(con: duckdb.DuckDBPyConnection) -> str:
     ).fetchall()
     if not found:
         return "nothing was put aside before"
-    return "; ".join(f"{count:,}: {reason} ({col}), such as {row:.200}" for reason, col, count, row in found)
+    named = [
+        (count, f"{reason} ({column})" if column else reason, row) for reason, column, count, row in found
+    ]
+    return "; ".join(f"{count:,}: {reason}, such as {row:.200}" for count, reason, row in named)
 
 
 def _between(con: duckdb.DuckDBPyConnection, data: DataBlock) -> None:

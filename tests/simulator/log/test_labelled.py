@@ -81,6 +81,7 @@ def test_both_windows_are_inclusive(tmp_path, late):
         "amount": [5.0, 2.0],
     }.items():
         setattr(memory.event, name, np.array(values, getattr(memory.event, name).dtype))
+    memory.event.arrival = memory.event.time
     log = write(tmp_path / "log", memory)
     [(_, labels)] = log.labelled(windows)
     assert (labels.converted[0], labels.refunded[0], labels.refund_amount[0]) == (
@@ -104,6 +105,7 @@ def test_events_far_behind_their_clicks_are_found(tmp_path):
     when = memory.click_time[row] + rng.integers(0, 4 * DAY, len(row))
     order = np.argsort(when, kind="stable")
     memory.event.row, memory.event.time = row[order], when[order]
+    memory.event.arrival = memory.event.time
     memory.event.kind, memory.event.amount = np.full(len(row), 2, np.uint8), np.ones(len(row))
     log = write(tmp_path / "log", memory)
     found = np.concatenate([labels.pay_count for _, labels in log.labelled(windows, features=False)])

@@ -23,7 +23,7 @@ def test_there_and_back(tmp_path, log, capsys):
         assert "features: " in told.err
         assert " carts\n" in told.err
         assert start(sim.app, ["import", form, str(file), "--out", str(tmp_path / f"{form}.log")]) == 0
-        assert ("read as the processed file" in capsys.readouterr().err) == (form == "cascade")
+        assert ("read as the processed file" in capsys.readouterr().out) == (form == "cascade")
         assert Log.open(tmp_path / f"{form}.log").meta.provenance["format"] == form
 
 
