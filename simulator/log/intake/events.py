@@ -14,6 +14,7 @@ from simulator.log.intake.staged import (
     candidates,
     feature_columns,
     raw_features,
+    settle_hours,
     timed,
     who,
 )
@@ -78,6 +79,8 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
     )
     if not click.number:
         check_alike(con, OPENED, HAPPENED, f"[data.columns] event_click_id = {event_click!r}: {events.told}")
+    for table in (OPENED, HAPPENED):
+        settle_hours(con, data, staged, table)
     staged.rows = clicks.read + events.read
     staged.labels = {
         "clicks": {"click_id": c.click_id, "time": c.time},

@@ -15,7 +15,7 @@ from simulator.errors import LogError, UsageError
 from simulator.log.ingest import ingest
 from simulator.log.intake import events, purchases, rows, touches
 from simulator.log.intake.files import find
-from simulator.log.intake.spans import main_span, midnight, settle_clock_changes
+from simulator.log.intake.spans import main_span, midnight
 from simulator.log.intake.staged import HAPPENED, OPENED, Staged, left_out
 from simulator.log.intake.tables import REJECTED, create_rejected
 from simulator.log.intake.times import absolute, outside
@@ -108,9 +108,6 @@ def make_log(
             staged = _stage(con, data, settings)
             _note(staged, data)
             zone = data.time_zone
-            if staged.local:
-                for table in (OPENED, HAPPENED):
-                    staged.notes += settle_clock_changes(con, table, zone)
             _between(con, data)
             span = main_span(con, OPENED)
             if span is None:

@@ -15,6 +15,7 @@ from simulator.log.intake.staged import (
     candidates,
     feature_columns,
     raw_features,
+    settle_hours,
     timed,
     who,
 )
@@ -61,6 +62,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int) -> 
     }
     _buy(con, table, data, staged, kind, amount)
     set_aside_unread(con, staged, "bought")
+    settle_hours(con, data, staged, "bought")
     set_aside_outside(con, staged, "bought", data)
     keys = join_keys(data, table)
     _without_user(con, staged, keys)

@@ -17,6 +17,7 @@ from simulator.log.intake.staged import (
     candidates,
     feature_columns,
     raw_features,
+    settle_hours,
     timed,
     who,
 )
@@ -73,6 +74,10 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
         staged.notes.append(f"{table.told} has no amounts: every pay counts 1")
     _open(con, table, data, staged)
     _happen(con, table, data, staged, amounts)
+    by_delay = not (c.cart_time or c.pay_time or c.refund_time)
+    settle_hours(con, data, staged, OPENED, HAPPENED if by_delay else None)
+    if not by_delay:
+        settle_hours(con, data, staged, HAPPENED)
     [(events,)] = con.execute(f"SELECT count(*) FROM {HAPPENED}").fetchall()
     staged.rows, staged.made = table.read, int(events)
     if c.event_id is not None:

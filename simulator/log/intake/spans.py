@@ -64,11 +64,14 @@ def midnight(instant: int, zone: str) -> int:
     return int(local.timestamp()) * 1_000_000
 
 
-def settle_clock_changes(con: duckdb.DuckDBPyConnection, table: str, zone: str) -> list[str]:
+def settle_clock_changes(
+    con: duckdb.DuckDBPyConnection, table: str, zone: str, followers: str | None = None
+) -> list[str]:
     """Tell the two passes of a repeated hour apart by the order of the rows; return what is to be said of it.
 
     When clocks are put back, an hour of local times comes twice. Rows are read as of the second pass; those before
     the place in the file where the local time jumps back are of the first. Without such a place all are of the first.
+    ``followers`` is a table of events whose times are those of their click (click_id = _row) plus a delay.
     """
     span = main_span(con, table)
     if span is None or zone == "UTC":
@@ -81,24 +84,33 @@ def settle_clock_changes(con: duckdb.DuckDBPyConnection, table: str, zone: str) 
         times = np.asarray(rows["time"], np.int64)
         if not len(times):
             continue
-        falls = np.flatnonzero(np.maximum.accumulate(times)[:-1] - times[1:] > shift // 2)
-        split = int(falls[0]) + 1 if len(falls) else len(times)
-        sorted_twice = len(falls) == 1
-        first = np.asarray(rows["rowid"], np.int64)[:split]
+        split = _first_fall(times, shift // 2)
+        told = split < len(times) and _first_fall(times[split:], shift // 2) == len(times) - split
+        first = np.asarray(rows["rowid"], np.int64)[:split].tolist()
+        if followers is not None:
+            con.execute(
+                f"UPDATE {followers} SET time = time - {shift} WHERE click_id IN "
+                f"(SELECT _row FROM {table} WHERE rowid IN (SELECT unnest($1::BIGINT[])))",
+                [first],
+            )
         con.execute(
-            f"UPDATE {table} SET time = time - {shift} WHERE rowid IN (SELECT unnest($1::BIGINT[]))",
-            [first.tolist()],
+            f"UPDATE {table} SET time = time - {shift} WHERE rowid IN (SELECT unnest($1::BIGINT[]))", [first]
         )
         how = f"{split:,} before and {len(times) - split:,} after the clock was put back, by their order"
-        if not sorted_twice:
-            how = "which pass each is of cannot be told from their order; " + (
-                "all are taken as of the first" if not len(falls) else f"{split:,} are taken as of the first"
-            )
+        if not told:
+            taken = "all" if split == len(times) else f"{split:,}"
+            how = f"which pass each is of cannot be told from their order; {taken} are taken as of the first"
         when = from_epoch(change).astimezone(ZoneInfo(zone))
         notes.append(
             f"{len(times):,} local times lie in the repeated hour of {when:%Y-%m-%d} ({zone}): {how}"
         )
     return notes
+
+
+def _first_fall(times: Int64, by: int) -> int:
+    """Return the place of the first time that lies more than ``by`` before the largest so far (or how many there are)."""
+    falls = np.flatnonzero(np.maximum.accumulate(times)[:-1] - times[1:] > by)
+    return int(falls[0]) + 1 if len(falls) else len(times)
 
 
 def _set_back(span: Span, zone: str) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ import duckdb
 
 from simulator.errors import UsageError, nearest
 from simulator.log.intake.keys import read_key
+from simulator.log.intake.spans import settle_clock_changes
 from simulator.log.intake.tables import Table
 from simulator.log.intake.times import TimeColumn, read_time
 from simulator.log.sql import identifier
@@ -193,3 +194,11 @@ def timed(
     staged.notes += [note for note in found.notes if note not in staged.notes]
     staged.local |= found.local and data.time_zone != "UTC"
     return found
+
+
+def settle_hours(
+    con: duckdb.DuckDBPyConnection, data: DataBlock, staged: Staged, table: str, followers: str | None = None
+) -> None:
+    """Tell the passes of a repeated hour apart in a table of local times (`settle_clock_changes`)."""
+    if staged.local:
+        staged.notes += settle_clock_changes(con, table, data.time_zone, followers)

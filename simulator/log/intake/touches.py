@@ -18,6 +18,7 @@ from simulator.log.intake.staged import (
     candidates,
     feature_columns,
     raw_features,
+    settle_hours,
     timed,
     who,
 )
@@ -50,6 +51,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, ref
     staged.rows = table.read
     _touch(con, table, data, staged)
     set_aside_unread(con, staged, "touched")
+    settle_hours(con, data, staged, "touched")
     set_aside_outside(con, staged, "touched", data)
     keys = join_keys(data, table)
     staged.kinds = dict(

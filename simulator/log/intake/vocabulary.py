@@ -183,7 +183,10 @@ def _tags(
     """Lists (or text with a separator): distinct tags are numbered, those of a click stand in columns of their own."""
     del absent, text
     raw, spec = feature.raw, feature.spec
-    listed = raw if feature.kind.endswith("[]") else f"string_split({raw}, {literal(spec.separator)})"
+    # Text is a JSON list, or tags with a separator between them.
+    parsed = f"from_json(CASE WHEN json_valid({raw}) THEN {raw} END, '[\"VARCHAR\"]')"
+    split = f"CASE WHEN starts_with(trim({raw}), '[') THEN {parsed} ELSE string_split({raw}, {literal(spec.separator)}) END"
+    listed = raw if feature.kind.endswith("[]") else f"({split})"
     values = f"list_filter(list_transform({listed}, lambda tag: trim(CAST(tag AS VARCHAR))), lambda tag: tag <> '')"
     table, lists = f"ids_{raw}", f"tags_{raw}"
     con.execute(

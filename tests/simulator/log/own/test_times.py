@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -184,6 +185,41 @@ def test_the_hour_that_comes_twice(tmp_path):
     first = clicks_of(tmp_path, "time")
     assert np.diff([row[0] for row in first]).tolist() == [7 * MINUTE] * (n - 1)
     assert any("repeated hour of 2025-10-26 (Europe/Berlin)" in note for note in meta.notes)
+
+
+@pytest.mark.parametrize("shape", ["touches", "rows", "rows_with_times"])
+def test_pays_of_the_hour_that_comes_twice_are_of_their_click(tmp_path, shape):
+    """A view in the first pass, its pay 20 minutes later in the second, and so on: no delay is an hour off."""
+    start = int(datetime(2025, 10, 25, 20, tzinfo=UTC).timestamp()) * SECOND
+    times = start + np.arange(0, 12 * HOUR, 7 * MINUTE)
+    n, zone = len(times), ZoneInfo("Europe/Berlin")
+
+    def local(micros):
+        return [m.astimezone(zone).replace(tzinfo=None).isoformat() for m in moments(micros)]
+
+    if shape == "touches":
+        both = np.concatenate([times, times + 20 * MINUTE])
+        order = np.argsort(both, kind="stable")
+        kind = np.array(["view"] * n + ["pay"] * n)[order].tolist()
+        who = np.concatenate([np.arange(n)] * 2)[order]
+        table = {"time": local(both[order]), "user_id": who, "item_id": 0 * who, "kind": kind}
+        meta = one(tmp_path, "touches", table, time_zone="Europe/Berlin")
+    else:
+        table = {"time": local(times), "user_id": np.arange(n), "item_id": np.zeros(n, int)}
+        if shape == "rows":
+            columns = {"pay_delay": "wait", "delay_unit": "m"}
+            table["wait"] = np.full(n, 20)
+        else:
+            columns = {"pay_time": "paid"}
+            table["paid"] = local(times + 20 * MINUTE)
+        meta = one(tmp_path, "rows", table, columns, time_zone="Europe/Berlin")
+    assert (meta.clicks, meta.events) == (n, n)
+    assert np.diff([row[0] for row in clicks_of(tmp_path, "time")]).tolist() == [7 * MINUTE] * (n - 1)
+    delays = duckdb.sql(
+        f"SELECT e.time - c.time FROM '{tmp_path}/log/events/*.parquet' e JOIN '{tmp_path}/log/clicks/*.parquet' c "
+        "USING (click_id)"
+    ).fetchall()
+    assert {delay for (delay,) in delays} == {20 * MINUTE}
 
 
 def test_wide_rows_say_never_in_many_ways(tmp_path):
