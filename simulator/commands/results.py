@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.commands.console import stdout, table
+from simulator.commands.console import stdout, table, warn
 from simulator.commands.scenarios import run_directory
 from simulator.errors import ScenarioError
 
@@ -58,6 +58,7 @@ def print_run(run: Path) -> None:
         for row in account["rows"]:
             shown.add_row(f"{row['rows']:,}", row["what"])
         console.print(shown)
+        warn(account["notes"])
     if bad := summary["log"].get("quarantined"):
         console.print(
             f"{bad:,} of {summary['log']['read']:,} rows of the log were put aside: {run / 'quarantine.parquet'}",

@@ -103,7 +103,7 @@ def _crossing(summary: Mapping[str, Any], task: str) -> Iterator[str]:
 def _counts(summary: Mapping[str, Any]) -> Iterator[str]:
     log = summary["log"]
     if log.get("quarantined"):
-        yield f"{log['quarantined']:,} of {log['read']:,} rows of the log were quarantined and took no part."
+        yield f"{log['quarantined']:,} of {log['read']:,} rows of the log were put aside and took no part."
     if log.get("immature"):
         yield (
             f"{log['immature']:,} served clicks were not judged, since the log ends before they mature; "

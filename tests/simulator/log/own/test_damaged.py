@@ -61,7 +61,8 @@ def _check_sentence(message, source, told):
     assert 10 < len(message) < 6000, told
     words = ("Traceback", "INTERNAL", "Parser Error", "Binder Error", "Catalog Error", "Conversion Error")
     assert not any(word in message for word in words), f"{told}: {message}"
-    assert source.damages, f"{told}: {message}"
+    # A few rows may by chance hold nothing that opens a journey.
+    assert source.damages or "no click has a time that can be read" in message, f"{told}: {message}"
 
 
 def many(seeds, tmp_path):
