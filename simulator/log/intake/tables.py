@@ -14,13 +14,12 @@ import duckdb
 
 from simulator.errors import LogError, UsageError
 from simulator.log.intake.files import WHITESPACE, SourceFile, find
+from simulator.log.intake.layouts import json_object, lines_of, member, parquet, select_json, select_text
 from simulator.log.intake.lineends import with_one_end
 from simulator.log.sql import identifier, literal, one_line
 from simulator.scenario.data import ReadBlock
 
 SAMPLE = 1000
-_LINE = 20_000_000
-"""Bytes of the longest line that is read."""
 REJECTED = "rejected"
 
 
@@ -126,7 +125,7 @@ def _types(con: duckdb.DuckDBPyConnection, key: str, files: Sequence[SourceFile]
     if files[0].form == "text":
         return {name: "VARCHAR" for file in files for name in file.columns}
     try:
-        described = con.execute(f"DESCRIBE SELECT * FROM {_parquet(files)}").fetchall()
+        described = con.execute(f"DESCRIBE SELECT * FROM {parquet(files)}").fetchall()
     except duckdb.Error as error:
         reason = one_line(error)
         if "httpfs" in str(error):
@@ -136,30 +135,6 @@ def _types(con: duckdb.DuckDBPyConnection, key: str, files: Sequence[SourceFile]
     return {row[0]: "INTEGER" if row[1] == '"NULL"' else row[1] for row in described}
 
 
-def _parquet(files: Sequence[SourceFile]) -> str:
-    listed = ", ".join(literal(file.path) for file in files)
-    named = ", filename = true" if any(file.add for file in files) else ""
-    union = "true" if len(files) > 1 or "*" in files[0].path else "false"
-    return f"read_parquet([{listed}], union_by_name = {union}, hive_partitioning = false{named})"
-
-
-def _lines(files: Sequence[SourceFile]) -> str:
-    """SQL that reads lines whole, as ``line``."""
-    listed = ", ".join(literal(file.path) for file in files)
-    return (
-        f"read_csv([{listed}], auto_detect = false, columns = {{'line': 'VARCHAR'}}, header = false, "
-        f"delim = chr(1), quote = '', escape = '', compression = {literal(files[0].compression)}, "
-        f"max_line_size = {_LINE}"
-    )
-
-
-def _object(line: str) -> str:
-    """SQL for a line that is a JSON object, else null; NaN and Infinity, which JSON has not, are null in it."""
-    mended = f"regexp_replace({line}, '([:,\\[]\\s*)(NaN|-?Infinity)', '\\1null', 'g')"
-    found = f"CASE WHEN json_valid({line}) THEN {line} WHEN json_valid({mended}) THEN {mended} END"
-    return f"CASE WHEN json_type({found}) = 'OBJECT' THEN {found} END"
-
-
 def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> dict[str, str]:
     """Find the keys of JSON lines in the first lines of each file (at most a thousand in all)."""
     names: dict[str, str] = {}
@@ -167,7 +142,7 @@ def _json_types(con: duckdb.DuckDBPyConnection, files: Sequence[SourceFile]) -> 
         try:
             rows = con.execute(
                 f"SELECT DISTINCT key FROM (SELECT unnest(json_keys(line)) AS key FROM "
-                f"(SELECT {_object('line')} AS line FROM {_lines([file])}, ignore_errors = true)) WHERE line IS NOT NULL "
+                f"(SELECT {json_object('line')} AS line FROM {lines_of([file])}, ignore_errors = true)) WHERE line IS NOT NULL "
                 f"LIMIT {SAMPLE * 50}) ORDER BY key"
             ).fetchall()
         except duckdb.Error as error:
@@ -188,13 +163,13 @@ def _unnested(
         if not kind.endswith("[]"):
             raise UsageError(f"[data.read] unnest = {column!r}: {told} holds {kind} there; allowed: a list")
         inner = con.execute(
-            f"DESCRIBE SELECT unnest({identifier(column)}, max_depth := 2) FROM {_parquet(files)}"
+            f"DESCRIBE SELECT unnest({identifier(column)}, max_depth := 2) FROM {parquet(files)}"
         ).fetchall()
         fields = {row[0]: row[1] for row in inner}
     else:
         [(found,)] = con.execute(
-            f"SELECT list_sort(list_distinct(flatten(list(json_keys(line -> {literal(_member(column) + '[0]')}))))) "
-            f"FROM (SELECT {_object('line')} AS line FROM {_lines(files[:1])}, ignore_errors = true) LIMIT {SAMPLE})"
+            f"SELECT list_sort(list_distinct(flatten(list(json_keys(line -> {literal(member(column) + '[0]')}))))) "
+            f"FROM (SELECT {json_object('line')} AS line FROM {lines_of(files[:1])}, ignore_errors = true) LIMIT {SAMPLE})"
         ).fetchall()
         fields = dict.fromkeys(found or (), "VARCHAR")
     if not fields:
@@ -248,9 +223,9 @@ def _create(
         rejects = f"rejects_{table.name}_{index}" + "_again" * again
         rejecting.append(rejects)
         if files[0].form == "json":
-            groups.append(_select_json(table, files, names, rejects))
+            groups.append(select_json(files, names, rejects, table.unnest))
         else:
-            groups.append(_select_text(files, names, rejects))
+            groups.append(select_text(files, names, rejects))
     try:
         con.execute(f"CREATE TABLE {table.name} AS " + " UNION ALL BY NAME ".join(groups))
     except duckdb.InvalidInputException as error:
@@ -289,7 +264,7 @@ def _layout(file: SourceFile) -> tuple[object, ...]:
 def _select_parquet(table: Table, files: Sequence[SourceFile], names: Sequence[str]) -> str:
     own = _folder_columns(table, names)
     listed = ", ".join(own.get(name) or identifier(name) for name in names)
-    source = _parquet(files)
+    source = parquet(files)
     if table.unnest is not None:
         return (
             f"SELECT {listed} FROM (SELECT * EXCLUDE ({identifier(table.unnest)}), "
@@ -312,74 +287,6 @@ def _escaped(name: str) -> str:
     import re  # noqa: PLC0415 - folder keys are rare
 
     return re.escape(name)
-
-
-def _select_text(files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
-    file = files[0]
-    added = dict(file.add)
-    listed = ", ".join(
-        identifier(n) if n in file.columns else f"{_value(added.get(n))} AS {identifier(n)}" for n in names
-    )
-    paths = ", ".join(literal(f.path) for f in files)
-    keep = _rejecting(rejects)
-    if file.delimiter == WHITESPACE:
-        cells = ", ".join(f"_cells[{k + 1}] AS {identifier(n)}" for k, n in enumerate(file.columns))
-        bad = f"CASE WHEN len(_cells) <> {len(file.columns)} THEN line END AS _line"
-        return (
-            f"SELECT {listed}, _line FROM (SELECT {cells}, {bad} FROM (SELECT line, string_split_regex(trim(line), "
-            f"'\\s+') AS _cells FROM {_lines(files)}, {keep}) OFFSET {file.skip}) WHERE trim(line) <> '')"
-        )
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file.columns)
-    return (
-        f"SELECT {listed} FROM read_csv([{paths}], auto_detect = false, columns = {{{columns}}}, "
-        f"header = {'true' if file.skip else 'false'}, delim = {literal(file.delimiter)}, quote = '\"', escape = '\"', "
-        f"strict_mode = true, compression = {literal(file.compression)}, max_line_size = {_LINE}, {keep})"
-    )
-
-
-def _rejecting(table: str) -> str:
-    """Options of read_csv by which lines that cannot be split go to a table of their own."""
-    names = f"rejects_table = {literal(table)}, rejects_scan = {literal(f'{table}_scan')}"
-    return f"store_rejects = true, rejects_limit = 0, {names}"
-
-
-def _value(text: str | None) -> str:
-    return "CAST(NULL AS VARCHAR)" if text is None else literal(text)
-
-
-def _member(name: str) -> str:
-    """Write the path of a key of a JSON object."""
-    return '$."' + name.replace('"', '\\"') + '"'
-
-
-def _select_json(table: Table, files: Sequence[SourceFile], names: Sequence[str], rejects: str) -> str:
-    added = dict(files[0].add)
-    keep = _rejecting(rejects)
-    blank = "trim(line, chr(32) || chr(9) || chr(13)) <> ''"
-    fits = _object("line")
-    if table.unnest is not None:
-        listed = f"json_type({fits}, {literal(_member(table.unnest))}) IS NOT DISTINCT FROM 'ARRAY'"
-        fits = f"CASE WHEN {listed} THEN {fits} END"
-    lines = f"(SELECT line, {fits} AS _object FROM {_lines(files)}, {keep}) WHERE {blank})"
-    bad = "CASE WHEN _object IS NULL THEN line END AS _line"
-
-    def cell(name: str, of: str) -> str:
-        if name in added:
-            return f"{literal(added[name])} AS {identifier(name)}"
-        return f"json_extract_string({of}, {literal(_member(name))}) AS {identifier(name)}"
-
-    whole = "_object"
-    if table.unnest is None:
-        return f"SELECT {', '.join(cell(n, whole) for n in names)}, {bad} FROM {lines}"
-    entries = f"json_extract(_object, {literal(_member(table.unnest) + '[*]')})"
-    inner = (
-        f"SELECT *, unnest(CASE WHEN _object IS NULL THEN [NULL] ELSE {entries} END) AS _item FROM {lines}"
-    )
-    cells = (
-        f"coalesce({cell(n, '_item').rpartition(' AS ')[0]}, {cell(n, whole).rpartition(' AS ')[0]}) AS {identifier(n)}"
-        for n in names
-    )
-    return f"SELECT {', '.join(cells)}, {bad} FROM ({inner})"
 
 
 def _join(
