@@ -172,15 +172,29 @@ def stage_events(
 
 
 def _copies_of_events(con: duckdb.DuckDBPyConnection, rules: Rules) -> None:
-    """Mark events that are there already: of the same kind and id (the earliest counts), or equal in all without ids."""
+    """Mark events that are there already: of the same kind and id (the earliest counts), or without ids rows that are
+    equal in all that was read of them.
+    """
+    copies = f"({_good('events')})"
+    part = key = "click_id, time, kind, amount"
     if rules.own_ids:
-        key, order = "kind, event_id", "time, click_id, amount, _rid"
+        part = key = "kind, event_id"
+        order = "time, click_id, amount, _rid"
         reason = (
             f"CASE WHEN amount = first_value(amount) OVER same AND click_id = first_value(click_id) OVER same "
             f"THEN {literal(DUPLICATE_EVENT)} ELSE {literal(SHARED_ID)} END"
         )
     elif rules.duplicates == "drop":
-        key, order, reason = "click_id, time, kind, amount", "_rid", literal(REPEATED_EVENT)
+        order, reason = "_rid", literal(REPEATED_EVENT)
+        if (
+            "events" in rules.raw
+        ):  # two items of one instant and price are no repeats where both are of one click
+            part = f"{key}, _whole"
+            copies = (
+                f"(SELECT good.*, CAST(_in_file AS VARCHAR) AS _whole FROM {copies} AS good "
+                f"SEMI JOIN staging.again USING ({key}) LEFT JOIN {identifier(rules.raw['events'])} AS _in_file "
+                "ON _in_file.rowid = good._row)"
+            )
     else:
         return
     con.execute(
@@ -189,8 +203,8 @@ def _copies_of_events(con: duckdb.DuckDBPyConnection, rules: Rules) -> None:
     column = literal(rules.label("events", "event_id") if rules.own_ids else "")
     con.execute(
         f"INSERT INTO staging.bad_events SELECT _rid, reason, {column} FROM (SELECT _rid, {reason} AS reason, "
-        f"row_number() OVER same AS place FROM ({_good('events')}) SEMI JOIN staging.again USING ({key}) "
-        f"WINDOW same AS (PARTITION BY {key} ORDER BY {order})) WHERE place > 1"
+        f"row_number() OVER same AS place FROM {copies} SEMI JOIN staging.again USING ({key}) "
+        f"WINDOW same AS (PARTITION BY {part} ORDER BY {order})) WHERE place > 1"
     )
     con.execute("DROP TABLE staging.again")
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from simulator.log.intake.files import find
 from simulator.log.intake.spans import main_span, midnight
 from simulator.log.intake.staged import HAPPENED, OPENED, Staged, left_out
 from simulator.log.intake.tables import REJECTED, create_rejected
-from simulator.log.intake.times import absolute, outside
+from simulator.log.intake.times import absolute, microseconds, outside, year_of
 from simulator.log.intake.vocabulary import Ids, number, whom
 from simulator.log.meta import check_files, from_epoch, read_meta
 from simulator.log.quarantine import Rules
@@ -31,6 +32,8 @@ from simulator.sources import sources_of
 from simulator.units import DAY, format_duration
 from simulator.windows import Windows
 
+_EARLIEST, _LATEST = (microseconds(date(year, 1, 1)) for year in (2, 9990))
+"""What calendars can say, in microseconds from 1970."""
 _NOT_IDENTITY = {
     "path",
     "made_by",
@@ -113,6 +116,11 @@ def make_log(
             if span is None:
                 raise UsageError(
                     f"{told}: no click has a time that can be read{_opens(data, staged)}; {_rejected(con)}"
+                )
+            if not _EARLIEST <= span.first <= span.last <= _LATEST:
+                raise UsageError(
+                    f"{told}: clicks lie from the year {year_of(span.first)} to {year_of(span.last)}; look at time_unit and "
+                    "time_format, or say by [data] between which of them are meant"
                 )
             origin = midnight(span.first, zone)
             history = settings.history_end(span.first - origin) + origin

@@ -6,6 +6,7 @@ sample. Lines that cannot be split are kept in ``rejected``, each with the reaso
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -21,6 +22,8 @@ from simulator.scenario.data import ReadBlock
 
 SAMPLE = 1000
 REJECTED = "rejected"
+_UNLIKE = re.compile(r'reading file "(.+?)": failed to cast column "(.+?)" from type (.+?) to (.+?): ')
+"""DuckDB's message where files of one source have different types in a column of one name."""
 
 
 @dataclass(slots=True)
@@ -196,6 +199,11 @@ def load(con: duckdb.DuckDBPyConnection, table: Table, columns: Iterable[str]) -
             _join(con, table, other, on, [name for name in needed if name not in found])
             found |= set(other.types)
     except duckdb.Error as error:
+        if unlike := _UNLIKE.search(str(error)):
+            file, column, one, others = unlike.groups()
+            raise UsageError(
+                f"[data] {table.key}: {file} holds {one} in {column!r}, other files {others}; write them alike"
+            ) from None
         raise LogError(f"{table.told}: cannot be read ({one_line(error)})") from None
     if table.where:
         _keep_only(con, table)
@@ -278,15 +286,9 @@ def _folder_columns(table: Table, names: Sequence[str]) -> dict[str, str]:
     found = {}
     for name in names:
         if name in table.keys:
-            pattern = literal(f"(?:^|/){_escaped(name)}=([^/]*)/")
+            pattern = literal(f"(?:^|/){re.escape(name)}=([^/]*)/")
             found[name] = f"url_decode(regexp_extract(filename, {pattern}, 1)) AS {identifier(name)}"
     return found
-
-
-def _escaped(name: str) -> str:
-    import re  # noqa: PLC0415 - folder keys are rare
-
-    return re.escape(name)
 
 
 def _join(

@@ -295,23 +295,24 @@ def _doubt(
         return []
     where, files = seen.where, seen.table.told
     key = f"[data.columns] time_unit = {unit!r}"
-    lasts = f"the log lasts {format_duration(max(int(high - low), 0))} in {_year(middle)}"
+    lasts = f"the log lasts {format_duration(max(int(high - low), 0))} in {year_of(middle)}"
     if fitting:
-        spans = " or ".join(f"{u!r} ({_year(at[1] * FACTOR[u])})" for u in fitting)
-        told = lasts if high - low < MINUTE else f"times lie in the year {_year(middle)}"
+        spans = " or ".join(f"{u!r} ({year_of(at[1] * FACTOR[u])})" for u in fitting)
+        told = lasts if high - low < MINUTE else f"times lie in the year {year_of(middle)}"
         raise UsageError(
             f"{key}: {told} ({files}, {where.removeprefix('[data.columns] ')}). Is time_unit {spans}? "
             f"If {unit!r} is meant, say time_from: what 0 means"
         )
     if middle >= _LATE or middle < -_LATE:
         raise UsageError(
-            f"{key}: times lie in the year {_year(middle)} ({files}); allowed: a unit by which they do not"
+            f"{key}: times lie in the year {year_of(middle)} ({files}); allowed: a unit by which they do not"
         )
     if high - low < MINUTE:
         return [f"{where}: with time_unit = {unit!r} {lasts}; doubt time_unit"]
-    return [f"{where}: with time_unit = {unit!r} times lie in {_year(middle)}; time_from says what 0 means"]
+    return [f"{where}: with time_unit = {unit!r} times lie in {year_of(middle)}; time_from says what 0 means"]
 
 
-def _year(micros: float) -> str:
+def year_of(micros: float) -> str:
+    """Write the year of an instant (microseconds from 1970)."""
     year = 1970 + micros / (365.2425 * DAY)
     return f"{int(year):,}" if year >= 10_000 or year < 0 else str(int(year))

@@ -48,8 +48,17 @@ def test_the_audit_catches_a_policy_that_peeks_and_names_a_witness(cheat, kind):
 def test_what_happened_may_not_be_used_before_it_is_known(monkeypatch, lag):
     class Leaky(Engine):
         def __init__(self, source, windows, policies, **settings):
-            cheats.ByEventTime.source = source
+            self.its = source
             super().__init__(source, windows, policies, **settings)
+
+        def fork(self, source):
+            twin = super().fork(source)
+            twin.its = source
+            return twin
+
+        def advance(self, until, **settings):
+            cheats.ByEventTime.source = self.its
+            return super().advance(until, **settings)
 
     monkeypatch.setattr("simulator.audit.Engine", Leaky)
     windows = Windows(DAY, DAY, lag)

@@ -238,3 +238,18 @@ def test_names_that_cannot_be_read_are_said(tmp_path):
         text(tmp_path, csv_of(rows).encode(), {"item_id": "RowId"})
     with pytest.raises(UsageError, match="column 7 has no name in the first line"):
         text(tmp_path, csv_of([r | {" ": 1} for r in actions(80)]).encode())
+
+
+def test_files_of_unlike_types_are_named(tmp_path):
+    rows = {
+        "time": [1_760_000_000, 1_760_000_060],
+        "user_id": [1, 2],
+        "item_id": [1, 2],
+        "kind": ["view"] * 2,
+    }
+    for name, slot in (("a", pa.array([[1.0], [2.0]])), ("b", pa.array(["x", "y"]))):
+        pq.write_table(pa.table(rows | {"slot": slot}), tmp_path / f"{name}.parquet")
+    with pytest.raises(
+        UsageError, match=r"b\.parquet holds VARCHAR in 'slot', other files DOUBLE\[\]; write them alike"
+    ):
+        log_of(tmp_path, {"touches": f"{tmp_path}/*.parquet", "features": {"slot": "tags"}}, {})

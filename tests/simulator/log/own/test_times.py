@@ -262,3 +262,14 @@ def test_epochs_and_dates_in_csv(tmp_path):
     rows = "\n".join(f"{1_762_300_000 + 60 * k},{k % 4},1,{'view' if k % 2 else 'pay'}" for k in range(100))
     meta = text(tmp_path, f"time,user_id,item_id,kind\n{rows}\n".encode(), most_bad=1)
     assert meta.read == 100
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/London"])
+def test_times_beyond_any_calendar_are_a_sentence(tmp_path, zone):
+    table = {"time": [10**18, 2 * 10**18], "user_id": [1, 2], "item_id": [1, 2], "kind": ["view"] * 2}
+    with pytest.raises(UsageError, match="time_unit"):
+        one(tmp_path, "touches", table, {"time_unit": "us"}, time_zone=zone)
+    times = ["2024-10-01 12:00:00", "200000-01-01 00:00:00", "2024-10-27 01:30:00"]
+    table = {"time": times, "user_id": [1, 2, 3], "item_id": [0] * 3, "kind": ["view"] * 3}
+    with pytest.raises(UsageError, match=r"from the year 2024 to 199,999; look at time_unit"):
+        one(tmp_path, "touches", table, time_zone=zone)
