@@ -77,7 +77,7 @@ def _rows(path: Path) -> int | None:
     if path.suffix == ".parquet":
         try:
             return pq.read_metadata(path).num_rows
-        except pa.ArrowException:  # flipped bytes that one reader minds and the other does not
+        except (pa.ArrowException, OSError):  # flipped bytes that one reader minds and the other does not
             return None
     raw = path.read_bytes()
     text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig", "replace")
