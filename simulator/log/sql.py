@@ -14,8 +14,8 @@ import duckdb
 from simulator.errors import LogError
 
 MEMORY = "1GB"
-"""Memory DuckDB may hold while it sorts and joins; what does not fit goes to the workspace's disk. (What it takes beside
-its buffers comes on top: ten million rows in a limit of 2GB had a peak of 3.2 GiB, in one of 1GB 1.1 GiB.)
+"""Memory DuckDB may hold while it sorts and joins; what does not fit goes to the workspace's disk. What it takes beside
+its buffers comes on top.
 """
 
 
