@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from simulator.clock import UTC_CLOCK
 from simulator.errors import LogError, UsageError
 from simulator.log.ingest import ingest
 from simulator.log.intake import events, purchases, rows, touches
@@ -19,7 +20,7 @@ from simulator.log.intake.files import find
 from simulator.log.intake.spans import main_span, midnight
 from simulator.log.intake.staged import HAPPENED, OPENED, Staged, left_out
 from simulator.log.intake.tables import REJECTED, create_rejected
-from simulator.log.intake.times import absolute, microseconds, outside, year_of
+from simulator.log.intake.times import absolute, outside, year_of
 from simulator.log.intake.vocabulary import Ids, number, whom
 from simulator.log.meta import check_files, from_epoch, read_meta
 from simulator.log.quarantine import Rules
@@ -32,7 +33,7 @@ from simulator.sources import sources_of
 from simulator.units import DAY, format_duration
 from simulator.windows import Windows
 
-_EARLIEST, _LATEST = (microseconds(date(year, 1, 1)) for year in (2, 9990))
+_EARLIEST, _LATEST = (UTC_CLOCK.at(date(year, 1, 1)) for year in (2, 9990))
 """What calendars can say, in microseconds from 1970."""
 _NOT_IDENTITY = {
     "path",

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import numpy as np
 
+from simulator.clock import EPOCH, Clock
 from simulator.log.meta import from_epoch
 from simulator.log.schema import Bool, Int64
 from simulator.units import DAY
@@ -62,8 +63,8 @@ def _kept(gaps: Bool) -> int:
 
 def midnight(instant: int, zone: str) -> int:
     """Return the local midnight at or before an instant; both in microseconds from 1970 (UTC)."""
-    local = from_epoch(instant).astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return int(local.timestamp()) * 1_000_000
+    clock = Clock(EPOCH, zone)
+    return clock.instant(clock.one(instant) // DAY * DAY)
 
 
 def settle_clock_changes(

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
-from zoneinfo import ZoneInfo
 
 import duckdb
 
+from simulator.clock import EPOCH, Clock
 from simulator.errors import UsageError
 from simulator.log.intake.tables import Table
 from simulator.log.intake.values import INTEGERS, among, is_number, spelt
@@ -57,30 +57,15 @@ class TimeColumn:
         return self.of(f"source.{identifier(self.column)}")
 
 
-def microseconds(moment: datetime | date) -> int:
-    """Return an aware instant as microseconds from 1970."""
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds
-
-
 def absolute(moment: int | datetime | date, origin: int, zone: str) -> int:
     """Return an instant of a scenario as microseconds from 1970; durations count from ``origin``."""
-    return origin + moment if isinstance(moment, int) else microseconds(in_zone(moment, zone))
+    return origin + moment if isinstance(moment, int) else Clock(EPOCH, zone).at(moment)
 
 
 def outside(between: tuple[int | datetime | date, int | datetime | date], zone: str) -> str:
     """SQL that tells whether ``time`` lies outside a span, whose end is the first instant after it."""
     first, end = (absolute(moment, 0, zone) for moment in between)
     return f"time < {first} OR time >= {end}"
-
-
-def in_zone(moment: datetime | date, zone: str) -> datetime:
-    """Return a date's midnight, or a time without offset, as the local time of a zone."""
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - the zone comes next
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))
 
 
 def read_time(
@@ -251,7 +236,7 @@ def _numbered(seen: _Seen, kind: str, unit: str | None) -> TimeColumn:
         return TimeColumn(seen.column, partial(_scaled, kind=kind, unit=unit, start=0), unit, local=False)
     low, middle, high = (float(q) for q in row[0])
     start = data.columns.time_from
-    offset = 0 if start is None else microseconds(in_zone(start, data.time_zone))
+    offset = 0 if start is None else Clock(EPOCH, data.time_zone).at(start)
     fitting = [u for u in UNITS if start is None and _EARLY <= middle * FACTOR[u] <= _LATE]
     notes: list[str] = []
     told = data.columns.time_unit if unit is None else unit

@@ -10,7 +10,7 @@ from simulator.errors import UsageError
 from simulator.log.intake.staged import OPENED, FeatureColumn, Staged
 from simulator.log.intake.values import INTEGERS, among, is_number, is_plain, spelt
 from simulator.log.schema import Feature
-from simulator.log.sql import identifier, literal
+from simulator.log.sql import literal
 from simulator.scenario.data import DataBlock
 
 SPARSE = 4
@@ -238,8 +238,3 @@ def whom(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, name: str) ->
     )
     ids.joins.append(f"LEFT JOIN ids_{name} ON ids_{name}.value = opened.{name}")
     return f"coalesce(ids_{name}.id, -1)"
-
-
-def quoted(names: list[str]) -> str:
-    """Join column names for SQL."""
-    return ", ".join(map(identifier, names))
