@@ -64,7 +64,7 @@ SALE: dict[str, Any] = {
         "opening_scale": "9.03h",
         "after": [1.126, 1.029, 1.054, 1.074],
     },
-    # Same log: fitted together by ``python -m simulator.worlds.matching blend`` to buys per click and carts per click of
+    # Same log: fitted together by ``python -m tests.matching blend`` to buys per click and carts per click of
     # the days -11 to +4 and to the hours of the day, with CASCADE's delays, on expected counts of simulated clicks; base,
     # opening and closing are .97 of the fit to one world, so that the mean of six worlds is right.
     "conversion": {

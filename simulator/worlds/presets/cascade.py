@@ -1,6 +1,6 @@
 """Preset ``cascade``: the log of NetCVR (WWW 2026), with windows of three days each.
 
-What is marked "fitted" comes from ``python -m simulator.worlds.matching cascade``; the figure named is what it was
+What is marked "fitted" comes from ``python -m tests.matching cascade``; the figure named is what it was
 fitted to.
 """
 

@@ -1,6 +1,6 @@
 """Preset ``taobao-mobile``: Taobao's mobile log of 2014 with its Double 12 (Tianchi), delays of UserBehavior 2017.
 
-What is marked "fitted" comes from ``python -m simulator.worlds.matching taobao-mobile``. The log's "pays per click" are
+What is marked "fitted" comes from ``python -m tests.matching taobao-mobile``. The log's "pays per click" are
 counts of a day over clicks of that day; a click here is one of its views.
 """
 

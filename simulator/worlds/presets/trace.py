@@ -1,6 +1,6 @@
 """Preset ``trace``: the log of READER (WWW 2026), whose attribution window is seven days.
 
-What is marked "fitted" comes from ``python -m simulator.worlds.matching trace``; the figure named is what it was
+What is marked "fitted" comes from ``python -m tests.matching trace``; the figure named is what it was
 fitted to. TRACE holds clicks that paid: it has no CVR, and no refunds, which are the blend's.
 """
 

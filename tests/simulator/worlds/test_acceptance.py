@@ -15,11 +15,11 @@ from simulator.log.reader import Log
 from simulator.log.schema import Kind
 from simulator.units import DAY, HOUR
 from simulator.worlds.generate import generate
-from simulator.worlds.matching.moments import windows_of, world
 from simulator.worlds.presets import PRESETS, merged
 from simulator.worlds.settings import WorldSettings
 from simulator.worlds.targets import TARGETS
 from tests.commands import run_directory, sim, summary_of
+from tests.matching.moments import windows_of, world
 
 pytestmark = pytest.mark.long
 

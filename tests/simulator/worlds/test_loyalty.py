@@ -9,9 +9,9 @@ from simulator.worlds import levels
 from simulator.worlds.constants import LOYALTY_LEVELS
 from simulator.worlds.journey_settings import Amount
 from simulator.worlds.loyalty import HIGHEST, LOWEST, STEP, loyalty_classes, repurchase_levels
-from simulator.worlds.matching.predictability import NAMES, ideal
 from simulator.worlds.population import Market
 from simulator.worlds.settings import WorldSettings
+from tests.matching.predictability import NAMES, ideal
 from tests.simulator.worlds.small import world
 
 GRADED = {"segment": 1.0, "category": 0.7, "loyalty": 0.5, "replenishable": 2.0}

@@ -6,12 +6,12 @@ import pytest
 from simulator.log.schema import Kind
 from simulator.units import DAY, HOUR, parse_duration
 from simulator.worlds import levels
-from simulator.worlds.matching import cascade, taobao_mobile, trace
-from simulator.worlds.matching.__main__ import main
-from simulator.worlds.matching.engine import Dial, Step, duration, fit, report, shares
-from simulator.worlds.matching.expected import expected
-from simulator.worlds.matching.moments import by_rate, live, within, world
 from simulator.worlds.settings import WorldSettings
+from tests.matching import cascade, taobao_mobile, trace
+from tests.matching.__main__ import main
+from tests.matching.engine import Dial, Step, duration, fit, report, shares
+from tests.matching.expected import expected
+from tests.matching.moments import by_rate, live, within, world
 
 
 def test_least_squares_finds_the_dials_and_lets_go_of_what_cannot_be():

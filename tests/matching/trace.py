@@ -12,12 +12,12 @@ import numpy as np
 
 from simulator.log.schema import Float64
 from simulator.worlds.constants import CLICK_SHARE
-from simulator.worlds.matching.engine import Dial, Step, Tables, duration, shares
-from simulator.worlds.matching.moments import Lived, live, within, world
-from simulator.worlds.matching.predictability import NAMES, ideal
-from simulator.worlds.matching.published import Facts
 from simulator.worlds.presets import merged
 from simulator.worlds.spending import later
+from tests.matching.engine import Dial, Step, Tables, duration, shares
+from tests.matching.moments import Lived, live, within, world
+from tests.matching.predictability import NAMES, ideal
+from tests.matching.published import Facts
 
 PRESET = "trace"
 SIZE: Tables = {"days": 10, "clicks_per_day": 20_000}

@@ -13,11 +13,11 @@ import numpy as np
 
 from simulator.log.schema import Float64
 from simulator.worlds.constants import WEEKDAY_CLICKS
-from simulator.worlds.matching.engine import Dial, Step, Tables, duration, shares
-from simulator.worlds.matching.expected import Counts, expected
-from simulator.worlds.matching.moments import live, within, world
-from simulator.worlds.matching.published import Facts
 from simulator.worlds.presets import merged
+from tests.matching.engine import Dial, Step, Tables, duration, shares
+from tests.matching.expected import Counts, expected
+from tests.matching.moments import live, within, world
+from tests.matching.published import Facts
 
 PRESET = "taobao-mobile"
 SALE_DAY = 15

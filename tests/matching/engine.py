@@ -72,7 +72,7 @@ class Fitted:
 
 def fit(step: Step, tries: int = 12) -> Fitted:
     """Solve a step. ``tries`` bounds the Gauss-Newton steps; each costs one world a dial."""
-    from scipy.optimize import least_squares  # noqa: PLC0415
+    from scipy.optimize import least_squares
 
     low, high, start = (np.array([_inner(d, v) for d, v in zip(step.dials, column, strict=True)]) for column in (
         [d.low for d in step.dials], [d.high for d in step.dials], [d.start for d in step.dials]

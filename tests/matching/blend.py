@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from simulator.log.schema import Float64
-from simulator.worlds.matching.engine import Dial, Step, Tables, shares
-from simulator.worlds.matching.moments import live, within, world
-from simulator.worlds.matching.published import Facts
-from simulator.worlds.matching.taobao_mobile import sale
 from simulator.worlds.presets import merged
+from tests.matching.engine import Dial, Step, Tables, shares
+from tests.matching.moments import live, within, world
+from tests.matching.published import Facts
+from tests.matching.taobao_mobile import sale
 
 PRESET = "blend"
 SIZE: Tables = {"days": 10, "clicks_per_day": 40_000}

@@ -25,7 +25,7 @@ def ideal(one: World) -> tuple[Float64, Float64, Bool]:
     Of a click it knows the level of repurchases and the expected log-size of a pay, both functions of who and what, and
     learns the median of what GMV exceeds that size by at each level; "class known": at each level and class.
     """
-    from scipy.stats import kendalltau, rankdata  # noqa: PLC0415
+    from scipy.stats import kendalltau, rankdata
 
     parts = []
     for (_, _, visit, _), day in zip(one.visits(), one.days(truth=False), strict=True):

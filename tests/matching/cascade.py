@@ -9,10 +9,10 @@ import numpy as np
 from simulator.log.schema import Float64
 from simulator.units import HOUR
 from simulator.worlds.generate import World
-from simulator.worlds.matching.engine import Dial, Step, Tables, duration, shares
-from simulator.worlds.matching.moments import Lived, by_rate, live, within, world
-from simulator.worlds.matching.published import Facts
 from simulator.worlds.presets import merged
+from tests.matching.engine import Dial, Step, Tables, duration, shares
+from tests.matching.moments import Lived, by_rate, live, within, world
+from tests.matching.published import Facts
 
 PRESET = "cascade"
 SIZE: Tables = {"days": 14, "clicks_per_day": 70_000, "users": 50_000, "items": 40_000}

@@ -1,4 +1,4 @@
-"""``python -m simulator.worlds.matching PRESET [--seed N] [--step TEXT]``."""
+"""``python -m tests.matching PRESET [--seed N] [--step TEXT]``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from simulator.errors import ScenarioError
-from simulator.worlds.matching import blend, cascade, taobao_mobile, trace
-from simulator.worlds.matching.engine import fit, report
+from tests.matching import blend, cascade, taobao_mobile, trace
+from tests.matching.engine import fit, report
 
 _STEPS = {
     "blend": blend.steps,
@@ -19,7 +19,7 @@ _STEPS = {
 
 def main(arguments: list[str] | None = None) -> None:
     """Fit every step of a preset; print moments before and after, and the constants for the preset's file."""
-    parser = argparse.ArgumentParser(prog="python -m simulator.worlds.matching", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.matching", description=__doc__)
     parser.add_argument("preset", choices=sorted(_STEPS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--step", default="", help="only the steps whose name has this in it")
