@@ -29,12 +29,11 @@ from simulator.commands.options import (
     Sources,
     verb,
 )
+from simulator.program import program
 
 if TYPE_CHECKING:
     from simulator.commands.facts import Described
     from simulator.scenario.load import Loaded
-
-SHIPPED = Path(__file__).parent / "scenarios"
 
 
 app = new_app(
@@ -239,7 +238,7 @@ def ls(kind: Listed | None = None, /) -> int:
     from simulator.commands.listing import listing
 
     methods = [(entry.name, ", ".join(entry.tasks), entry.description) for entry in listed()]
-    listing(kind, methods, SHIPPED)
+    listing(kind, methods)
     return 0
 
 
@@ -253,7 +252,7 @@ def ls(kind: Listed | None = None, /) -> int:
 )
 def import_(
     format: Annotated[  # noqa: A002
-        str, Parameter(help="A known format (sim.py ls formats), or parquet, csv or json with --map.")
+        str, Parameter(help=f"A known format ({program()} ls formats), or parquet, csv or json with --map.")
     ],
     /,
     *source: Annotated[Path, Parameter(help="The file or folder; with --map none, or those in its place.")],
@@ -261,7 +260,8 @@ def import_(
     by: Annotated[
         Path | None,
         Parameter(
-            name="--map", help="Scenario whose [data] says what the columns mean (sim.py init writes it)."
+            name="--map",
+            help=f"Scenario whose [data] says what the columns mean ({program()} init writes it).",
         ),
     ] = None,
     opens: Opens | None = None,
@@ -384,7 +384,7 @@ def cp(name: str, destination: Path | None = None, /) -> int:
     """Copy a shipped scenario to edit it."""
     from simulator.commands.scenarios import copy_scenario
 
-    print(copy_scenario(name, destination, SHIPPED))
+    print(copy_scenario(name, destination))
     return 0
 
 

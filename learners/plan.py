@@ -17,6 +17,7 @@ from simulator.log.reader import Log
 from simulator.log.source import Source
 from simulator.log.upload import Uploaded
 from simulator.policies import Policy
+from simulator.program import program
 from simulator.report.progress import Progress
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
@@ -109,7 +110,7 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
     if not any(len(clicks) for clicks in log.clicks(line.stream_start, line.stream_end, features=False)):
         raise ScenarioError(
             f"stream: no click of {path} lies between {format_duration(line.stream_start)} and "
-            f"{format_duration(line.stream_end)} after the log's origin; see `sim.py describe` for what it holds"
+            f"{format_duration(line.stream_end)} after the log's origin; see `{program()} describe` for what it holds"
         )
     # A policy that wants predictions listens to its own method's model, so it cannot be shared.
     policy_of = {
@@ -150,6 +151,5 @@ def open_data(loaded: Loaded, progress: str = "auto") -> Path:
     if data.path is None:
         return open_own(data, Settings.of(scenario), cache)
     if not Path(data.path).is_dir():
-        how = f" Make it with:\n    {data.made_by}" if data.made_by else ""
-        raise RunError(f'data.path = "{data.path}": nothing is there.{how}')
+        raise RunError(f'data.path = "{data.path}": nothing is there.{data.remedy}')
     return Path(data.path)

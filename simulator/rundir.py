@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from simulator.aside import write_text
 from simulator.errors import RunError
+from simulator.program import program
 
 PARTIAL = ".partial"
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "duckdb", "pyarrow", "simpy", "pydantic")
@@ -51,7 +52,7 @@ class RunDirectory:
         if final.exists() and not replace:
             raise RunError(
                 f"{final}: this scenario has been run with this seed already. "
-                f"Read it with `sim.py report {final}`, choose another place with --out DIR, "
+                f"Read it with `{program()} report {final}`, choose another place with --out DIR, "
                 "or run anew with --replace."
             )
         run = cls(final, _acquire(final))
@@ -59,7 +60,7 @@ class RunDirectory:
             run._release()
             raise RunError(
                 f"{run.partial}: an interrupted run with checkpoints. "
-                f"Go on with `sim.py resume {run.partial}`, or run anew with --replace."
+                f"Go on with `{program()} resume {run.partial}`, or run anew with --replace."
             )
         try:
             if run.partial.exists():

@@ -99,7 +99,7 @@ def test_help_lists_every_verb_and_version_is_known(capsys):
 def test_nothing_at_all_shows_the_help():
     done = run()
     assert done.returncode == 2
-    assert "Usage: sim.py" in done.stdout
+    assert "Usage: python sim.py" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_cp_keeps_what_is_extended(tmp_path):
     shipped.mkdir()
     (shipped / "base.toml").write_text((ROOT / "scenarios/minimal.toml").read_text())
     (shipped / "top.toml").write_text('extends = "base.toml"\nseed = 3\n')
-    copied = copy_scenario("top", tmp_path / "mine.toml", shipped)
+    copied = copy_scenario(str(shipped / "top.toml"), tmp_path / "mine.toml")
     assert load_scenario(copied).scenario.world == load_scenario(shipped / "top.toml").scenario.world
 
 

@@ -9,6 +9,7 @@ import sys
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from simulator.commands.options import examples
+from simulator.program import program
 
 
 def _version() -> str:
@@ -20,7 +21,7 @@ def _version() -> str:
 def new_app(text: str, *lines: str) -> App:
     """Return an empty command line that leaves printing errors and ending the process to `start`."""
     return App(
-        name="sim.py",
+        name=program(),
         help=text,
         help_epilogue=examples(*lines),
         version=_version,
@@ -63,4 +64,4 @@ def dispatch(app: App, words: list[str]) -> int:
         extra = error.unused_tokens if isinstance(error, UnusedCliTokensError) else None
         reason = f"unexpected argument: {' '.join(extra)}." if extra else str(error)
         verb = f"{words[0]} " if words[0] in app else ""
-        raise ScenarioError(f"{reason} Try: python sim.py {verb}--help") from error
+        raise ScenarioError(f"{reason} Try: {program()} {verb}--help") from error

@@ -10,6 +10,7 @@ from simulator.commands.account import print_account
 from simulator.commands.console import stderr
 from simulator.errors import ScenarioError, unknown
 from simulator.log.opens import Opens
+from simulator.program import program
 from simulator.units import parse_duration
 from simulator.windows import Windows
 
@@ -47,7 +48,7 @@ def import_log(
         raise ScenarioError(unknown("format", form, known))
     if (form in imports.PLAIN) != (by is not None):
         raise ScenarioError(
-            f"import {form}: needs --map FILE, which says what the columns mean (sim.py init SOURCE writes one)"
+            f"import {form}: needs --map FILE, which says what the columns mean ({program()} init SOURCE writes one)"
             if by is None
             else f"--map goes with {', '.join(imports.PLAIN)}; {form} says itself what its columns mean"
         )

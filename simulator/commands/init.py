@@ -11,6 +11,7 @@ from simulator.commands.account import print_account
 from simulator.commands.console import stdout, table, warn
 from simulator.commands.describe import Check
 from simulator.errors import AfterclickError, ScenarioError
+from simulator.program import program
 from simulator.scenario.free import check_free
 from simulator.scenario.load import Loaded
 
@@ -56,7 +57,7 @@ def init_scenario(
     if faults:
         raise ScenarioError([f"{out}: written, but it cannot run yet: {faults[0]}", *faults[1:]])
     stdout().print(
-        f"{out}: written and valid. Look at what was guessed, then: python sim.py validate {out}; python sim.py {out}",
+        f"{out}: written and valid. Look at what was guessed, then: {program()} validate {out}; {program()} {out}",
         soft_wrap=True,
     )
     return 0
@@ -141,7 +142,7 @@ def _taken(found: Guess) -> str:
     told = f"shape: {draft.shape} ({SHAPES[draft.shape]})"
     if found.known is not None:
         told = (
-            f"format: {found.known.name} ({found.known.title}); python sim.py import {found.known.name} SOURCE --out data/NAME "
+            f"format: {found.known.name} ({found.known.title}); {program()} import {found.known.name} SOURCE --out data/NAME "
             "would give the log a name"
         )
     if found.span is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from pathlib import Path
 
 from rich.console import Console
 
@@ -15,11 +14,11 @@ from simulator.scenario.faults import toml_like
 from simulator.units import Microseconds, format_duration
 
 
-def listing(kind: str | None, methods: Iterable[tuple[str, str, str]], directory: Path) -> None:
+def listing(kind: str | None, methods: Iterable[tuple[str, str, str]]) -> None:
     """Print one listing, or all of them; ``methods`` are rows of name, tasks and description."""
     console = stdout()
     if kind in (None, "scenarios"):
-        _print(console, "scenarios", ("file", "title"), shipped(directory))
+        _print(console, "scenarios", ("file", "title"), shipped())
     if kind in (None, "methods"):
         _print(console, "methods", ("name", "task", "what it is"), methods)
     if kind in (None, "policies"):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar
 from cyclopts import App, Parameter
 
 from simulator.log import opens
+from simulator.program import program
 
 Verb = TypeVar("Verb", bound=Callable[..., int])
 
@@ -65,7 +66,7 @@ Listed = Literal["scenarios", "methods", "policies", "formats", "importers", "ex
 
 def examples(*lines: str) -> str:
     """Write the examples that end a help text."""
-    return "Examples:\n\n" + "\n\n".join(f"    python sim.py {line}" for line in lines)
+    return "Examples:\n\n" + "\n\n".join(f"    {program()} {line}" for line in lines)
 
 
 def verb(app: App, *lines: str, name: str | None = None) -> Callable[[Verb], Verb]:

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from simulator.errors import ScenarioError, nearest
+from simulator.program import program
 from simulator.scenario.layers import missing_file
 from simulator.scenario.load import load_scenario
+from simulator.scenario.shipped import SHIPPED, found, typed
 
 
 def check_first_word(word: str, verbs: Iterable[str]) -> None:
@@ -19,7 +21,7 @@ def check_first_word(word: str, verbs: Iterable[str]) -> None:
     ScenarioError : so it is.
     """
     verbs = sorted(verbs)
-    if word in verbs or Path(word).exists():
+    if word in verbs or found(Path(word)).exists():
         return
     if word.endswith(".toml") or "/" in word:
         raise ScenarioError(missing_file(Path(word)))
@@ -30,34 +32,28 @@ def check_first_word(word: str, verbs: Iterable[str]) -> None:
     raise ScenarioError(f"{word!r} is neither a verb nor a scenario file.{hint} Verbs: {', '.join(verbs)}.")
 
 
-def shipped(directory: Path) -> list[tuple[str, str]]:
-    """List the scenario files of a directory with their titles."""
+def shipped() -> list[tuple[str, str]]:
+    """List the shipped scenarios with their titles."""
     rows = []
-    for path in sorted(directory.glob("*.toml")):
+    for path in sorted(SHIPPED.glob("*.toml")):
         try:
             title = str(tomllib.loads(path.read_text(encoding="utf-8")).get("title", ""))
         except (OSError, ValueError):
             title = "(not valid TOML)"
-        rows.append((_short(path), title))
+        rows.append((typed(path), title))
     return rows
 
 
-def _short(path: Path) -> str:
-    """Return a path as it can be typed here."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def copy_scenario(name: str, destination: Path | None, directory: Path) -> Path:
+def copy_scenario(name: str, destination: Path | None) -> Path:
     """Copy a shipped scenario (by name or path) to edit it; return where it went.
 
     Raises
     ------
     ScenarioError : no such scenario, or the destination exists.
     """
-    source = Path(name) if Path(name).is_file() else directory / f"{Path(name).stem}.toml"
+    source = Path(name) if Path(name).is_file() else SHIPPED / f"{Path(name).stem}.toml"
     if not source.is_file():
-        names = [path.stem for path in sorted(directory.glob("*.toml"))]
+        names = [path.stem for path in sorted(SHIPPED.glob("*.toml"))]
         raise ScenarioError(
             f"no scenario {name!r}; allowed: {', '.join(names)}.{nearest(Path(name).stem, names)}"
         )
@@ -65,7 +61,7 @@ def copy_scenario(name: str, destination: Path | None, directory: Path) -> Path:
     if target.is_dir():
         target /= source.name
     if target.exists():
-        raise ScenarioError(f"{target}: exists already; name another file: sim.py cp {name} OTHER.toml")
+        raise ScenarioError(f"{target}: exists already; name another file: {program()} cp {name} OTHER.toml")
     if not target.parent.is_dir():
         raise ScenarioError(f"{target.parent}: no such directory")
     load_scenario(source)

@@ -12,6 +12,7 @@ from simulator.clock import zone_of
 from simulator.errors import unknown
 from simulator.log.formats import format_names, format_table
 from simulator.log.opens import Opens
+from simulator.program import as_typed
 from simulator.scenario.base import Block
 from simulator.scenario.moments import Moment
 from simulator.units import PositiveDuration
@@ -209,6 +210,11 @@ class DataBlock(Block):
     def shape(self) -> str | None:
         """``events`` (clicks and events), ``touches``, ``rows`` or ``purchases``; None for a log at rest."""
         return next((s for s in SHAPES if getattr(self, s)), "events" if self.clicks else None)
+
+    @property
+    def remedy(self) -> str:
+        """How data that are not there are made, as a message ends; empty where nobody has said it."""
+        return f" Make it with:\n    {as_typed(self.made_by)}" if self.made_by else ""
 
     @property
     def sources(self) -> dict[str, tuple[str, ...]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from simulator.errors import ScenarioError, nearest
 from simulator.scenario.fields import Key, leaves
+from simulator.scenario.shipped import SHIPPED, found, typed
 
 _PLACE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 
@@ -64,7 +65,7 @@ class Layers:
 
 
 def read_layers(path: Path) -> Layers:
-    """Read a scenario file and every file it extends, the farthest base first.
+    """Read a scenario file and every file it extends, the farthest base first; a shipped one is known by its name.
 
     Raises
     ------
@@ -79,6 +80,7 @@ def read_layers(path: Path) -> Layers:
 def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
     chain: list[tuple[Path, dict[str, Any]]] = []
     seen: dict[Path, Path] = {}
+    path = found(path)
     while True:
         real = path.resolve()
         if real in seen:
@@ -94,7 +96,7 @@ def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:
             raise ScenarioError(
                 f"{path}: extends = {base!r}: must be the path of one scenario file, relative to this file"
             )
-        path = path.parent / base
+        path = found(path.parent / base)
 
 
 def read_toml(path: Path, extended_by: Path | None = None) -> dict[str, Any]:
@@ -118,8 +120,8 @@ def read_toml(path: Path, extended_by: Path | None = None) -> dict[str, Any]:
 
 def missing_file(path: Path, extended_by: Path | None = None) -> str:
     """Say that a scenario file does not exist, and which one of that spelling does."""
-    places = dict.fromkeys([path.parent, Path("scenarios")])
-    files = [str(file) for place in places if place.is_dir() for file in sorted(place.glob("*.toml"))]
+    places = {place.resolve(): place for place in (SHIPPED, path.parent)}.values()
+    files = [typed(file) for place in places if place.is_dir() for file in sorted(place.glob("*.toml"))]
     by_stem = {Path(file).stem: file for file in reversed(files)}
     hint = nearest(str(path), files)
     if not hint and (close := nearest(path.stem, by_stem)):

@@ -39,8 +39,9 @@ def _data(scenario: Scenario) -> list[str]:
     for key, place in ((key, place) for key, found in places.items() for place in found):
         if "://" in place or "*" in place or Path(place).exists():
             continue
-        how = f" Make it with:\n    {data.made_by}" if data.made_by else ""
-        warnings.append(f'data.{key} = "{place}": nothing is there yet, so this scenario cannot run.{how}')
+        warnings.append(
+            f'data.{key} = "{place}": nothing is there yet, so this scenario cannot run.{data.remedy}'
+        )
     return warnings
 
 

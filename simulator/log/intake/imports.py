@@ -14,6 +14,7 @@ from simulator.log.formats import format_names, format_table
 from simulator.log.intake.open import Settings, make_log
 from simulator.log.opens import Opens
 from simulator.log.schema import Meta
+from simulator.program import program
 from simulator.scenario.data import SHAPES, DataBlock
 from simulator.scenario.model import StreamBlock, WindowsBlock
 from simulator.units import format_duration
@@ -91,7 +92,7 @@ def import_mapped(
     if not shape:
         raise UsageError(
             f"{mapping}: [data] names no files; it must have touches, rows or purchases, or clicks and events "
-            "(sim.py init writes it)"
+            f"({program()} init writes it)"
         )
     choices = {"on_bad_row": on_bad_row, "most_bad": most_bad}
     return _make(mapping.name, shape, given, document, sources, out, attribution, choices, replace=replace)
