@@ -28,7 +28,9 @@ class Zones(Part):
     """
 
     low: Share = 0.1
+    """Up to this probability of paying again the tower of single pays answers alone."""
     high: Share = 0.9
+    """From this one on the other tower does."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

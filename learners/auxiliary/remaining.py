@@ -68,6 +68,7 @@ class Remaining(FittedAuxiliary):
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (64, 32)
     """Sizes of its hidden layers. It is asked for every open click that has paid, every segment."""
     batch_size: PositiveInt = 128
+    """Samples of a step of its fit."""
     embedding_learning_rate: PositiveFloat = 0.002
     """Far below that of a learner: each click is shown at every pay and some times more, all with one fate, and at the
     learner's own rate its ids are learnt by heart, so that beliefs are too bold on the stream."""

@@ -29,6 +29,7 @@ class Router(FittedAuxiliary):
     heads = {"repurchase": PROBABILITY}  # noqa: RUF012
 
     temperature: PositiveFloat = 1.0
+    """What its logits are divided by."""
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
         return {"repurchase": np.where(labels.converted, labels.pay_count > 1, np.nan)}

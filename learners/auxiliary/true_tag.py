@@ -30,6 +30,7 @@ class TrueTag(Auxiliary):
     peeks = True
 
     served: bool = False
+    """Whether served clicks are routed by the truth as well."""
     temperature: PositiveFloat = 1.0
     """That of the router."""
 

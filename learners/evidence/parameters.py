@@ -45,7 +45,9 @@ class NetParameters(Part):
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (64, 64)
     """Sizes of its hidden layers."""
     epochs: PositiveInt = 3
+    """Passes over its clicks."""
     batch_size: PositiveInt = 2048
+    """Clicks of a step of its fit."""
     learning_rate: PositiveFloat = 2e-3
     """Of Adam, falling linearly to nothing."""
     skipped: Annotated[float, Field(ge=0, lt=1)] = 0.3

@@ -25,6 +25,7 @@ class Cascade(Link):
     conversion: Annotated[Link, Nested(LINKS)] = "probability"  # type: ignore[assignment]
     """How the conversion rate is served: any link that serves it."""
     refund: Literal["probability", "odds"] = "probability"
+    """What was learnt as the refund rate: it itself, or its odds."""
     clip: Annotated[float, Field(gt=0, lt=1)] = 0.8
     """The largest refund rate that odds can give."""
 

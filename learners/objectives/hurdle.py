@@ -29,6 +29,7 @@ class Hurdle(Objective):
     targets = ("converted", "gmv")
 
     amount: Literal["gamma", "log-mae"] = "gamma"
+    """The loss of the GMV: its optimum is the mean, or the median."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
         gmv = batch.target("gmv")

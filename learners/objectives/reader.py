@@ -31,9 +31,10 @@ class Reader(Zones, Objective):
     estimates: ClassVar[tuple[str, ...]] = ("repurchase", "growth")
 
     alignment: NonNegativeFloat = 0.1
-    """Lambda 1."""
+    """Weight of the alignment (lambda 1)."""
     unlearning: NonNegativeFloat = 0.5
-    """Lambda 2. Below 1, attraction to the final label always outweighs repulsion from the partial one."""
+    """Weight of unlearning in it (lambda 2). Below 1, attraction to the final label always outweighs repulsion from the
+    partial one."""
     finals_in_main: bool = False
     """The main loss takes final labels in as well (public code); the paper's is over the pays."""
     soft_targets: bool = True

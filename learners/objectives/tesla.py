@@ -49,6 +49,7 @@ class Tesla(Objective):
     """
 
     weights: Literal["online", "frozen"] = "online"
+    """As the paper writes them, or as the public code computes them."""
     debias_refunds: bool = True
     """Weight the refund stage; off: its rows as they come (table 3)."""
     ranking: Literal["none"] | Negatives = "pairwise-low"
@@ -58,6 +59,7 @@ class Tesla(Objective):
     refund_negatives: PositiveInt = 5
     """Negatives drawn for each refund."""
     ranking_weight: NonNegativeFloat = 1.0
+    """Weight of the ranking loss of conversions."""
     refund_ranking_weight: NonNegativeFloat = 1.0
     """The paper's (eq. 11); the public code has 0.1."""
 

@@ -34,6 +34,7 @@ class ElapsedTime(Windowed):
     labels = ("converted", "refunded")
 
     refunds: Literal["none", "replay", "window"] = "none"
+    """What is said of refunds."""
     refund_window: Duration = "15m"  # type: ignore[assignment]
     """How long to observe a conversion before its first refund label."""
 

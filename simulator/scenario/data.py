@@ -38,101 +38,130 @@ def _zone(name: str) -> str:
 class PartBlock(Block):
     """``[[data.read.parts]]``: files of one source that have a layout of their own."""
 
-    match: str = Field(description="pattern of the file's name, such as *buys*")
+    match: str
+    """Pattern of the file's name, such as *buys*."""
     names: tuple[str, ...] = ()
-    add: dict[str, Value] = Field(
-        default_factory=dict, description="columns that are one value in these files"
-    )
+    """Their columns, where they have no header."""
+    add: dict[str, Value] = Field(default_factory=dict)
+    """Columns that are one value in these files."""
 
 
 class JoinBlock(Block):
     """``[[data.read.join]]``: a further table, whose columns are looked up by the columns ``on``."""
 
     files: str
+    """The file, pattern or folder of the further table."""
     on: Names
+    """The columns that both tables have in common."""
 
 
 class ReadBlock(Block):
     """``[data.read]``: how text files are laid out, where it cannot be seen, and which of their rows are meant."""
 
-    only: Names = Field(
-        default=(), description="patterns of the names that are meant of the files in a folder"
-    )
-    delimiter: str | None = Field(default=None, description='one character, or "whitespace"; default: found')
+    only: Names = ()
+    """Patterns of the names that are meant of the files in a folder."""
+    delimiter: str | None = None
+    """One character, or "whitespace"; default: found."""
     header: bool = True
-    names: tuple[str, ...] = Field(default=(), description="the columns of files without a header")
-    unnest: str | None = Field(default=None, description="column of JSON lists whose entries are the rows")
-    where: dict[str, Mark] = Field(default_factory=dict, description="keep rows with these values alone")
+    """Whether the first line holds the names of the columns."""
+    names: tuple[str, ...] = ()
+    """The columns of files without a header."""
+    unnest: str | None = None
+    """Column of JSON lists whose entries are the rows."""
+    where: dict[str, Mark] = Field(default_factory=dict)
+    """Keep rows with these values alone."""
     parts: tuple[PartBlock, ...] = ()
+    """Files of one source that have a layout of their own."""
     join: tuple[JoinBlock, ...] = ()
+    """Further tables to look columns up in."""
 
 
 class ColumnsBlock(Block):
     """``[data.columns]``: the names that a user's own files give to the columns of the contract."""
 
     click_id: str = "click_id"
+    """Column of the click's id."""
     time: str = "time"
+    """Column of the time of the click, or of the action."""
     user_id: str | None = "user_id"
+    """Column of the user."""
     item_id: str | None = "item_id"
-    features: tuple[str, ...] = Field(default=(), description="categorical ones; [data.features] says more")
-    event_click_id: str | None = Field(default=None, description="default: as click_id")
-    event_id: str | None = Field(
-        default=None, description="equal ones are one event; of rows, that of the latest click that has it"
-    )
-    event_time: str | None = Field(default=None, description="default: as time")
-    arrival_time: str | None = Field(default=None, description="when an event became known")
+    """Column of the item."""
+    features: tuple[str, ...] = ()
+    """Columns that are categorical features; [data.features] says more."""
+    event_click_id: str | None = None
+    """Column of the click's id in the events; default: as click_id."""
+    event_id: str | None = None
+    """Column of the event's id. Equal ones are one event; of rows, that of the latest click that has it."""
+    event_time: str | None = None
+    """Column of the time of the event; default: as time."""
+    arrival_time: str | None = None
+    """Column of the time at which an event became known."""
     kind: str = "kind"
-    kinds: dict[str, TouchKind] = Field(
-        default_factory=dict,
-        description="value in the file to kind, whatever the case; default: kinds by their own names",
-    )
-    flags: dict[str, TouchKind] = Field(
-        default_factory=dict, description="columns that are true where that happened, in the place of kind"
-    )
-    amount: Names = Field(
-        default=(), description='default: "amount" where there is one, else, or for "none", every pay is 1'
-    )
-    quantity: str | None = Field(default=None, description="amounts are of one piece of so many")
+    """Column that says what happened."""
+    kinds: dict[str, TouchKind] = Field(default_factory=dict)
+    """Value in the file to kind, whatever the case; default: kinds by their own names."""
+    flags: dict[str, TouchKind] = Field(default_factory=dict)
+    """Columns that are true where that happened, in the place of kind."""
+    amount: Names = ()
+    """Columns of the amount; default: "amount" where there is one, else, or for "none", every pay is 1."""
+    quantity: str | None = None
+    """Column of the number of pieces, where amounts are of one piece."""
     currency: str | None = None
-    time_unit: Literal["us", "ms", "s", "ns", "timestamp"] | None = Field(
-        default=None, description="default: found"
-    )
-    time_format: str | None = Field(default=None, description="of text times, such as %d.%m.%Y %H:%M")
-    year: int | None = Field(default=None, ge=1970, le=2100, description="of times that do not say it")
-    time_from: datetime | date | None = Field(default=None, description="what 0 means; default: 1970")
+    """Column of the currency; [data.currencies] has the rates."""
+    time_unit: Literal["us", "ms", "s", "ns", "timestamp"] | None = None
+    """Unit of numbers that are times; default: found by their size."""
+    time_format: str | None = None
+    """Layout of times that are text, such as %d.%m.%Y %H:%M."""
+    year: int | None = Field(default=None, ge=1970, le=2100)
+    """Year of times that do not say it."""
+    time_from: datetime | date | None = None
+    """The instant that 0 means; default: 1970."""
     pay_time: Names = ()
+    """Columns of times of pays, of one wide row a click."""
     pay_delay: Names = ()
+    """Columns of the time from click to pay."""
     cart_time: Names = ()
+    """Columns of times of carts."""
     cart_delay: Names = ()
+    """Columns of the time from click to cart."""
     refund_time: Names = ()
+    """Columns of times of refunds."""
     refund_delay: Names = ()
+    """Columns of the time from click to refund."""
     refund_amount: Names = ()
-    delay_unit: Literal["us", "ms", "s", "m", "h", "d"] | None = Field(
-        default=None, description="default: the unit of time"
-    )
-    never: Mark = Field(default=(-1, ""), description="values of a time or delay that mean never")
-    pay_if: dict[str, Mark] = Field(
-        default_factory=dict, description="pays of rows with these values alone count"
-    )
+    """Columns of the amounts of those refunds."""
+    delay_unit: Literal["us", "ms", "s", "m", "h", "d"] | None = None
+    """Unit of delays; default: that of time."""
+    never: Mark = (-1, "")
+    """Values of a time or delay that mean never."""
+    pay_if: dict[str, Mark] = Field(default_factory=dict)
+    """Pays of rows with these values alone count."""
 
 
 class FeatureBlock(Block):
     """``[data.features]``: one feature of the clicks."""
 
     kind: Literal["categorical", "numeric", "tags", "hashed"] = "categorical"
-    column: str | None = Field(default=None, description="default: the feature's name")
-    optional: bool = Field(default=False, description="left out, with a note, where the column is not there")
-    missing: Mark = Field(default=(), description="values that stand for none, beside null")
-    min_count: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="values seen less often in the history become one"
-    )
+    """How its values become ids: one each, by bins, several a click, or by a hash."""
+    column: str | None = None
+    """Its column; default: the feature's name."""
+    optional: bool = False
+    """Left out, with a note, where the column is not there."""
+    missing: Mark = ()
+    """Values that stand for none, beside null."""
+    min_count: Annotated[int, Field(ge=0)] = 0
+    """Values seen less often in the history become one."""
     bins: Annotated[int, Field(ge=1, le=100_000)] = 32
+    """Bins of a numeric feature, fitted on the history."""
     scale: Literal["quantile", "log"] = "quantile"
+    """Where the bins lie: at quantiles, or evenly in the logarithm."""
     buckets: PositiveInt = 100_000
-    separator: str = Field(default=",", min_length=1, description="between tags that are text")
-    longest: Annotated[int, Field(ge=1, le=64)] = Field(
-        default=16, description="tags of a click that are kept"
-    )
+    """Ids of a hashed feature."""
+    separator: str = Field(default=",", min_length=1)
+    """Between tags that are text."""
+    longest: Annotated[int, Field(ge=1, le=64)] = 16
+    """Tags of a click that are kept."""
 
 
 FeatureSpec = Annotated[FeatureBlock, BeforeValidator(lambda v: {"kind": v} if isinstance(v, str) else v)]
@@ -145,42 +174,55 @@ class DataBlock(Block):
     """
 
     path: str | None = None
+    """Directory of a log at rest, as import makes it."""
     clicks: Names = ()
+    """Files of clicks, beside events."""
     events: Names = ()
+    """Files of what followed the clicks, beside clicks."""
     touches: Names = ()
+    """Files of one table of actions: user, item, time, kind."""
     rows: Names = ()
+    """Files of one wide row a click, what followed in columns."""
     purchases: Names = ()
+    """Files of purchases alone."""
     format: str | None = None
+    """A known format, whose keys stand for those that are not written here."""
     read: ReadBlock = ReadBlock()
+    """How text files are laid out."""
     columns: ColumnsBlock = ColumnsBlock()
-    features: dict[str, FeatureSpec] = Field(default_factory=dict, description="named, never guessed")
+    """What the columns are called."""
+    features: dict[str, FeatureSpec] = Field(default_factory=dict)
+    """The features of a click, named, never guessed."""
     opens: Opens = "view"
-    attribute_by: tuple[Literal["user_id", "item_id"], ...] = Field(
-        default=("user_id", "item_id"), description="what a touch and its click have in common"
-    )
-    attribution: PositiveDuration | None = Field(
-        default=None, description="inside which a touch belongs to its click; default: windows.attribution"
-    )
-    counters: bool = Field(default=False, description="add counts of earlier touches as features")
+    """The kind of touch that opens a journey."""
+    attribute_by: tuple[Literal["user_id", "item_id"], ...] = ("user_id", "item_id")
+    """What a touch and its click have in common."""
+    attribution: PositiveDuration | None = None
+    """How long after its click a touch belongs to its click; default: windows.attribution."""
+    counters: bool = False
+    """Add counts of earlier touches as features."""
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Zone of days, hours, phases and of times without one."""
     observed_until: Moment | None = None
-    between: tuple[Moment, Moment] | None = Field(
-        default=None, description="rows outside are put aside: first instant, first one after"
-    )
-    missing: Mark = Field(default=(), description="values that stand for none in any id or feature")
-    currencies: dict[str, PositiveFloat] = Field(default_factory=dict, description="rates to one currency")
+    """Until when the log was recorded; default: its last row."""
+    between: tuple[Moment, Moment] | None = None
+    """Rows outside are put aside: first instant, first one after."""
+    missing: Mark = ()
+    """Values that stand for none in any id or feature."""
+    currencies: dict[str, PositiveFloat] = Field(default_factory=dict)
+    """Rates to one currency."""
     duplicates: Literal["drop", "keep"] = "drop"
-    refunded_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.0, description="share of what was paid from which a conversion is taken back; 0: any"
-    )
-    most_bad: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.05, description="share of clicks, or of events, that may be put aside as bad"
-    )
+    """What becomes of exact repeats of a row without event_id."""
+    refunded_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of what was paid from which a conversion is taken back; 0: any."""
+    most_bad: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Share of clicks, or of events, that may be put aside as bad."""
     on_bad_row: Literal["quarantine", "fail"] = "quarantine"
-    made_by: str | None = Field(
-        default=None, description="the command that makes the data, shown when they are not there"
-    )
-    time_features: bool = Field(default=False, description="add hour and weekday of the click as features")
+    """Put bad rows aside with a reason, or stop at the first."""
+    made_by: str | None = None
+    """The command that makes the data, shown when they are not there."""
+    time_features: bool = False
+    """Add hour and weekday of the click as features."""
 
     @model_validator(mode="before")
     @classmethod

@@ -22,19 +22,18 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length
 
 
 class WindowsBlock(Block):
-    """``[windows]``: attribution (after the click), refund (after the first pay), observation (the waiting window).
-
-    They are of the times at which events happened. ``lateness`` is how much later the last of them becomes known; labels are
-    final after it.
-    """
+    """``[windows]``: which events count, by the times at which they happened. Labels are final ``lateness`` after them."""
 
     attribution: PositiveDuration = "3d"  # type: ignore[assignment]
+    """How long after a click its pays count."""
     refund: Duration = "3d"  # type: ignore[assignment]
+    """How long after the first pay refunds count."""
     observation: Duration = "14.4m"  # type: ignore[assignment]
+    """How long the waiting methods wait for the first label."""
     lateness: Duration = "0s"  # type: ignore[assignment]
-    edges: Edges = Field(
-        default="inclusive", description="whether an event at the very end of a window counts"
-    )
+    """How much later than they happened events become known, at most."""
+    edges: Edges = "inclusive"
+    """Whether an event at the very end of a window counts."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -53,95 +52,106 @@ class WindowsBlock(Block):
 class StreamBlock(Block):
     """``[stream]``: what is history (pre-training), what is stream, and the protocol's segment.
 
-    The stream starts at ``start`` (from the log's origin; default: the log's first midnight + ``history`` + ``gap``) and
-    lasts ``length`` (default: as many whole segments as have clicks whose labels became final).
-    Pre-training sees the clicks of ``[start - gap - history, start - gap)``. ``gap`` defaults to the attribution window
-    and the lateness, so that no conversion of the history was unknown when the stream starts. ``upload`` says when carts,
-    pays and refunds become known; clicks are served at once, and labels of the history and of the evaluation are by the
-    times at which things happened.
+    Pre-training sees the clicks of ``[start - gap - history, start - gap)``; by default no conversion of the history is
+    unknown when the stream starts. ``upload`` says when carts, pays and refunds become known; clicks are served at once,
+    and labels of the history and of the evaluation are by the times at which things happened.
     """
 
     history: Duration = "10d"  # type: ignore[assignment]
+    """Length of what is pre-trained on."""
     gap: Duration | None = None
+    """Between history and stream; default: windows.attribution + windows.lateness."""
     start: Duration | None = None
+    """Start of the stream, from the log's origin; default: the first midnight + history + gap."""
     length: Period | None = None
+    """Length of the stream; default: as many whole segments as can be judged."""
     segment: Period = "2.4h"  # type: ignore[assignment]
-    time_features: bool = Field(
-        default=False, description="add hour and weekday of the click as features (also of a world's clicks)"
-    )
-    upload: UploadSetting = Field(
-        default=None,
-        description="when events become known: a period, or a lag; for worlds and logs without arrival times",
-    )
+    """Step of the protocol: predicted by the model published before it, then learnt from."""
+    time_features: bool = False
+    """Add hour and weekday of the click as features (also of a world's clicks)."""
+    upload: UploadSetting = None
+    """When events become known: a period, or a lag; for worlds and logs without arrival times."""
 
 
 class PipelineBlock(Block):
     """How labels travel and models are trained; in ``[engine]`` for all methods, in ``[[method]]`` for one."""
 
     transport_delay: Duration | None = None
-    capacity: PositiveFloat | None = Field(
-        default=None, description="samples a trainer can learn per simulated second"
-    )
+    """How long a delivered label travels to the trainer; default: 0s."""
+    capacity: PositiveFloat | None = None
+    """Samples a trainer can learn per simulated second."""
     publish_every: Period | None = None
+    """How often the trainer's model is published for serving; default: every segment, or as the table has
+    it."""
 
 
 class EngineBlock(PipelineBlock):
     """``[engine]``: settings that must not change results (tick, reader_batch) and those of the pipeline."""
 
-    tick: Period | None = Field(
-        default=None, description="step of the replay; default: by the log's density, 1h to 1d"
-    )
+    tick: Period | None = None
+    """Step of the replay; default: by the log's density, 1h to 1d."""
     reader_batch: PositiveInt = 122_880
-    threads: PositiveInt = Field(
-        default=1, le=256, description="torch threads of one operation; recorded, since results depend on it"
-    )
-    workers: PositiveInt = Field(
-        default=2, description="methods trained at a time; results do not depend on it"
-    )
+    """Rows that are read at a time."""
+    threads: PositiveInt = Field(default=1, le=256)
+    """Torch threads of one operation; recorded, since results depend on it."""
+    workers: PositiveInt = 2
+    """Methods trained at a time; results do not depend on it."""
     checkpoint_every: Period | None = None
+    """How often an interrupted run could be resumed from, in time of the stream; default: never."""
 
 
 class LearnerBlock(Block):
     """``[learner]``: hyper-parameters common to all methods; ``[method.learner]`` overrides any of them."""
 
     embedding_dim: PositiveInt = 16
+    """Numbers in the embedding of a feature's value."""
     hidden: tuple[PositiveInt, ...] = Field(default=(256, 256, 128), min_length=1)
+    """Units of the hidden layers."""
     batch_size: PositiveInt = 512
+    """Samples of a step in the stream."""
     learning_rate: PositiveFloat = 1e-3
+    """Of Adam, for the dense layers."""
     embedding_learning_rate: PositiveFloat = 0.05
-    learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=1.0, description="factor on both learning rates at every publication"
-    )
+    """Of row-wise Adagrad, for the embeddings."""
+    learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor on both learning rates at every publication."""
     pretrain_batch_size: PositiveInt = 1024
+    """Samples of a step in pre-training."""
     pretrain_epochs: PositiveInt = 1
+    """Passes over the history."""
 
 
 class MethodBlock(PipelineBlock):
     """``[[method]]``: a method of the table by name; any part of it may be replaced.
 
-    ``policy``, ``objective``, ``network``, ``auxiliary``, ``offset``, ``start`` (the pre-training recipe) and ``serve``
-    (the link from outputs to predictions) take a name, or a table with ``kind`` and the parameters of that kind;
-    "none" takes an auxiliary, an offset or a start away.
+    Parts take a name, or a table with ``kind`` and the parameters of that kind; a table without ``kind`` changes those of
+    the part that the method has. "none" takes an auxiliary, an offset or a start away.
     """
 
     method: str
+    """A method of the table (ls methods)."""
     name: Name | None = None
+    """Its name in results; default: that of the method."""
     policy: str | dict[str, Any] | None = None
+    """When which label is delivered."""
     objective: str | dict[str, Any] | None = None
+    """What the samples teach."""
     network: str | dict[str, Any] | None = None
+    """What predicts."""
     auxiliary: str | dict[str, Any] | None = None
+    """Estimators that policy, objective or serving ask; "none" for none."""
     offset: str | dict[str, Any] | None = None
+    """What the promotion calendar adds to the logit; "none" for none."""
     start: str | dict[str, Any] | None = None
+    """The pre-training recipe; "none" for random initial values."""
     serve: str | dict[str, Any] | None = None
-    task: Literal["cvr", "netcvr"] | None = Field(
-        default=None,
-        description='"netcvr": a method for CVR in the cascade with a refund rate; default: as the table has it',
-    )
-    fidelity: Literal["paper", "reference"] = Field(
-        default="paper",
-        description='"paper": the published formulas, mistakes mended; "reference": what the public code does',
-    )
+    """The link from outputs to predictions."""
+    task: Literal["cvr", "netcvr"] | None = None
+    """"netcvr": a method for CVR in the cascade with a refund rate; default: as the table has it."""
+    fidelity: Literal["paper", "reference"] = "paper"
+    """"paper": the published formulas, mistakes mended; "reference": what the public code does."""
     learner: dict[str, Any] = Field(default_factory=dict)
+    """Keys of [learner] for this method alone."""
 
     @property
     def label(self) -> str:
@@ -152,15 +162,19 @@ class MethodBlock(PipelineBlock):
 class PromotionBlock(Block):
     """``[[promotion]]``: the calendar of a real log (a world's promotions are in ``[[world.promotion]]``).
 
-    ``start`` and ``end`` are durations from the log's origin, or dates or datetimes: local in the log's time zone, or
-    with an offset as they stand. Without ``end`` a promotion lasts ``length`` (default: a day).
+    Dates and datetimes are local in the log's time zone, or with an offset as they stand.
     """
 
     name: str
+    """Its name in reports."""
     start: Moment
+    """When it starts: by duration from the log's origin, or by date."""
     end: Moment | None = None
-    length: PositiveDuration | None = Field(default=None, description="instead of end; default: 1d")
+    """The first instant after it."""
+    length: PositiveDuration | None = None
+    """How long it lasts, instead of end; default: 1d."""
     anticipation: Duration = "3d"  # type: ignore[assignment]
+    """Length of the reported phase before it."""
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:
@@ -195,41 +209,59 @@ class EvaluationBlock(Block):
     """``[evaluation]``: how results are compared."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Of the intervals."""
     resamples: Annotated[int, Field(ge=100)] = 1000
-    baseline: str | None = Field(
-        default=None, description="method to compare with; default: the best other one"
-    )
+    """Bootstrap draws of the intervals of one run."""
+    baseline: str | None = None
+    """Method to compare with; default: the best other one."""
 
 
 class OutputBlock(Block):
     """``[output]``: what a run leaves behind."""
 
     dir: str = Field(default="runs", min_length=1)
-    cache: str = Field(
-        default="data/cache", min_length=1, description="generated worlds, mapped logs and pre-trained models"
-    )
+    """Folder of the run directories."""
+    cache: str = Field(default="data/cache", min_length=1)
+    """Generated worlds, mapped logs and pre-trained models."""
     samples: bool = False
+    """Write samples/: what each learner was fed."""
     predictions: bool = True
+    """Write predictions.parquet."""
     report: bool = True
+    """Write report.html."""
 
 
 class Scenario(Block):
     """A whole scenario. Exactly one of ``[data]`` and ``[world]``."""
 
     name: Name = "scenario"
+    """Name of the run's folder; default: that of the file."""
     title: str = ""
+    """One line for reports and lists."""
     description: str = ""
+    """A paragraph for the report."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of every random draw: the world, the initial values, the order of samples."""
     data: DataBlock | None = None
+    """A log of one's own, or a public one."""
     world: WorldSettings | None = None
+    """A synthetic marketplace."""
     promotion: tuple[PromotionBlock, ...] = ()
+    """The calendar of a real log."""
     windows: WindowsBlock = WindowsBlock()
+    """Which events count, and how long is observed."""
     stream: StreamBlock = StreamBlock()
+    """What is history, what is stream."""
     engine: EngineBlock = EngineBlock()
+    """The replay and the pipeline of labels."""
     learner: LearnerBlock = LearnerBlock()
+    """Hyper-parameters of all methods."""
     method: tuple[MethodBlock, ...] = Field(min_length=1)
+    """What is compared."""
     evaluation: EvaluationBlock = EvaluationBlock()
+    """How it is compared."""
     output: OutputBlock = OutputBlock()
+    """What a run leaves behind."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

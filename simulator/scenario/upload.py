@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
+from pydantic import BeforeValidator, PositiveFloat, model_validator
 
 from simulator.log.upload import Batches, Lags, Upload
 from simulator.scenario.base import Block
@@ -23,12 +23,19 @@ class UploadBlock(Block):
     """
 
     kind: Literal["every", "exponential", "lognormal"] = "every"
-    every: Period | None = Field(default=None, description="all that happened becomes known this often")
-    at: Duration | None = Field(default=None, description="how long after the log's midnight, say")
-    mean: PositiveDuration | None = Field(default=None, description="mean lag, of an exponential")
-    median: PositiveDuration | None = Field(default=None, description="median lag, of a lognormal")
-    sigma: PositiveFloat | None = Field(default=None, description="shape of a lognormal, default 1")
-    longest: PositiveDuration | None = Field(default=None, description="longest lag, default 1d")
+    """At fixed instants, or each event after a random lag."""
+    every: Period | None = None
+    """All that happened becomes known this often."""
+    at: Duration | None = None
+    """How long after the log's midnight, say."""
+    mean: PositiveDuration | None = None
+    """Mean lag, of an exponential."""
+    median: PositiveDuration | None = None
+    """Median lag, of a lognormal."""
+    sigma: PositiveFloat | None = None
+    """Shape of a lognormal, default 1."""
+    longest: PositiveDuration | None = None
+    """Longest lag, default 1d."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

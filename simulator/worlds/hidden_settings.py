@@ -18,10 +18,15 @@ class Confounder(Block):
     """
 
     strength: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Strength of all of it; 0: there is none."""
     click: Annotated[float, Field(ge=-2, le=2)] = 0.5
+    """Part in clicking."""
     cart: Annotated[float, Field(ge=-2, le=2)] = 0.7
+    """Part in the log-hazard of carts."""
     pay: Annotated[float, Field(ge=-2, le=2)] = 1.0
+    """Part in the log-hazard of paying."""
     deal: Annotated[float, Field(ge=-2, le=2)] = -0.3
+    """Part in the logarithm of the answer to deals."""
 
 
 class Exposure(Block):
@@ -29,6 +34,9 @@ class Exposure(Block):
     +-2) - position * (depth of the position, 0 to 1) + the confounder's part.
     """
 
-    rate: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.05, description="clicks per impression")
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Clicks per impression."""
     slope: Annotated[float, Field(ge=-1, le=1)] = 0.25
+    """By the log-hazard of paying."""
     position: NonNegativeFloat = Field(default=1.0, le=4)
+    """By the depth of the position."""

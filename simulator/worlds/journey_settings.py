@@ -35,13 +35,21 @@ class Delay(Block):
     """
 
     fast: float = -0.9
+    """Log-odds of the fast profile, at the base hazard."""
     fast_slope: float = 0.45
-    user_slope: float = Field(default=0.0, description="how much faster users are that pay more often")
+    """How much faster clicks are that are likelier to pay."""
+    user_slope: float = 0.0
+    """How much faster users are that pay more often."""
     scales: Scales = ("6.906m", "1.26h", "43.98h")  # type: ignore[assignment]
+    """Means of the exponentials, ascending."""
     fast_profile: Weights = (0.34, 0.20, 0.46)
+    """Shares of the exponentials in the fast profile; sum 1."""
     slow_profile: Weights = (0.085, 0.09, 0.825)
-    rhythm: Share = Field(default=1.0, description="hour of day in the pay hazard: 0 none, 1 that of by_hour")
-    by_hour: ByHour | None = Field(default=None, description="pay hazard by hour; default: Taobao 2014")
+    """Shares in the slow profile; sum 1."""
+    rhythm: Share = 1.0
+    """Hour of day in the pay hazard: 0 none, 1 that of by_hour."""
+    by_hour: ByHour | None = None
+    """Pay hazard by hour; default: Taobao 2014."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -54,13 +62,16 @@ class Delay(Block):
 class Cart(Block):
     """The ordinary cart hazard, which ends with the journey's considering (pay or wait)."""
 
-    rate: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.195, description="P(cart inside the attribution window)"
-    )
-    slope: float = Field(default=0.6, description="log-hazard of carts per log-hazard of paying")
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.195
+    """P(cart inside the attribution window)."""
+    slope: float = 0.6
+    """Log-hazard of carts per log-hazard of paying."""
     scales: Scales = ("7.62m", "52h")  # type: ignore[assignment]
+    """Means of the exponentials of the wait."""
     weights: Weights = (0.6, 0.4)
-    rhythm: Share = Field(default=0.0, description="hour of day in the hazard: 0 none, 1 that of clicks")
+    """Their shares; sum 1."""
+    rhythm: Share = 0.0
+    """Hour of day in the hazard: 0 none, 1 that of clicks."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -71,20 +82,24 @@ class Cart(Block):
 class Refund(Block):
     """The refund hazard of the first pay, with levels of the item, the shop, the tier and the user."""
 
-    rate: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.245, description="P(refund inside its window | paid)"
-    )
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.245
+    """P(refund inside its window | paid)."""
     shop: NonNegativeFloat = 0.35
+    """Sd of the level between shops."""
     tier: NonNegativeFloat = 0.25
+    """Sd between user tiers."""
     item: NonNegativeFloat = 0.20
+    """Sd between items."""
     user: NonNegativeFloat = 0.25
-    by_cvr: tuple[float, float] = Field(
-        default=(-14.07, -9.116),
-        description="logit of the refund rate on the item's own CVR c: const + first c + second c^2",
-    )
-    full_share: Share = Field(default=0.38, description="refunds of the whole amount; the rest return a part")
+    """Sd between users."""
+    by_cvr: tuple[float, float] = (-14.07, -9.116)
+    """Logit of the refund rate on the item's own CVR c: const + first c + second c^2."""
+    full_share: Share = 0.38
+    """Refunds of the whole amount; the rest return a part."""
     scales: Scales = ("53.8s", "697.3s", "12290.2s", "240.2h")  # type: ignore[assignment]
+    """Means of the exponentials of the wait after the pay."""
     weights: Weights = (0.1817, 0.1288, 0.1004, 0.5891)
+    """Their shares; sum 1."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -99,20 +114,23 @@ class Repurchase(Block):
     """
 
     first: NonNegativeFloat = 0.767
+    """Integrated hazard after the first pay."""
     further: Annotated[float, Field(ge=0, le=5)] = 0.148
-    loyalty: NonNegativeFloat = Field(default=0.35, description="sd of the level between user tiers")
-    replenishable: PositiveFloat = Field(
-        default=1.6, description="level of categories one runs out of, over the others'"
-    )
-    segment: Annotated[float, Field(ge=0, le=3)] = Field(
-        default=0.0, description="sd of the log-level between interest segments"
-    )
-    category: Annotated[float, Field(ge=0, le=3)] = Field(
-        default=0.0, description="sd of the log-level between categories, replenishable ones apart"
-    )
+    """Integrated hazard after each further pay."""
+    loyalty: NonNegativeFloat = 0.35
+    """Sd of the level between user tiers."""
+    replenishable: PositiveFloat = 1.6
+    """Level of categories one runs out of, over the others'."""
+    segment: Annotated[float, Field(ge=0, le=3)] = 0.0
+    """Sd of the log-level between interest segments."""
+    category: Annotated[float, Field(ge=0, le=3)] = 0.0
+    """Sd of the log-level between categories, replenishable ones apart."""
     scales: Scales = ("18m", "6h", "47.7h")  # type: ignore[assignment]
+    """Means of the exponentials of the wait after a pay."""
     weights: Weights = (0.585, 0.035, 0.380)
-    rhythm: Share = Field(default=0.0, description="hour of day in the hazard, as in [world.delay]")
+    """Their shares; sum 1."""
+    rhythm: Share = 0.0
+    """Hour of day in the hazard, as in [world.delay]."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -126,25 +144,29 @@ class Amount(Block):
     """
 
     level: float = 4.60
+    """Logarithm of the middle amount."""
     price: NonNegativeFloat = 0.90
+    """Weight of the item's price."""
     user: NonNegativeFloat = 0.30
-    segment: NonNegativeFloat = Field(default=0.0, description="sd between interest segments")
-    category: NonNegativeFloat = Field(default=0.0, description="sd between categories")
-    brand: NonNegativeFloat = Field(default=0.0, description="sd between brands")
+    """Weight of the user's spending."""
+    segment: NonNegativeFloat = 0.0
+    """Sd between interest segments."""
+    category: NonNegativeFloat = 0.0
+    """Sd between categories."""
+    brand: NonNegativeFloat = 0.0
+    """Sd between brands."""
     residual: NonNegativeFloat = 0.84
-    plain: Share = Field(
-        default=0.0,
-        description="share of journeys without a residual: what was clicked is bought, at its price",
-    )
-    shared: Share = Field(
-        default=0.8, description="part of the residual's variance that the pays of a journey have in common"
-    )
+    """Sd of what nothing explains."""
+    plain: Share = 0.0
+    """Share of journeys without a residual: what was clicked is bought, at its price."""
+    shared: Share = 0.8
+    """Part of the residual's variance that the pays of a journey have in common."""
     growth: float = 0.118
+    """Weight of the logarithm of the hours since the click."""
     again: float = 0.0
-    by_hour: ByHour | None = Field(
-        default=None,
-        description="size of pays by the hour of the click; default: alike (their mean is level's)",
-    )
+    """Added for pays after the first."""
+    by_hour: ByHour | None = None
+    """Size of pays by the hour of the click; default: alike (their mean is level's)."""
 
     @property
     def spread(self) -> float:

@@ -22,18 +22,28 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class TrafficEffect(Block):
     """Clicks, as multiples of the usual ones of the same weekday and hour."""
 
-    before: tuple[NonNegativeFloat, ...] = Field(
-        default=(1.073, 1.073, 1.073, 1.073, 1.073, 1.073, 1.073, 1.073, 1.076, 1.173, 1.348),
-        description="the days before the sale, the last one being the day before",
+    before: tuple[NonNegativeFloat, ...] = (
+        1.073,
+        1.073,
+        1.073,
+        1.073,
+        1.073,
+        1.073,
+        1.073,
+        1.073,
+        1.076,
+        1.173,
+        1.348,
     )
-    during: NonNegativeFloat = Field(default=1.561, description="level through the sale")
-    opening: NonNegativeFloat = Field(
-        default=1.864, description="added at the first instant, fading over opening_scale"
-    )
+    """The days before the sale, the last one being the day before."""
+    during: NonNegativeFloat = 1.561
+    """Level through the sale."""
+    opening: NonNegativeFloat = 1.864
+    """Added at the first instant, fading over opening_scale."""
     opening_scale: PositiveDuration = "9.03h"  # type: ignore[assignment]
-    after: tuple[NonNegativeFloat, ...] = Field(
-        default=(1.126, 1.029, 1.054, 1.074), description="the days after the sale"
-    )
+    """Time in which the opening's addition falls by e."""
+    after: tuple[NonNegativeFloat, ...] = (1.126, 1.029, 1.054, 1.074)
+    """The days after the sale."""
 
 
 class ConversionEffect(Block):
@@ -45,18 +55,27 @@ class ConversionEffect(Block):
     """
 
     interest: NonNegativeFloat = 0.109
+    """Added from waiting.onset on."""
     rush: NonNegativeFloat = 0.815
+    """Added on top, just before the start."""
     rush_scale: PositiveDuration = "400.9m"  # type: ignore[assignment]
+    """Time before the start in which the rush grows by e."""
     base: NonNegativeFloat = 0.217
-    opening: NonNegativeFloat = Field(default=10.70, description="the midnight peak")
+    """Level through the sale."""
+    opening: NonNegativeFloat = 10.70
+    """The midnight peak."""
     opening_scale: PositiveDuration = "442.9m"  # type: ignore[assignment]
-    closing: NonNegativeFloat = Field(default=3.27, description="the last hours")
+    """Time in which the opening's peak falls by e."""
+    closing: NonNegativeFloat = 3.27
+    """The last hours."""
     closing_scale: PositiveDuration = "197.7m"  # type: ignore[assignment]
-    days: tuple[NonNegativeFloat, ...] = Field(
-        default=(), description="strength of each day's burst; empty: one burst over the whole sale"
-    )
-    dip: Share = Field(default=0.3185, description="aftermath")
+    """Time before the end in which the closing's peak grows by e."""
+    days: tuple[NonNegativeFloat, ...] = ()
+    """Strength of each day's burst; empty: one burst over the whole sale."""
+    dip: Share = 0.3185
+    """Aftermath."""
     dip_scale: PositiveDuration = "33.87h"  # type: ignore[assignment]
+    """Time after the end in which the dip fades by e."""
 
 
 class WaitingEffect(Block):
@@ -68,13 +87,21 @@ class WaitingEffect(Block):
     """
 
     onset: Duration = "11d"  # type: ignore[assignment]
+    """How long before the sale waiting begins, in whole hours."""
     floor: Share = 0.1238
+    """Chance of waiting from the onset on."""
     rise: Share = 0.4635
+    """Added to it, just before the start."""
     scale: PositiveDuration = "24.51h"  # type: ignore[assignment]
+    """Time before the start in which that addition grows by e."""
     returns: Share = 0.4767
+    """Share of those who wait that come back and pay."""
     early: Share = 0.0004
+    """Share of these that pay right after the start."""
     early_scale: PositiveDuration = "35.4m"  # type: ignore[assignment]
+    """Mean time from the start to their pay."""
     return_scale: PositiveDuration = "377.3m"  # type: ignore[assignment]
+    """Time over which the others' pays fade by e."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -91,8 +118,11 @@ class CartEffect(Block):
     """Multiplier of the ordinary cart hazard (the carts of those who wait come on top)."""
 
     during: NonNegativeFloat = 1.62
+    """Multiplier through the sale."""
     after: NonNegativeFloat = 0.895
+    """Multiplier after it."""
     after_length: Duration = "6d"  # type: ignore[assignment]
+    """How long that lasts."""
 
 
 class RefundEffect(Block):
@@ -101,7 +131,9 @@ class RefundEffect(Block):
     """
 
     wave: NonNegativeFloat = 0.25
+    """Added at the start; 0: no wave."""
     wave_scale: PositiveDuration = "3d"  # type: ignore[assignment]
+    """Time in which it fades by e."""
 
 
 class RepurchaseEffect(Block):
@@ -110,6 +142,7 @@ class RepurchaseEffect(Block):
     """
 
     during: NonNegativeFloat = 1.25
+    """The multiplier."""
 
 
 class DelayEffect(Block):
@@ -118,8 +151,11 @@ class DelayEffect(Block):
     """
 
     lengthen: NonNegativeFloat = 0.0
+    """Shift downwards just before the start."""
     lengthen_scale: PositiveDuration = "1.5d"  # type: ignore[assignment]
+    """Time before the start in which that grows by e."""
     shorten: NonNegativeFloat = 0.0
+    """Shift upwards through the sale."""
 
 
 class CouponEffect(Block):
@@ -129,10 +165,15 @@ class CouponEffect(Block):
     """
 
     start: Duration = "1d"  # type: ignore[assignment]
+    """From how long after the sale's end the coupon holds, in whole hours."""
     length: PositiveDuration = "2d"  # type: ignore[assignment]
+    """How long it holds, in whole hours."""
     repurchase: NonNegativeFloat = 0.0
+    """Added to the repurchase hazard of those who paid in the sale."""
     conversion: NonNegativeFloat = 0.0
+    """Added to the hazard of paying."""
     traffic: NonNegativeFloat = 0.0
+    """Added to the clicks."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -146,6 +187,7 @@ class PriceEffect(Block):
     """What is taken off the price of everything paid during the sale (an assumption)."""
 
     discount: Annotated[float, Field(ge=0, lt=1)] = 0.12
+    """Share of the price that is taken off."""
 
 
 class TasteEffect(Block):
@@ -154,6 +196,7 @@ class TasteEffect(Block):
     """
 
     shift: NonNegativeFloat = 0.5
+    """Size of the day's own tastes; 0: as on other days."""
 
 
 class WorldPromotion(Block):
@@ -162,20 +205,35 @@ class WorldPromotion(Block):
     """
 
     name: str
+    """Its name, once in a world."""
     start: Duration
+    """When it starts, from the log's origin, in whole hours."""
     kind: Literal["one-day", "presale", "multi-day", "flash", "coupon-return"] = "one-day"
+    """What it sets in the place of the defaults."""
     length: PositiveDuration = "1d"  # type: ignore[assignment]
+    """How long it lasts, in whole hours."""
     anticipation: Duration = "3d"  # type: ignore[assignment]
+    """Length of the reported phase before it."""
     traffic: TrafficEffect = TrafficEffect()
+    """Its clicks."""
     conversion: ConversionEffect = ConversionEffect()
+    """Its hazard of paying."""
     waiting: WaitingEffect = WaitingEffect()
+    """Who waits for it."""
     cart: CartEffect = CartEffect()
+    """Its hazard of carts."""
     refund: RefundEffect = RefundEffect()
+    """Its refund wave."""
     repurchase: RepurchaseEffect = RepurchaseEffect()
+    """Its hazard of paying again."""
     delay: DelayEffect = DelayEffect()
+    """Who takes longer before it, and less long in it."""
     coupon: CouponEffect = CouponEffect()
+    """A second wave after it."""
     price: PriceEffect = PriceEffect()
+    """Its prices."""
     taste: TasteEffect = TasteEffect()
+    """Its tastes."""
 
     @property
     def end(self) -> int:

@@ -51,41 +51,51 @@ class WorldSettings(Block):
     """``[world]``: a synthetic marketplace. ``preset`` fills in what is not written."""
 
     preset: Literal["blend", "cascade", "trace", "taobao-mobile"] = "blend"
-    days: PositiveInt = Field(default=25, description="days of clicks")
-    clicks_per_day: PositiveInt = Field(default=20_000, description="mean over ordinary weeks")
-    cvr: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.068,
-        description="mean P(pay inside the attribution window), promotions apart; solved for",
-    )
+    """What fills in the keys that are not written."""
+    days: PositiveInt = 25
+    """Days of clicks."""
+    clicks_per_day: PositiveInt = 20_000
+    """Mean over ordinary weeks."""
+    cvr: Annotated[float, Field(gt=0, lt=1)] = 0.068
+    """Mean P(pay inside the attribution window), promotions apart; solved for."""
     users: PositiveInt = 40_000
-    items: PositiveInt = Field(default=20_000, description="items alive at a time")
+    """How many users there are."""
+    items: PositiveInt = 20_000
+    """Items alive at a time."""
     user_zipf: Annotated[float, Field(ge=0, le=3)] = 0.7
+    """How unequal users are in clicks: exponent of a power of the rank."""
     item_zipf: Annotated[float, Field(ge=0, le=3)] = 0.9
-    weekday: tuple[NonNegativeFloat, ...] | None = Field(
-        default=None,
-        description="clicks by weekday, Monday first (the log starts on a Thursday); default: Taobao 2014",
-    )
-    clicks_by_hour: ByHour | None = Field(
-        default=None, description="clicks by hour of day; default: Taobao 2014"
-    )
-    impressions: bool = Field(
-        default=False,
-        description="write impressions/: what was shown, clicked or not, and what is true of it",
-    )
+    """How unequal items are in clicks."""
+    weekday: tuple[NonNegativeFloat, ...] | None = None
+    """Clicks by weekday, Monday first (the log starts on a Thursday); default: Taobao 2014."""
+    clicks_by_hour: ByHour | None = None
+    """Clicks by hour of day; default: Taobao 2014."""
+    impressions: bool = False
+    """Write impressions/: what was shown, clicked or not, and what is true of it."""
     effects: Effects = Effects()
+    """How much of paying a learner could know."""
     drift: Drift = Drift()
+    """What changes from day to day."""
     churn: Churn = Churn()
+    """Items and campaigns that come and go."""
     delay: Delay = Delay()
+    """Click to pay."""
     cart: Cart = Cart()
+    """Click to cart."""
     refund: Refund = Refund()
+    """Pay to refund."""
     repurchase: Repurchase = Repurchase()
+    """Pays after the first."""
     amount: Amount = Amount()
+    """How much is paid."""
     confounder: Confounder = Confounder()
+    """Hidden intent."""
     exposure: Exposure = Exposure()
-    cardinalities: dict[str, Annotated[int, Field(ge=2, lt=2**31)]] = Field(
-        default_factory=dict, description="number of values of a feature; those left out keep their default"
-    )
+    """Who clicks what is shown."""
+    cardinalities: dict[str, Annotated[int, Field(ge=2, lt=2**31)]] = Field(default_factory=dict)
+    """Number of values of a feature; those left out keep their default."""
     promotion: tuple[WorldPromotion, ...] = ()
+    """The sales."""
 
     @model_validator(mode="before")
     @classmethod
