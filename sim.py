@@ -47,7 +47,7 @@ app = new_app(
 
 def _load(scenario: str, overrides: tuple[str, ...], seed: int | None, out: str | None = None) -> Loaded:
     """Load a scenario whole; its methods are checked by the learners, who alone know their parts."""
-    from learners.lint import check_methods
+    from learners.session.lint import check_methods
     from simulator.scenario.load import load_scenario
 
     return load_scenario(Path(scenario), overrides, seed=seed, out=out, check=check_methods)
@@ -68,7 +68,7 @@ def run(
 ) -> int:
     """Run a scenario and write its run directory."""
     loaded = _load(scenario, overrides, seed, out)
-    from learners import session
+    from learners.session import run as session
     from simulator.commands.results import print_run
 
     output = loaded.scenario.output
@@ -104,7 +104,7 @@ def init(
     Exit 0: the scenario is valid and runs. Exit 2: it is written, but something
     must be filled in, which is said; or the files cannot be read.
     """
-    from learners.checking import check_log
+    from learners.session.check_log import check_log
     from simulator.commands.init import init_scenario
 
     load = partial(_load, overrides=(), seed=None)
@@ -115,8 +115,8 @@ def init(
 def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Check a scenario without running it: every fault at once, then what is probably not meant."""
     from learners.catalog import resolve_all
-    from learners.checking import check_log
-    from learners.lint import lint_methods
+    from learners.session.check_log import check_log
+    from learners.session.lint import lint_methods
     from simulator.commands.describe import validated
 
     loaded = _load(scenario, overrides, seed)
@@ -183,7 +183,7 @@ def _described(
         return Described.of_log(Path(source), windows, promotions)
     if windows is not None or promotions:
         raise ScenarioError("--windows and --promotion are for a log; a scenario says them itself")
-    from learners.plan import open_data
+    from simulator.data import open_data
 
     loaded = _load(source, overrides, seed)
     return Described.of_scenario(loaded.scenario, open_data(loaded))
@@ -339,9 +339,9 @@ def export(
 def audit(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Prove that no sample depends on the future; exit 3 with a witness where one does."""
     loaded = _load(scenario, overrides, seed)
-    from learners.auditing import audit_scenario
-    from learners.plan import open_data
+    from learners.session.auditing import audit_scenario
     from simulator.commands.audit import print_audit
+    from simulator.data import open_data
 
     return print_audit(audit_scenario(loaded, open_data))
 
@@ -372,7 +372,7 @@ def report(run_directory: Path, /) -> int:
 @verb(app, "resume runs/double11/0a1b2c3d-s0.partial")
 def resume(run_directory: Path, /, *, progress: Progress = "auto") -> int:
     """Go on with an interrupted run from its last checkpoint."""
-    from learners import session
+    from learners.session import run as session
     from simulator.commands.results import print_run
 
     print_run(session.resume(run_directory, progress))

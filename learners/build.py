@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from learners.bench import Bench
 from learners.catalog import ResolvedMethod
 from learners.history import History, LabelledLog
 from learners.learner import TorchLearner
+from learners.materials import Materials
 from learners.model import Model
 from learners.pretrain import Pretraining, heads_beyond, pretrained
 from simulator.calendar import Calendar
@@ -49,7 +49,7 @@ def build_learner(
     RunError : the history holds no click that the method's pre-training can learn from.
     """
     source = History(log, windows, *history)
-    network = method.network.settled(learner)
+    network = method.network.completed(learner)
     heads = tuple(dict.fromkeys((*method.objective.heads, *method.link.heads)))
 
     def start() -> Model:
@@ -59,9 +59,9 @@ def build_learner(
         extra = heads_beyond(method.start, heads)
         return pretrained(Pretraining(method.start, network, extra, learner, source, seed), cache)
 
-    bench = Bench(source, calendar or Calendar(), observation, learner, seed, cache, start)
-    offset = None if method.offset is None else method.offset.prepare(bench)
-    bench = replace(bench, offset=offset)
+    materials = Materials(source, calendar or Calendar(), observation, learner, seed, cache, start)
+    offset = None if method.offset is None else method.offset.prepare(materials)
+    materials = replace(materials, offset=offset)
     auxiliary = method.auxiliary
     model = start()
     model.freeze()
@@ -69,7 +69,7 @@ def build_learner(
         model,
         method.objective,
         method.link,
-        None if auxiliary is None else auxiliary.settled(observation).prepare(bench),
+        None if auxiliary is None else auxiliary.completed(observation).prepare(materials),
         offset,
         decay=learner.learning_rate_decay,
         seed=seed,

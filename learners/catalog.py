@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
-from learners.links import LINKS, Link
 from learners.methods import METHODS, Method, Spec
 from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
-from learners.recipes import RECIPES, Recipe
+from learners.serve import LINKS, Link
+from learners.start import RECIPES, Recipe
 from simulator.errors import ScenarioError, nearest, unknown
 from simulator.parts import Part, Registry, faults, merged
 from simulator.policies import POLICIES, Policy
@@ -49,7 +49,7 @@ class ResolvedMethod:
         return {
             "policy": self.policy,
             "objective": self.objective,
-            "network": self.network.settled(self.learner),
+            "network": self.network.completed(self.learner),
             "auxiliary": self.auxiliary,
             "offset": self.offset,
             "start": self.start,
@@ -132,7 +132,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     if found or policy is None or objective is None or network is None or learner is None or link is None:
         raise ScenarioError(found)
     if auxiliary is not None:
-        auxiliary = auxiliary.settled_for(policy, scenario.windows.observation)
+        auxiliary = auxiliary.completed_for(policy, scenario.windows.observation)
     found += _window_faults(key, policy, auxiliary, scenario.windows.attribution)
     for name, part in (("auxiliary", auxiliary), ("offset", offset)):
         if part is not None and (fault := part.misfit(scenario)):
@@ -140,7 +140,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     if found:
         raise ScenarioError(found)
     if start is not None:
-        start = start.settled(getattr(policy, "window", scenario.windows.observation))
+        start = start.completed(getattr(policy, "window", scenario.windows.observation))
     return ResolvedMethod(
         name=block.label,
         method=entry.name,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
-from simulator.aside import written_aside
+from simulator.atomic import written_whole
 from simulator.sources import sources_of
 
 LOGGER = logging.getLogger(__name__)
@@ -78,5 +78,5 @@ def load(path: Path, key: str, model: Stateful) -> bool:
 def save(path: Path, key: str, model: Stateful) -> None:
     """Write a checkpoint aside and rename it, so that no reader ever meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(path) as aside:
+    with written_whole(path) as aside:
         torch.save({"key": key, "model": model.state_dict()}, aside)

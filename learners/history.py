@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from learners.recipes import Recipe
-from learners.recipes.base import rows_of
+from learners.start import Recipe
+from learners.start.base import rows_of
 from simulator.errors import RunError
 from simulator.log.schema import (
     ClickBatch,

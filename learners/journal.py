@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from simulator.aside import written_aside
+from simulator.atomic import written_whole
 from simulator.engine.batch import JourneyView
 from simulator.errors import RunError
 from simulator.learning import Clicks, Learner, Predictions
@@ -98,7 +98,7 @@ class Journal:
         arrays = {f"{i}.{task}": v for i, answer in enumerate(self._answers) for task, v in answer.items()}
         np.savez(self._part_path(self._parts), **arrays)  # type: ignore[arg-type]
         state = {"calls": self._calls, "parts": self._parts + 1, "learner": self._learner.state_dict()}
-        with written_aside(self._state_path()) as aside:
+        with written_whole(self._state_path()) as aside:
             torch.save(state, aside)
         self._parts += 1
         self._answers.clear()

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from learners.auxiliary import Estimator
 from learners.batch import Batch
-from learners.links import Link
 from learners.model import Model
 from learners.objectives import Objective
 from learners.offsets import KnownOffset, Terms
+from learners.serve import Link
 from simulator.engine.batch import JourneyView
 from simulator.learning import Clicks, Predictions
 from simulator.log.schema import Float64, Int32, Int64

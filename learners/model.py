@@ -31,7 +31,7 @@ class Model:
 
     Parameters
     ----------
-    network : a network with its sizes settled.
+    network : a network with its sizes filled in.
     heads : names of its outputs.
     features : the log's features.
     learner : hyper-parameters.

@@ -15,7 +15,7 @@ from learners import checkpoint
 from learners.history import History, Rows, batches
 from learners.model import Model, Outputs
 from learners.networks import Network
-from learners.recipes import Recipe
+from learners.start import Recipe
 from simulator.randomness import generator, torch_seed
 from simulator.scenario.model import LearnerBlock
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from simulator.aside import write_text
+from simulator.atomic import write_text
 from simulator.errors import RunError
 from simulator.program import program
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from learners import session
 from learners.journal import Journal
+from learners.session import run as session
 from simulator.samples import SCHEMA
 from simulator.scenario.load import load_scenario
 from tests.commands import ROOT, run_directory, sim, summary_of

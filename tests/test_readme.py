@@ -109,7 +109,7 @@ def test_policy_snippet_conforms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (snippet,) = blocks("python")
     (tmp_path / "readme_policy.py").write_text(snippet, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    assert "settles" in check_policy(policy_from("readme_policy:Confirmed"))
+    assert "final" in check_policy(policy_from("readme_policy:Confirmed"))
 
 
 def test_the_layout_named_is_there():

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from learners.recipes import Recipe
+from learners.start import Recipe
 from simulator.log.schema import Float64, Int32, Int64
 from simulator.parts import Part, Registry
 from simulator.policies import Policy
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
     from simulator.engine.batch import JourneyView
     from simulator.learning import Clicks
     from simulator.scenario.model import Scenario
@@ -61,19 +61,19 @@ class Auxiliary(Part):
     peeks: ClassVar[bool] = False
     """True for one that reads the truth of a synthetic world. It is marked as such everywhere."""
 
-    def settled(self, observation: int) -> Self:  # noqa: ARG002
+    def completed(self, observation: int) -> Self:  # noqa: ARG002
         """Return a copy in which windows left open are the observation window (of the method's policy)."""
         return self
 
-    def settled_for(self, policy: Policy, observation: int) -> Self:
+    def completed_for(self, policy: Policy, observation: int) -> Self:
         """Return a copy in which windows left open are those of the policy, or the observation window where it has none."""
-        return self.settled(getattr(policy, "window", observation))
+        return self.completed(getattr(policy, "window", observation))
 
     def misfit(self, scenario: Scenario) -> str:  # noqa: ARG002
         """Say why it cannot serve in a scenario; an empty string where it can. Asked of the settled copy."""
         return ""
 
-    def prepare(self, bench: Bench) -> Estimator:
+    def prepare(self, materials: Materials) -> Estimator:
         """Return the estimator for a run."""
         raise NotImplementedError
 
@@ -89,8 +89,8 @@ class FittedAuxiliary(Auxiliary, Recipe):
         """Return `Recipe.inputs` for delivered samples, shape (n, inputs)."""
         raise NotImplementedError
 
-    def prepare(self, bench: Bench) -> Estimator:
-        return bench.fitted(self)
+    def prepare(self, materials: Materials) -> Estimator:
+        return materials.fitted(self)
 
 
 AUXILIARIES: Registry[Auxiliary] = Registry("auxiliary", Auxiliary, "learners.auxiliary")

@@ -8,13 +8,13 @@ import numpy as np
 
 from learners.auxiliary.base import AUXILIARIES, Estimator, FittedAuxiliary
 from learners.heads import POSITIVE_MEDIAN
-from learners.recipes.base import Examples
+from learners.start.base import Examples
 from simulator.log.schema import ClickBatch, EventBatch, Float64, Kind, Labels
 from simulator.samples import Samples, role_code
 from simulator.units import PositiveDuration
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
 
 
 @AUXILIARIES.register("calibrator")
@@ -34,9 +34,9 @@ class Calibrator(FittedAuxiliary):
     attribution: PositiveDuration | None = None
     """What the time since the click is a share of; the attribution window unless given."""
 
-    def prepare(self, bench: Bench) -> Estimator:
-        given = self.attribution if self.attribution is not None else bench.history.windows.attribution
-        return bench.fitted(self.model_copy(update={"attribution": given}))
+    def prepare(self, materials: Materials) -> Estimator:
+        given = self.attribution if self.attribution is not None else materials.history.windows.attribution
+        return materials.fitted(self.model_copy(update={"attribution": given}))
 
     def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:
         pays = events[np.flatnonzero(events.kind == Kind.PAY)]

@@ -15,7 +15,7 @@ from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
     from simulator.engine.batch import JourneyView
     from simulator.learning import Clicks
 
@@ -41,10 +41,10 @@ class CascadeEvidence(Evidence):
     refund_batch_size: PositiveInt = 256
     """As batch_size, at the refund stage."""
 
-    def prepare(self, bench: Bench) -> Estimator:
+    def prepare(self, materials: Materials) -> Estimator:
         from learners.evidence.fit import evidence_net  # noqa: PLC0415
 
-        pays = super().prepare(bench)
+        pays = super().prepare(materials)
         changed = {
             "carts": False,
             "calendar": self.calendar and self.refund_calendar,
@@ -52,10 +52,10 @@ class CascadeEvidence(Evidence):
             "batch_size": self.refund_batch_size,
         }
         own = self.model_copy(update=changed)
-        net = evidence_net(own, bench, "refund")
-        fields = DenseFields(bench.history.log.features, net.layout.fields)
-        believed = bench.start() if self.frozen else None
-        return _Both(pays, RefundEvidence(net, fields, bench.offset, believed))
+        net = evidence_net(own, materials, "refund")
+        fields = DenseFields(materials.history.log.features, net.layout.fields)
+        believed = materials.start() if self.frozen else None
+        return _Both(pays, RefundEvidence(net, fields, materials.offset, believed))
 
 
 class RefundEvidence(EvidenceEstimator):

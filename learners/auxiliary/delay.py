@@ -26,11 +26,11 @@ class Delay(FittedAuxiliary):
     window: Duration | None = None
     """The observation window; that of the method's policy, or of the scenario, unless given."""
 
-    def settled(self, observation: int) -> Self:
+    def completed(self, observation: int) -> Self:
         return self if self.window is not None else self.model_copy(update={"window": observation})
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
-        assert self.window is not None, "settled() comes before targets()"
+        assert self.window is not None, "completed() comes before targets()"
         late = labels.converted & (labels.first_pay - clicks.time > self.window)
         inside = labels.converted & ~late
         return {"p_dp": late.astype(float), "p_rn": np.where(inside, np.nan, ~labels.converted)}

@@ -14,8 +14,8 @@ from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
     from learners.evidence.net import EvidenceNet
+    from learners.materials import Materials
     from learners.model import Model
     from learners.offsets import KnownOffset
     from simulator.engine.batch import JourneyView
@@ -41,12 +41,12 @@ class Evidence(NetParameters, Auxiliary):
     frozen: bool = False
     """Take the model that the method starts from for the prior, and not the one that served the click."""
 
-    def prepare(self, bench: Bench) -> Estimator:
+    def prepare(self, materials: Materials) -> Estimator:
         from learners.evidence.fit import evidence_net  # noqa: PLC0415
 
-        net = evidence_net(self, bench)
-        fields = DenseFields(bench.history.log.features, net.layout.fields)
-        return EvidenceEstimator(net, fields, bench.offset, bench.start() if self.frozen else None)
+        net = evidence_net(self, materials)
+        fields = DenseFields(materials.history.log.features, net.layout.fields)
+        return EvidenceEstimator(net, fields, materials.offset, materials.start() if self.frozen else None)
 
 
 class EvidenceEstimator(Estimator):

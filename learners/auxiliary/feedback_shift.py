@@ -8,7 +8,7 @@ import numpy as np
 
 from learners.auxiliary.base import AUXILIARIES, FittedAuxiliary
 from learners.heads import PROBABILITY
-from learners.recipes.base import Examples
+from learners.start.base import Examples
 from simulator.log.schema import ClickBatch, EventBatch, Float64, Int64, Labels
 from simulator.samples import Samples
 from simulator.units import Duration
@@ -38,11 +38,11 @@ class FeedbackShift(FittedAuxiliary):
     window: Duration | None = None
     """The observation window; that of the method's policy, or of the scenario, unless given."""
 
-    def settled(self, observation: int) -> Self:
+    def completed(self, observation: int) -> Self:
         return self if self.window is not None else self.model_copy(update={"window": observation})
 
     def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:  # noqa: ARG002
-        assert self.window is not None, "settled() comes before examples()"
+        assert self.window is not None, "completed() comes before examples()"
         n = len(clicks)
         spread = (clicks.row + np.arange(n)) * GOLDEN % 1
         power = SHORTEST + (LONGEST - SHORTEST) * np.concatenate([np.full(n, np.nan), spread])
@@ -63,7 +63,7 @@ class FeedbackShift(FittedAuxiliary):
         return self._inputs(samples.elapsed)
 
     def _inputs(self, age: Int64) -> Float64:
-        assert self.window is not None, "settled() comes before any input"
+        assert self.window is not None, "completed() comes before any input"
         power = np.log(np.maximum(age, 1) / max(self.window, 1)) / np.log(4)
         near = np.clip(power, SHORTEST, LONGEST)[:, None] - KNOTS
         inputs: Float64 = np.maximum(1 - np.abs(near), 0)

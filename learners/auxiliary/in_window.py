@@ -14,7 +14,7 @@ from simulator.log.schema import ClickBatch, Float64, Int32, Labels
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
     from learners.model import Model
     from simulator.learning import Clicks
 
@@ -55,10 +55,10 @@ class TeslaFrozen(TwoWindows):
 
     estimates = ("q_pay", "inw_pay", "tn_pay", "q_refund", "inw_refund", "tn_refund")
 
-    def prepare(self, bench: Bench) -> Estimator:
+    def prepare(self, materials: Materials) -> Estimator:
         windows = {"window": self.window, "refund_window": self.refund_window}
         nets: list[Auxiliary] = [cls().model_copy(update=windows) for cls in (InWindowPay, InWindowRefund)]
-        return _Frozen([net.prepare(bench) for net in nets], bench.start())
+        return _Frozen([net.prepare(materials) for net in nets], materials.start())
 
 
 class _Frozen(Estimator):

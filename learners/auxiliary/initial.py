@@ -11,7 +11,7 @@ from simulator.log.schema import Float64, Int32
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
     from learners.model import Model
     from simulator.learning import Clicks
 
@@ -25,8 +25,8 @@ class Initial(Auxiliary):
 
     estimates = ("q_cvr", "q_rfr")
 
-    def prepare(self, bench: Bench) -> Estimator:
-        return _Frozen(bench.start())
+    def prepare(self, materials: Materials) -> Estimator:
+        return _Frozen(materials.start())
 
 
 class _Frozen(Estimator):

@@ -14,7 +14,7 @@ from simulator.samples import Samples
 from simulator.units import Duration, format_duration
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
 
 
 @AUXILIARIES.register("late-shares")
@@ -26,19 +26,19 @@ class LateShares(Auxiliary):
     window: Duration | None = None
     """The observation window; that of the method's policy, or of the scenario, unless given."""
 
-    def settled(self, observation: int) -> Self:
+    def completed(self, observation: int) -> Self:
         return self if self.window is not None else self.model_copy(update={"window": observation})
 
-    def prepare(self, bench: Bench) -> Estimator:
+    def prepare(self, materials: Materials) -> Estimator:
         """Count.
 
         Raises
         ------
         RunError : no click of the history paid.
         """
-        assert self.window is not None, "settled() comes before prepare()"
+        assert self.window is not None, "completed() comes before prepare()"
         windows = np.array([self.window // 2, 2 * self.window // 3, self.window])
-        history, late, pays = bench.history, np.zeros(3), 0
+        history, late, pays = materials.history, np.zeros(3), 0
         for clicks, labels in history.log.labelled(
             history.windows, history.start, history.end, features=False
         ):

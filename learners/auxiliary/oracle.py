@@ -16,8 +16,8 @@ from simulator.samples import Samples
 from simulator.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
     from learners.history import History
+    from learners.materials import Materials
     from simulator.learning import Clicks
     from simulator.scenario.model import Scenario
 
@@ -77,14 +77,14 @@ class Oracle(TwoWindows):
                 )
         return ""
 
-    def prepare(self, bench: Bench) -> Estimator:
+    def prepare(self, materials: Materials) -> Estimator:
         """Look into the log.
 
         Raises
         ------
         ScenarioError : the log has no truth, or one for other windows than the scenario's.
         """
-        history = bench.history
+        history = materials.history
         columns = {column for columns, _ in ESTIMATES.values() for column in columns}
         if missing := sorted(columns - set(history.log.meta.truth)):
             raise ScenarioError(

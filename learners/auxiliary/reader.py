@@ -14,7 +14,7 @@ from simulator.log.schema import Float64, Int32
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
     from simulator.learning import Clicks
 
 
@@ -27,8 +27,8 @@ class RouterAndCalibrator(Auxiliary):
     temperature: PositiveFloat = 1.0
     """That of the router."""
 
-    def prepare(self, bench: Bench) -> Estimator:
-        return _Both(Router(temperature=self.temperature).prepare(bench), Calibrator().prepare(bench))
+    def prepare(self, materials: Materials) -> Estimator:
+        return _Both(Router(temperature=self.temperature).prepare(materials), Calibrator().prepare(materials))
 
 
 class _Both(Estimator):

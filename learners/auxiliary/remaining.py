@@ -10,7 +10,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from learners.auxiliary.base import AUXILIARIES, Estimator, FittedAuxiliary
 from learners.heads import PROBABILITY, Head
-from learners.recipes.base import Examples
+from learners.start.base import Examples
 from simulator.log.schema import ClickBatch, EventBatch, Float64, Int64, Kind, Labels
 from simulator.randomness import draws
 from simulator.units import HOUR, PositiveDuration
@@ -18,7 +18,7 @@ from simulator.units import HOUR, PositiveDuration
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from learners.bench import Bench
+    from learners.materials import Materials
     from learners.model import Model
     from simulator.engine.batch import JourneyView
     from simulator.learning import Clicks
@@ -73,18 +73,18 @@ class Remaining(FittedAuxiliary):
     """Far below that of a learner: each click is shown at every pay and some times more, all with one fate, and at the
     learner's own rate its ids are learnt by heart, so that beliefs are too bold on the stream."""
 
-    def prepare(self, bench: Bench) -> Estimator:
+    def prepare(self, materials: Materials) -> Estimator:
         from learners.networks.mlp import MLP  # noqa: PLC0415
         from learners.pretrain import Pretraining, pretrained  # noqa: PLC0415
 
-        given = self.attribution if self.attribution is not None else bench.history.windows.attribution
+        given = self.attribution if self.attribution is not None else materials.history.windows.attribution
         own = self.model_copy(update={"attribution": given})
         rate = self.embedding_learning_rate
         update = {"pretrain_batch_size": self.batch_size, "embedding_learning_rate": rate}
-        learner = bench.learner.model_copy(update=update)
+        learner = materials.learner.model_copy(update=update)
         network = MLP(hidden=self.hidden)
-        plan = Pretraining(own, network, (), learner, bench.history, bench.seed)
-        return RemainingEstimator(own, pretrained(plan, bench.cache))
+        plan = Pretraining(own, network, (), learner, materials.history, materials.seed)
+        return RemainingEstimator(own, pretrained(plan, materials.cache))
 
     def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:
         assert self.attribution is not None, "prepare() fills it in"

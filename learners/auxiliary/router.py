@@ -14,7 +14,7 @@ from simulator.log.schema import ClickBatch, Float64, Int32, Labels
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
     from simulator.learning import Clicks
 
 
@@ -34,9 +34,9 @@ class Router(FittedAuxiliary):
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
         return {"repurchase": np.where(labels.converted, labels.pay_count > 1, np.nan)}
 
-    def prepare(self, bench: Bench) -> Estimator:
+    def prepare(self, materials: Materials) -> Estimator:
         # One network whatever the temperature, which is no matter of the fit.
-        fitted = bench.fitted(self.model_copy(update={"temperature": 1.0}))
+        fitted = materials.fitted(self.model_copy(update={"temperature": 1.0}))
         return Tempered(fitted, self.temperature)
 
 

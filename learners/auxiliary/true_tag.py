@@ -14,7 +14,7 @@ from simulator.log.schema import Float64, Int32, Int64
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
     from simulator.learning import Clicks
 
 
@@ -34,11 +34,11 @@ class TrueTag(Auxiliary):
     temperature: PositiveFloat = 1.0
     """That of the router."""
 
-    def prepare(self, bench: Bench) -> Estimator:
-        log, windows = bench.history.log, bench.history.windows
+    def prepare(self, materials: Materials) -> Estimator:
+        log, windows = materials.history.log, materials.history.windows
         every = log.labelled(windows, 0, log.meta.observed_until + 1, features=False)
         parts = [labels.pay_count > 1 for _, labels in every]
-        router = None if self.served else Router(temperature=self.temperature).prepare(bench)
+        router = None if self.served else Router(temperature=self.temperature).prepare(materials)
         return _Tags(np.concatenate(parts) if parts else np.zeros(0, bool), router)
 
 

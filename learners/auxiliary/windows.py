@@ -18,21 +18,21 @@ class TwoWindows(Auxiliary):
     refund_window: Duration | None = None
     """The observation window of refunds; that of the method's policy, or of the scenario, unless given."""
 
-    def settled(self, observation: int) -> Self:
+    def completed(self, observation: int) -> Self:
         return self if self.window is not None else self.model_copy(update={"window": observation})
 
-    def settled_for(self, policy: Policy, observation: int) -> Self:
-        own = super().settled_for(policy, observation)
+    def completed_for(self, policy: Policy, observation: int) -> Self:
+        own = super().completed_for(policy, observation)
         if own.refund_window is not None:
             return own
         return own.model_copy(update={"refund_window": getattr(policy, "refund_window", observation)})
 
     def late_pay(self, clicks: ClickBatch, labels: Labels) -> Float64:
         """Return 1 for the conversions after the window, 0 for those inside; nothing else is meant."""
-        assert self.window is not None, "settled_for() comes before"
+        assert self.window is not None, "completed_for() comes before"
         return (labels.first_pay - clicks.time > self.window).astype(float)
 
     def late_refund(self, labels: Labels) -> Float64:
         """Return 1 for the refunds after the window, 0 for those inside; nothing else is meant."""
-        assert self.refund_window is not None, "settled_for() comes before"
+        assert self.refund_window is not None, "completed_for() comes before"
         return (labels.first_refund - labels.first_pay > self.refund_window).astype(float)

@@ -20,15 +20,15 @@ from learners.evidence.progressive import KnownClicks, progressive
 from learners.evidence.uncertain import believed
 from learners.networks.mlp import MLP
 from learners.pretrain import Pretraining
-from learners.recipes import Recipe
-from learners.recipes.cascade import CascadeRates
-from learners.recipes.cvr import ConversionRate
+from learners.start import Recipe
+from learners.start.cascade import CascadeRates
+from learners.start.cvr import ConversionRate
 from simulator.log.schema import Float64, Int64
 from simulator.randomness import generator, torch_seed
 from simulator.units import HOUR
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
 
 STANDARD = 65_536
 """Examples from which mean and spread of the numbers are taken."""
@@ -42,34 +42,36 @@ Stage = Literal["pay", "refund", "refund at click"]
 """What a net is about: a pay after the click; a refund after the pay; a refund, as of the click of whoever pays."""
 
 
-def evidence_net(parameters: NetParameters, bench: Bench, stage: Stage = "pay") -> EvidenceNet:
+def evidence_net(parameters: NetParameters, materials: Materials, stage: Stage = "pay") -> EvidenceNet:
     """Return the net of a workbench, as it is to be asked of sales to come.
 
     An empty own history leaves it saying nothing, a prior or not: its logits are those of the method's own network.
     """
-    history = bench.history
+    history = materials.history
     recipe: Recipe = ConversionRate() if stage == "pay" else CascadeRates()
-    prior = _prior(parameters, bench, stage)
-    layout = parameters.layout(history, bench.calendar, prior)
+    prior = _prior(parameters, materials, stage)
+    layout = parameters.layout(history, materials.calendar, prior)
     if stage == "refund":
         layout = replace(layout, window=history.windows.refund / HOUR)
-    seed = torch_seed(bench.seed, "learners", "evidence", "weights")
+    seed = torch_seed(materials.seed, "learners", "evidence", "weights")
     net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
     if history.end <= history.start:
         return net
-    plan = Pretraining(recipe, MLP().settled(bench.learner), (), bench.learner, history, bench.seed)
+    plan = Pretraining(
+        recipe, MLP().completed(materials.learner), (), materials.learner, history, materials.seed
+    )
     parts = {
         **plan.parts(),
         "evidence": parameters.model_dump(
             mode="json", include=set(NetParameters.model_fields) - {*BELIEFS, "prior"}
         ),
         "layout": [layout.window, layout.sales, layout.carts, layout.fields],
-        "observation": bench.observation,
+        "observation": materials.observation,
         "stage": stage,
         "prior": None if prior is None else [replace(plan, history=prior.history).parts(), prior.shift],
     }
     key = checkpoint.key_of(parts)
-    path = bench.cache / "checkpoints" / f"{key}.pt"
+    path = materials.cache / "checkpoints" / f"{key}.pt"
     with checkpoint.lock_of(path):
         if not checkpoint.load(path, key, net):
             net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
@@ -79,18 +81,20 @@ def evidence_net(parameters: NetParameters, bench: Bench, stage: Stage = "pay") 
             if prior is not None:
                 other = _known(parameters, replace(plan, history=prior.history), layout, at_click)
                 clicks = KnownClicks.concatenate([own, replace(other, click=other.click + prior.shift)])
-            fit(net, clicks, parameters, bench.observation / HOUR, bench.seed, ages=not at_click)
+            fit(net, clicks, parameters, materials.observation / HOUR, materials.seed, ages=not at_click)
             if len(own):  # the offset is for own clicks
                 net.mean_logit = float(own.logit.mean())
             checkpoint.save(path, key, net)
-    return believed(net, parameters, history.end, bench.shared)
+    return believed(net, parameters, history.end, materials.shared)
 
 
-def _prior(parameters: NetParameters, bench: Bench, stage: Stage) -> Prior | None:
+def _prior(parameters: NetParameters, materials: Materials, stage: Stage) -> Prior | None:
     """Open the prior; None where there is none, or no sale to come that it could teach anything of."""
-    if parameters.prior is None or not parameters.calendar or not bench.calendar.promotions:
+    if parameters.prior is None or not parameters.calendar or not materials.calendar.promotions:
         return None
-    return open_prior(parameters.prior, bench.history, bench.calendar, bench.cache, refunds=stage != "pay")
+    return open_prior(
+        parameters.prior, materials.history, materials.calendar, materials.cache, refunds=stage != "pay"
+    )
 
 
 def _known(parameters: NetParameters, plan: Pretraining, layout: Layout, at_click: bool) -> KnownClicks:

@@ -11,6 +11,7 @@ from learners.evidence.layout import FORGOTTEN, NOTICED, sales_of
 from learners.history import History
 from simulator.calendar import Calendar
 from simulator.clock import Clock
+from simulator.data import open_data
 from simulator.errors import RunError, ScenarioError
 from simulator.log.meta import read_meta
 from simulator.log.reader import Log
@@ -89,8 +90,6 @@ def open_prior(path: str, own: History, calendar: Calendar, cache: Path, *, refu
     ScenarioError, LogError, RunError : there is none, no sale opens in its history, its labels have other windows, or it
         is the own log and reaches beyond the own history.
     """
-    from learners.plan import open_data  # noqa: PLC0415 - the plan of a run imports the parts that priors belong to
-
     loaded = read_prior(path)
     scenario = loaded.scenario
     output = scenario.output.model_copy(update={"cache": str(cache)})

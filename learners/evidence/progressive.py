@@ -12,10 +12,10 @@ from learners.evidence.layout import DenseFields, Float32
 from learners.history import Rows, batches
 from learners.model import Outputs
 from learners.pretrain import Pretraining, history_loss
-from learners.recipes import Recipe
-from learners.recipes.base import Examples
-from learners.recipes.cascade import CascadeRates
-from learners.recipes.cvr import ConversionRate
+from learners.start import Recipe
+from learners.start.base import Examples
+from learners.start.cascade import CascadeRates
+from learners.start.cvr import ConversionRate
 from simulator.log.schema import ClickBatch, Columns, EventBatch, Float64, Int64, Kind, Labels
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR

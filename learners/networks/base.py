@@ -25,7 +25,7 @@ class Network(Part):
     embeddings: ClassVar[int] = 1
     """How many embeddings of each feature it takes (2 or more: shared and private ones)."""
 
-    def settled(self, learner: LearnerBlock) -> Self:  # noqa: ARG002
+    def completed(self, learner: LearnerBlock) -> Self:  # noqa: ARG002
         """Return a copy in which sizes left open are those of ``[learner]``."""
         return self
 

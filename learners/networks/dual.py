@@ -26,7 +26,7 @@ class Towers(AmountNetwork):
     tower: Sizes | None = None
     """Units of each head's own layers; the rest of ``[learner] hidden``, or its last layer again where none is left."""
 
-    def settled(self, learner: LearnerBlock) -> Self:
+    def completed(self, learner: LearnerBlock) -> Self:
         split = max(1, 2 * len(learner.hidden) // 5)
         usual = {"bottom": learner.hidden[:split], "tower": learner.hidden[split:] or learner.hidden[-1:]}
         return self.model_copy(update={n: units for n, units in usual.items() if getattr(self, n) is None})
@@ -37,8 +37,8 @@ class Towers(AmountNetwork):
         from learners.dice import dice_trunk  # noqa: PLC0415
         from learners.layers import linear  # noqa: PLC0415
 
-        assert self.bottom is not None, "settled() comes before build()"
-        assert self.tower is not None, "settled() comes before build()"
+        assert self.bottom is not None, "completed() comes before build()"
+        assert self.tower is not None, "completed() comes before build()"
         low = {head: dice_trunk(width + inputs, self.bottom, generator) for head in self.bottoms(heads)}
         high = {head: dice_trunk(self.bottom[-1], self.tower, generator) for head in heads}
         last = {head: linear(self.tower[-1], 1, generator) for head in heads}

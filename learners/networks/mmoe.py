@@ -27,7 +27,7 @@ class MixtureOfExperts(Network):
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
     """Units of each expert's layers; ``[learner] hidden`` unless given."""
 
-    def settled(self, learner: LearnerBlock) -> Self:
+    def completed(self, learner: LearnerBlock) -> Self:
         return self if self.hidden is not None else self.model_copy(update={"hidden": learner.hidden})
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
@@ -35,7 +35,7 @@ class MixtureOfExperts(Network):
 
         from learners.layers import linear, trunk  # noqa: PLC0415
 
-        assert self.hidden is not None, "settled() comes before build()"
+        assert self.hidden is not None, "completed() comes before build()"
         width += inputs
         return nn.ModuleDict(
             {

@@ -21,7 +21,7 @@ class Perceptron(Network):
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
     """Units of the hidden layers; ``[learner] hidden`` unless given."""
 
-    def settled(self, learner: LearnerBlock) -> Self:
+    def completed(self, learner: LearnerBlock) -> Self:
         return self if self.hidden is not None else self.model_copy(update={"hidden": learner.hidden})
 
     def trunk(self, width: int, hidden: Sequence[int], generator: Generator) -> nn.Module:
@@ -37,7 +37,7 @@ class Perceptron(Network):
 
         from learners.layers import linear  # noqa: PLC0415
 
-        assert self.hidden is not None, "settled() comes before build()"
+        assert self.hidden is not None, "completed() comes before build()"
         return nn.ModuleDict(
             {
                 "trunk": self.trunk(width + inputs, self.hidden, generator),

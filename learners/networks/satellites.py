@@ -33,7 +33,7 @@ class Satellites(Network):
 
     embeddings = 3
 
-    def settled(self, learner: LearnerBlock) -> Self:
+    def completed(self, learner: LearnerBlock) -> Self:
         return self if self.hidden is not None else self.model_copy(update={"hidden": learner.hidden})
 
     def bias(self, head: str, value: float) -> float:
@@ -44,7 +44,7 @@ class Satellites(Network):
 
         from learners.layers import linear, trunk  # noqa: PLC0415
 
-        assert self.hidden is not None, "settled() comes before build()"
+        assert self.hidden is not None, "completed() comes before build()"
         networks = ("main", *SATELLITES)
         layers = nn.ModuleDict(
             {

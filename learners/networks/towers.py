@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, PositiveInt
 
-from learners.nesting import Nested, following
+from learners.composite import Nested, following
 from learners.networks.base import NETWORKS, Network
 from learners.networks.mlp import MLP
 
@@ -35,9 +35,9 @@ class Towers(Network):
 
     embeddings = following(2, lambda part: part.conversion.embeddings + 1 + part.common)
 
-    def settled(self, learner: LearnerBlock) -> Self:
+    def completed(self, learner: LearnerBlock) -> Self:
         hidden = self.hidden if self.hidden is not None else learner.hidden
-        return self.model_copy(update={"conversion": self.conversion.settled(learner), "hidden": hidden})
+        return self.model_copy(update={"conversion": self.conversion.completed(learner), "hidden": hidden})
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
         from torch import nn  # noqa: PLC0415
@@ -56,7 +56,7 @@ class Towers(Network):
 
     @property
     def _refund(self) -> MLP:
-        assert self.hidden is not None, "settled() comes before build()"
+        assert self.hidden is not None, "completed() comes before build()"
         return MLP(hidden=self.hidden)
 
     def forward(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from learners.nesting import following
+from learners.composite import following
 from learners.objectives.base import OBJECTIVES, Objective
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import model_validator
 
-from learners.nesting import Nested, following, union
+from learners.composite import Nested, following, union
 from learners.objectives.base import OBJECTIVES, Objective
 
 if TYPE_CHECKING:

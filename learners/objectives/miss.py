@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from learners.nesting import following
+from learners.composite import following
 from learners.networks.multi_window import WINDOW_HEADS
 from learners.objectives.base import OBJECTIVES, Objective
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
-from learners.nesting import following
+from learners.composite import following
 from learners.objectives.base import OBJECTIVES, Objective
 from learners.objectives.ranking import Negatives, pay_hours, ranking_loss, refund_hours
 

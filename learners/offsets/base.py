@@ -9,7 +9,7 @@ from simulator.log.schema import Float64, Int32, Int64
 from simulator.parts import Part, Registry
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
     from simulator.learning import Clicks
     from simulator.scenario.model import Scenario
 
@@ -126,7 +126,7 @@ class Offset(Part):
         """Say why it cannot serve in a scenario; an empty string where it can."""
         return ""
 
-    def prepare(self, bench: Bench) -> KnownOffset:
+    def prepare(self, materials: Materials) -> KnownOffset:
         """Return the offset for a run."""
         raise NotImplementedError
 

@@ -14,8 +14,8 @@ from simulator.log.schema import Float64
 from simulator.units import HOUR, PositiveDuration
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
     from learners.evidence.net import EvidenceNet
+    from learners.materials import Materials
     from simulator.learning import Clicks
 
 
@@ -50,38 +50,38 @@ class CalendarOffset(NetParameters, Offset):
     def listens(self) -> bool:
         return self.level
 
-    def prepare(self, bench: Bench) -> KnownOffset:
+    def prepare(self, materials: Materials) -> KnownOffset:
         from learners.evidence.fit import evidence_net  # noqa: PLC0415
 
-        fixed = said_at_click(evidence_net(self, bench), bench, "cvr")
+        fixed = said_at_click(evidence_net(self, materials), materials, "cvr")
         terms: list[KnownOffset] = [fixed]
         if self.tower:
-            terms.append(self._tower(bench, fixed))
+            terms.append(self._tower(materials, fixed))
         if self.level:
             from learners.evidence.level import Level  # noqa: PLC0415
 
             spreads = (self.level_spread, self.level_sale_spread, self.level_sale_spread)
-            terms.append(Level(bench.calendar, self.level_memory / HOUR, spreads))
+            terms.append(Level(materials.calendar, self.level_memory / HOUR, spreads))
         return Terms(terms)
 
-    def _tower(self, bench: Bench, fixed: KnownOffset) -> KnownOffset:
+    def _tower(self, materials: Materials, fixed: KnownOffset) -> KnownOffset:
         from learners.evidence.tower import Tower, learnt_before  # noqa: PLC0415
         from learners.networks.mlp import MLP  # noqa: PLC0415
         from learners.pretrain import Pretraining  # noqa: PLC0415
-        from learners.recipes.cvr import ConversionRate  # noqa: PLC0415
+        from learners.start.cvr import ConversionRate  # noqa: PLC0415
 
-        history = bench.history
-        tower = Tower(history.log.features, self.tower_largest, bench.calendar, self.tower_rate)
+        history = materials.history
+        tower = Tower(history.log.features, self.tower_largest, materials.calendar, self.tower_rate)
         if history.end > history.start:
-            network = MLP().settled(bench.learner)
-            plan = Pretraining(ConversionRate(), network, (), bench.learner, history, bench.seed)
+            network = MLP().completed(materials.learner)
+            plan = Pretraining(ConversionRate(), network, (), materials.learner, history, materials.seed)
             learnt_before(tower, plan, fixed, skipped=self.skipped, rate=self.tower_history_rate)
         return tower
 
 
-def said_at_click(net: EvidenceNet, bench: Bench, head: str) -> KnownOffset:
+def said_at_click(net: EvidenceNet, materials: Materials, head: str) -> KnownOffset:
     """Return what a net says of clicks at their own time, no cart and a mean logit; 0 where it has met no sale."""
-    fields = DenseFields(bench.history.log.features, net.layout.fields)
+    fields = DenseFields(materials.history.log.features, net.layout.fields)
 
     def shift(clicks: Clicks) -> Float64:
         if not net.layout.sales:

@@ -10,7 +10,7 @@ from learners.offsets.base import OFFSETS, KnownOffset, Terms
 from learners.offsets.calendar import CalendarOffset, said_at_click
 
 if TYPE_CHECKING:
-    from learners.bench import Bench
+    from learners.materials import Materials
 
 
 @OFFSETS.register("cascade-calendar")
@@ -28,10 +28,10 @@ class CascadeCalendarOffset(CalendarOffset):
     refund_batch_size: PositiveInt = 256
     """As batch_size, at the refund stage."""
 
-    def prepare(self, bench: Bench) -> KnownOffset:
+    def prepare(self, materials: Materials) -> KnownOffset:
         from learners.evidence.fit import evidence_net  # noqa: PLC0415
 
-        pays = super().prepare(bench)
+        pays = super().prepare(materials)
         few = {"carts": False, "epochs": self.refund_epochs, "batch_size": self.refund_batch_size}
-        net = evidence_net(self.model_copy(update=few), bench, "refund at click")
-        return Terms([pays, said_at_click(net, bench, "rfr")])
+        net = evidence_net(self.model_copy(update=few), materials, "refund at click")
+        return Terms([pays, said_at_click(net, materials, "rfr")])

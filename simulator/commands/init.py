@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simulator.aside import written_aside
+from simulator.atomic import written_whole
 from simulator.commands.account import print_account
 from simulator.commands.console import stdout, table, warn
 from simulator.commands.describe import Check
@@ -76,7 +76,7 @@ def _write(
     title = f"{Path(sources[0]).name.split('.')[0] or 'log'}: a first look"
     told = " and ".join(sources[:3]) + (f" and {len(sources) - 3} more" if sources[3:] else "")
     faults = list(found.faults)
-    with written_aside(out) as aside:
+    with written_whole(out) as aside:
         aside.write_text(scenario_text(found.draft, found.plan, title, told, faults), encoding="utf-8")
         if not found.draft.lacking and not faults:
             faults = _check(aside, out, load, check)

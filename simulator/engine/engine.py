@@ -37,9 +37,9 @@ class Tick:
     count for nothing. A refund that waits for its pay is counted when its journey ends."""
     samples: dict[str, Samples]
     """What each policy delivered, by the key it was given."""
-    settled_row: int
-    settled: Labels
-    """Final labels of the consecutive clicks from ``settled_row`` whose lifetime ended."""
+    final_row: int
+    final: Labels
+    """Final labels of the consecutive clicks from ``final_row`` whose lifetime ended."""
 
 
 class Engine:
@@ -50,7 +50,7 @@ class Engine:
     policies : by key; each is run once however many methods listen to it.
     features : keep the features of open journeys (policies and learners find them by row).
     advisors : by policy key, the model and auxiliary of its method, for policies that want predictions.
-    opens : when the first segment begins, at the start of the stream; default: ``start``.
+    stream_start : when the first segment begins, at the start of the stream; default: ``start``.
 
     Results do not depend on how the replay is cut into ticks, nor on ``batch_rows``.
     """
@@ -66,11 +66,11 @@ class Engine:
         features: bool = False,
         batch_rows: int = ROW_GROUP,
         advisors: Mapping[str, Advisor] | None = None,
-        opens: int | None = None,
+        stream_start: int | None = None,
     ) -> None:
         width = sum(feature.width for feature in source.features) if features else 0
         self.now = start
-        self._segment_start = start if opens is None else opens
+        self._segment_start = start if stream_start is None else stream_start
         self.journeys = Journeys(windows, width)
         self._windows = windows
         self._calendar = calendar or Calendar()
@@ -133,7 +133,7 @@ class Engine:
         }
         if segment_end:
             self._segment_start = until
-        row, labels = self.journeys.settle(until)
+        row, labels = self.journeys.finalise(until)
         if self._future is not None:
             self._future.forget(self.journeys.base + self.journeys.head)
         return Tick(start, until, clicks, len(events), waves.outside, samples, row, labels)

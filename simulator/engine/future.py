@@ -10,7 +10,7 @@ from simulator.windows import Windows
 
 
 class Future:
-    """Reads final labels ahead of the replay, and forgets them once their clicks are settled."""
+    """Reads final labels ahead of the replay, and forgets them once their labels are final."""
 
     def __init__(self, source: Source, windows: Windows, start: int, batch_rows: int) -> None:
         self._batches = source.labelled(windows, start, features=False, batch_rows=batch_rows)

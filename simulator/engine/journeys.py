@@ -133,7 +133,7 @@ class Journeys:
         """Return the end of the open journeys whose click is earlier than ``time``."""
         return self.head + int(np.searchsorted(self.columns["click_time"][self.head : self.size], time))
 
-    def settle(self, until: int) -> tuple[int, Labels]:
+    def finalise(self, until: int) -> tuple[int, Labels]:
         """Let the journeys go whose lifetime ended before ``until``; return their first row and final labels."""
         end = self.before(until - self.windows.lifetime)
         slot = self.columns["slot"][self.head : end]

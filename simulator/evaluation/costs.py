@@ -17,7 +17,7 @@ from simulator.samples import Samples
 from simulator.units import DAY, SECOND
 
 RETAINED = 1 << 20
-"""Settled clicks whose labels are kept, for samples that arrive after their click was settled."""
+"""Final clicks whose labels are kept, for samples that arrive after their click was final."""
 
 _DELIVERED, _JUDGED, _RIGHT, _NEGATIVES, _FAKE = range(5)
 _SEEN, _CORRECT = np.uint8(1), np.uint8(2)
@@ -38,7 +38,7 @@ class _Held(Columns):
 
 @dataclass(slots=True)
 class _Final:
-    """Final labels of consecutive settled rows from ``row`` on, and what the method did with each of them."""
+    """Final labels of consecutive final rows from ``row`` on, and what the method did with each of them."""
 
     row: int
     converted: Bool
@@ -54,7 +54,7 @@ class CostMeter:
 
     * duplication factor: samples / clicks that had at least one sample;
     * a sample is right if each target it states is the final one (soft targets: on the right side of 1/2;
-      GMV: to 1e-6 of its value). Label accuracy: right samples / samples whose click was settled;
+      GMV: to 1e-6 of its value). Label accuracy: right samples / samples whose click was final;
     * fake-negative rate: among those that say ``converted = 0``, the share whose click converts in the end;
     * label age: visible time minus click time, of every sample (delivery delay) and of the first sample of
       each click (age at first use);
@@ -73,7 +73,7 @@ class CostMeter:
         self._held: list[_Held] = []
         self._held_rows = 0
         self._final: deque[_Final] = deque()
-        self._settled_until = -1
+        self._final_until = -1
         self._pending = 0
 
     def delivered(self, samples: Samples) -> None:
@@ -92,17 +92,17 @@ class CostMeter:
         )
         self._held_rows += len(samples)
 
-    def settle(self, row: int, labels: Labels) -> None:
+    def finalise(self, row: int, labels: Labels) -> None:
         """Enter the final labels of consecutive rows, as they mature."""
         if not len(labels):
             return
-        if self._final and row != self._settled_until:
+        if self._final and row != self._final_until:
             raise ValueError(
-                f"final labels: got row {row} after row {self._settled_until - 1}; rows must be consecutive"
+                f"final labels: got row {row} after row {self._final_until - 1}; rows must be consecutive"
             )
         final = _Final(row, labels.converted, labels.refunded, labels.gmv, np.zeros(len(labels), np.uint8))
         self._final.append(final)
-        self._settled_until = row + len(labels)
+        self._final_until = row + len(labels)
         self._pending += len(labels)
         # Each resolution scans all that is held: waiting until a share of it can go keeps the cost linear.
         if self._pending * 4 >= self._held_rows:
@@ -117,8 +117,8 @@ class CostMeter:
         seconds, share = self.delay.points()
         return {
             "samples": self._samples,
-            "clicks": self._clicks + self._unsettled_clicks(),
-            "duplication_factor": _ratio(self._samples, self._clicks + self._unsettled_clicks()),
+            "clicks": self._clicks + self._open_clicks(),
+            "duplication_factor": _ratio(self._samples, self._clicks + self._open_clicks()),
             "retractions": self._retractions,
             "judged": int(total[_JUDGED]),
             "unjudged": self._samples - int(total[_JUDGED]),
@@ -138,7 +138,7 @@ class CostMeter:
             },
         }
 
-    def _unsettled_clicks(self) -> int:
+    def _open_clicks(self) -> int:
         """Clicks that have samples but no final label (yet)."""
         return len(np.unique(np.concatenate([held.row for held in self._held]))) if self._held else 0
 
@@ -150,14 +150,14 @@ class CostMeter:
                 self._days.setdefault(first + offset, np.zeros(5, np.int64))[what] += n
 
     def _resolve(self) -> None:
-        """Judge every held sample whose click is settled."""
+        """Judge every held sample whose click is final."""
         self._pending = 0
         if self._held:
             held = _Held.concatenate(self._held)
-            settled = held.row < self._settled_until
-            if settled.any():
-                self._judge(held[settled])
-                held = held[~settled]
+            final = held.row < self._final_until
+            if final.any():
+                self._judge(held[final])
+                held = held[~final]
             self._held, self._held_rows = ([held], len(held.row)) if len(held.row) else ([], 0)
         self._forget()
 
@@ -197,7 +197,7 @@ class CostMeter:
         self._keep_state(final.row, state)
 
     def _labels_of(self, start: int, stop: int) -> _Final:
-        """Join the settled chunks that cover the rows ``[start, stop)``."""
+        """Join the final chunks that cover the rows ``[start, stop)``."""
         parts = [part for part in self._final if part.row < stop and part.row + len(part.state) > start]
         if len(parts) == 1:
             return parts[0]
@@ -215,7 +215,7 @@ class CostMeter:
 
     def _forget(self) -> None:
         while (
-            self._final and self._settled_until - (self._final[0].row + len(self._final[0].state)) >= RETAINED
+            self._final and self._final_until - (self._final[0].row + len(self._final[0].state)) >= RETAINED
         ):
             self._final.popleft()
 

@@ -112,7 +112,7 @@ class Ledger:
         with self._lock:
             self._predictions[method].push(row, columns)
 
-    def settle(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None = None) -> list[Cell]:
+    def finalise(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None = None) -> list[Cell]:
         """Enter the final labels of consecutive rows as they mature; return the cells that are now complete.
 
         ``truth`` has the true columns of the same rows in a synthetic world (p_pay; p_refund given a
@@ -135,9 +135,9 @@ class Ledger:
 
     def finish(self) -> Results:
         """Judge what is left and return the results. Clicks whose labels never matured are only counted."""
-        settled = -1 if self._labels.stop is None else self._labels.stop
+        final = -1 if self._labels.stop is None else self._labels.stop
         for cell in self._open:
-            stop = min(cell.stop, settled)
+            stop = min(cell.stop, final)
             if self._clicks.start is not None and stop > self._clicks.start:
                 self._judge(cell.key, stop)
         self._open.clear()
@@ -169,9 +169,9 @@ class Ledger:
                         f"{queue.what} begin at row {queue.start}, the clicks at {self._clicks.start}"
                     )
             predicted = {name: queue.take(stop) for name, queue in self._predictions.items()}
-        clicks, settled = self._clicks.take(stop), self._labels.take(stop)
-        labels = Labels(**{f.name: settled[f.name] for f in fields(Labels)})
-        truth = {name.removeprefix("true."): v for name, v in settled.items() if name.startswith("true.")}
+        clicks, final = self._clicks.take(stop), self._labels.take(stop)
+        labels = Labels(**{f.name: final[f.name] for f in fields(Labels)})
+        truth = {name.removeprefix("true."): v for name, v in final.items() if name.startswith("true.")}
         outcomes: dict[str, Outcome] = {}
         statistics: dict[tuple[str, str], Statistics] = {}
         for name, tasks in self.methods.items():

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.aside import written_aside
+from simulator.atomic import written_whole
 from simulator.calendar import PHASES
 from simulator.clock import UTC_CLOCK, Clock
 from simulator.evaluation.cells import Cell
@@ -204,7 +204,7 @@ class Results:
 
     def write_metrics(self, path: Path) -> None:
         """Write ``metrics.parquet``, aside and then renamed."""
-        with written_aside(path) as aside:
+        with written_whole(path) as aside:
             pq.write_table(self.metrics, aside, compression="zstd")
 
     def _series(self, method: str, task: str) -> Series:

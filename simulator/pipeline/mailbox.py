@@ -30,8 +30,8 @@ class Parcel:
 class Mailbox:
     """Holds parcels in the order of their visible time, which transport puts off by a constant delay."""
 
-    def __init__(self, delay: int, opens: int) -> None:
-        self._delay, self._opens = delay, opens
+    def __init__(self, delay: int, stream_start: int) -> None:
+        self._delay, self._stream_start = delay, stream_start
         self._held: deque[Parcel] = deque()
 
     def put(self, parcel: Parcel) -> None:
@@ -39,7 +39,7 @@ class Mailbox:
         samples = parcel.samples
         if self._delay:
             samples = replace(samples, visible_time=samples.visible_time + self._delay)
-        first = int(np.searchsorted(samples.visible_time, self._opens))
+        first = int(np.searchsorted(samples.visible_time, self._stream_start))
         if first < len(samples):
             self._held.append(Parcel(samples, parcel.features)[first:])
 

@@ -51,7 +51,7 @@ class Audience(Protocol):
     def fed(self, method: str, samples: Samples) -> None:
         """Samples handed to a method's trainer."""
 
-    def settle(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None) -> None:
+    def finalise(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None) -> None:
         """Final labels (and the world's truth) of consecutive clicks."""
 
     def advance(self, time: int, items: int) -> None:
@@ -141,7 +141,7 @@ class Pipeline:
             if now > self._stream.start:
                 self._serve(tick)
             self._deliver(tick)
-            self._settle(tick)
+            self._finalise(tick)
             if segment_end or published:
                 self._predict()
             if segment_end:
@@ -190,14 +190,14 @@ class Pipeline:
             if parcel is not None:
                 self._audience.fed(name, parcel.samples)
 
-    def _settle(self, tick: Tick) -> None:
+    def _finalise(self, tick: Tick) -> None:
         """Pass on the final labels of the clicks that were served."""
-        row = max(tick.settled_row, self._served[0])
-        end = min(tick.settled_row + len(tick.settled), self._served[1])
+        row = max(tick.final_row, self._served[0])
+        end = min(tick.final_row + len(tick.final), self._served[1])
         if row < end:
-            labels = tick.settled[row - tick.settled_row : end - tick.settled_row]
+            labels = tick.final[row - tick.final_row : end - tick.final_row]
             truth = None if self._truth is None else self._truth.take(row, end - row)
-            self._audience.settle(row, labels, truth)
+            self._audience.finalise(row, labels, truth)
 
     def _drain(self) -> None:
         """Let the rest of the labels mature, as far as the log was observed; nothing is delivered any more."""
@@ -205,7 +205,7 @@ class Pipeline:
         end = min(self._stream.end + lifetime, self._stream.observed_until) + 1
         while self._engine.now < end:
             tick = self._engine.advance(min(end, self._engine.now + self._stream.tick), deliver=False)
-            self._settle(tick)
+            self._finalise(tick)
 
 
 class TruthCursor:

@@ -62,11 +62,11 @@ class Recorder:
         if self._dumps:
             self._dumps[method].write(samples)
 
-    def settle(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None) -> None:
+    def finalise(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None) -> None:
         """Enter final labels, and show the cells that they complete."""
         for meter in self.costs.values():
-            meter.settle(row, labels)
-        self._progress.cell(self._ledger.settle(row, labels, truth))
+            meter.finalise(row, labels)
+        self._progress.cell(self._ledger.finalise(row, labels, truth))
 
     def advance(self, time: int, items: int) -> None:
         """Move the progress view on."""

@@ -42,7 +42,7 @@ class Policy(Part):
     """True to use ``at.predict()`` and ``at.estimate()`` in ``on_segment``."""
     estimates: ClassVar[tuple[str, ...]] = ()
     """What it asks of its method's auxiliary by ``at.estimate()``."""
-    settles: ClassVar[bool] = False
+    delivers_final: ClassVar[bool] = False
     """True if the last sample of every click carries its final label (see `promises_final`), as far as every event
     becomes known within the lateness, and the pays of a refunded click in the order in which they were made."""
     labels: ClassVar[tuple[str, ...]] = ("converted",)
@@ -87,8 +87,8 @@ class Policy(Part):
         """All open journeys at the end of every segment."""
 
     def promises_final(self) -> bool:
-        """Tell whether it settles, with these parameters (checked by `check_policy`)."""
-        return self.settles
+        """Tell whether it delivers final labels, with these parameters (checked by `check_policy`)."""
+        return self.delivers_final
 
     @classmethod
     def uses(cls, hook: str) -> bool:

@@ -86,7 +86,7 @@ def _checks(policy: Policy, log: MemoryLog, windows: Windows) -> Iterator[tuple[
         leaks = [f"{leak.before} became {leak.after} without {leak.witness}" for leak in report.leaks]
         yield "causal", "; ".join(leaks)
     if policy.promises_final():
-        yield "settles", _settled(policy, replays[0], log, windows)
+        yield "final", _final(policy, replays[0], log, windows)
 
 
 SEGMENT = 10 * HOUR
@@ -135,7 +135,7 @@ def _revisions(samples: Samples) -> str:
     return "" if np.array_equal(revision, expected) else "revisions of a click do not count up from 0"
 
 
-def _settled(policy: Policy, samples: Samples, log: MemoryLog, windows: Windows) -> str:
+def _final(policy: Policy, samples: Samples, log: MemoryLog, windows: Windows) -> str:
     """The last sample of each click must carry the final label; a click without samples must not have converted."""
     final = final_labels(log.click_time, log.event, 0, windows)
     last = np.full(len(log.click_time), -1)

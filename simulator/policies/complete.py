@@ -20,7 +20,7 @@ class Complete(Policy):
     BDL).
     """
 
-    settles = True
+    delivers_final = True
     labels = ("converted", "refunded", "gmv")
 
     refunds: bool = False

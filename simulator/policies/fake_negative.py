@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class FakeNegative(Policy):
     """Deliver every click at once as negative, and again as positive at its first pay (Ktena et al., RecSys 2019)."""
 
-    settles = True
+    delivers_final = True
     labels = ("converted", "refunded")
 
     refunds: bool = False

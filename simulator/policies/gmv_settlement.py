@@ -54,7 +54,7 @@ class GMVSettlement(Policy):
     Clicks that paid before the stream are taken up by their corrections alone.
     """
 
-    settles = True
+    delivers_final = True
     wants_predictions = True
     labels = ("converted", "gmv")
     estimates = ("again", *GROWTHS)

@@ -23,7 +23,7 @@ class PartialGMV(Policy):
     close, with the GMV, time and number of the last pay in ``previous_gmv``, ``previous_time`` and ``pay_count``.
     """
 
-    settles = True
+    delivers_final = True
     labels = ("converted", "gmv")
 
     partial: bool = True

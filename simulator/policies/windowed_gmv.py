@@ -22,7 +22,7 @@ class WindowedGMV(Windowed):
     again.
     """
 
-    settles = True
+    delivers_final = True
     labels = ("converted", "gmv")
 
     corrections: bool = True

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.aside import write_text
+from simulator.atomic import write_text
 from simulator.errors import RunError
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers

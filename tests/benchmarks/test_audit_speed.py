@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learners.auditing import audit_scenario
 from learners.catalog import resolve_all
-from learners.plan import Plan, plan_run
+from learners.session.auditing import audit_scenario
+from learners.session.plan import Plan, plan_run
 from simulator.audit import AnyModel
 from simulator.engine import Engine
 from simulator.log.schema import Feature, Kind

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.benchmark
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
     """Five million clicks, half a million events after them."""
-    out = tmp_path_factory.mktemp("bench") / "log"
+    out = tmp_path_factory.mktemp("materials") / "log"
     rng = generator(0, "benchmark")
     clicked = np.sort(rng.integers(0, DAYS * DAY, CLICKS))
     row = np.sort(rng.integers(0, CLICKS, CLICKS // 10))

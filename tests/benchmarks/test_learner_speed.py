@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from learners.learner import TorchLearner
-from learners.links import LINKS
 from learners.model import Model
 from learners.networks import NETWORKS
 from learners.objectives import OBJECTIVES
+from learners.serve import LINKS
 from simulator.learning import Clicks
 from simulator.log.schema import Feature
 from simulator.samples import Samples
@@ -66,7 +66,7 @@ def one_thread():
 
 @pytest.fixture(scope="module")
 def learner():
-    network = NETWORKS["mlp"]().settled(LEARNER)
+    network = NETWORKS["mlp"]().completed(LEARNER)
     model = Model(network, ("cvr",), features(), LEARNER, seed=1)
     return TorchLearner(model, OBJECTIVES["bce"](), LINKS["probability"]())
 

@@ -80,8 +80,8 @@ def served(method, samples, world):
     }
     estimates = {}
     if method.auxiliary is not None:
-        bench = SimpleNamespace(history=History(world.log, WINDOWS, 0, DAY))
-        estimator = method.auxiliary.prepare(bench)
+        materials = SimpleNamespace(history=History(world.log, WINDOWS, 0, DAY))
+        estimator = method.auxiliary.prepare(materials)
         cuts = np.array_split(np.arange(len(samples)), 40)
         parts = [estimator.of_samples(samples[cut], np.empty((len(cut), 0), np.int32)) for cut in cuts]
         estimates = {

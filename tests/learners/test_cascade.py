@@ -8,9 +8,9 @@ import torch
 
 from learners.batch import Batch
 from learners.heads import sigmoid
-from learners.links import LINKS
 from learners.objectives import OBJECTIVES
-from learners.recipes import RECIPES
+from learners.serve import LINKS
+from learners.start import RECIPES
 from simulator.errors import ScenarioError
 from simulator.log.schema import ClickBatch, EventBatch, Labels
 

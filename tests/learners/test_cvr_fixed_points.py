@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from learners.batch import Batch
-from learners.links import LINKS
 from learners.objectives import OBJECTIVES
+from learners.serve import LINKS
 from simulator.samples import role_code
 from simulator.units import HOUR
 

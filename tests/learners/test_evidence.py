@@ -9,15 +9,15 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from learners.auxiliary import AUXILIARIES
-from learners.bench import Bench
 from learners.evidence.fit import evidence_net, moments, open_at
 from learners.evidence.layout import DENSE, DenseFields, Layout, OpenClicks
 from learners.evidence.progressive import KnownClicks, progressive
 from learners.history import History
+from learners.materials import Materials
 from learners.networks.mlp import MLP
 from learners.offsets import OFFSETS
 from learners.pretrain import Pretraining
-from learners.recipes.cvr import ConversionRate
+from learners.start.cvr import ConversionRate
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import RunError
 from simulator.learning import Clicks
@@ -110,31 +110,35 @@ def test_dense_fields_are_read_as_scores():
 
 
 @pytest.fixture
-def bench(ground, small):
+def materials(ground, small):
     def make(calendar=None, log=None, end=8 * DAY, cache=None):
         history = History(log or ground.log, ground.windows, 0, end)
-        return Bench(history, calendar or Calendar(), 6 * HOUR, small, 5, cache or ground.cache, lambda: None)
+        return Materials(
+            history, calendar or Calendar(), 6 * HOUR, small, 5, cache or ground.cache, lambda: None
+        )
 
     return make
 
 
-def plan_of(bench):
-    return Pretraining(ConversionRate(), MLP().settled(bench.learner), (), bench.learner, bench.history, 5)
+def plan_of(materials):
+    return Pretraining(
+        ConversionRate(), MLP().completed(materials.learner), (), materials.learner, materials.history, 5
+    )
 
 
-def test_progressive_logits_do_not_know_their_own_label(bench, fake_log):
+def test_progressive_logits_do_not_know_their_own_label(materials, fake_log):
     """On labels that nothing explains a model that has seen them still ranks them; a progressive one cannot."""
     log = fake_log()
     log.ids[:, 1] = np.arange(len(log.ids)) % 200
     log.converted = generator(4, "coin").random(len(log.ids)) < 0.3
-    plan = plan_of(bench(log=log))
+    plan = plan_of(materials(log=log))
     clicks = progressive(plan, DenseFields(log.features, ()), skipped=0.0, most=10**6)
     assert roc_auc_score(np.isfinite(clicks.pay), clicks.logit) == pytest.approx(0.5, abs=0.02)
     assert len(clicks) == np.count_nonzero(log.time < 8 * DAY)
 
 
-def test_progressive_logits_rank_what_can_be_known(bench):
-    plan = plan_of(bench())
+def test_progressive_logits_rank_what_can_be_known(materials):
+    plan = plan_of(materials())
     fields = DenseFields(plan.history.log.features, ("segment",))
     clicks = progressive(plan, fields, skipped=0.5, most=10**6)
     assert roc_auc_score(np.isfinite(clicks.pay), clicks.logit) > 0.6
@@ -164,9 +168,9 @@ def ask(net_or_estimator, log, age_hours, count=2_000):
     return net_or_estimator.of_journeys(clicks, now, nobody, {"logit": np.full(count, -1.0)})
 
 
-def test_the_net_finds_exponential_silence(bench, fake_log):
+def test_the_net_finds_exponential_silence(materials, fake_log):
     """Delays of 10 h on average: silence for e hours is e / 10 against a pay."""
-    b = bench(log=fake_log(40_000))
+    b = materials(log=fake_log(40_000))
     estimator = AUXILIARIES.find("evidence")(skipped=0.5).prepare(b)
     for age in (6.0, 12.0, 18.0):  # the observation window is 6 h
         found = ask(estimator, b.history.log, age)
@@ -175,9 +179,9 @@ def test_the_net_finds_exponential_silence(bench, fake_log):
     np.testing.assert_array_equal(found["network"], -1)
 
 
-def test_a_net_is_fitted_once_and_shared_with_the_offset(bench, ground, tmp_path):
+def test_a_net_is_fitted_once_and_shared_with_the_offset(materials, ground, tmp_path):
     sale = Calendar((Promotion("sale", 5 * DAY, 6 * DAY),))
-    b = bench(sale)
+    b = materials(sale)
     evidence = AUXILIARIES.find("evidence")()
     first = ask(evidence.prepare(b), ground.log, 3.0)["evidence"]
     reads = ground.log.reads
@@ -185,31 +189,31 @@ def test_a_net_is_fitted_once_and_shared_with_the_offset(bench, ground, tmp_path
     again = ask(evidence.prepare(b), ground.log, 3.0)["evidence"]
     assert ground.log.reads == reads
     np.testing.assert_array_equal(again, first)
-    fresh = ask(evidence.prepare(bench(sale, cache=tmp_path / "other")), ground.log, 3.0)["evidence"]
+    fresh = ask(evidence.prepare(materials(sale, cache=tmp_path / "other")), ground.log, 3.0)["evidence"]
     np.testing.assert_array_equal(fresh, first)
     clicks = Clicks(np.arange(100), ground.log.time[:100], ground.log.ids[:100])
     assert np.abs(offset(clicks)["cvr"]).max() > 0
 
 
-def test_without_a_sale_in_the_history_nothing_is_said_of_one(bench, ground):
+def test_without_a_sale_in_the_history_nothing_is_said_of_one(materials, ground):
     to_come = Calendar((Promotion("sale", 9 * DAY, 10 * DAY),))
-    net = evidence_net(OFFSETS.find("calendar")(), bench(to_come))
+    net = evidence_net(OFFSETS.find("calendar")(), materials(to_come))
     assert net.layout.sales == ()
-    offset = OFFSETS.find("calendar")().prepare(bench(to_come))
+    offset = OFFSETS.find("calendar")().prepare(materials(to_come))
     clicks = Clicks(np.arange(100), ground.log.time[:100] + 9 * DAY, ground.log.ids[:100])
     np.testing.assert_array_equal(offset(clicks)["cvr"], 0)
     switched_off = OFFSETS.find("calendar")(calendar=False)
     seen = Calendar((Promotion("sale", 5 * DAY, 6 * DAY),))
-    assert evidence_net(switched_off, bench(seen)).layout.sales == ()
+    assert evidence_net(switched_off, materials(seen)).layout.sales == ()
 
 
-def test_without_history_it_says_nothing(bench, ground):
-    estimator = AUXILIARIES.find("evidence")().prepare(bench(end=0))
+def test_without_history_it_says_nothing(materials, ground):
+    estimator = AUXILIARIES.find("evidence")().prepare(materials(end=0))
     np.testing.assert_array_equal(ask(estimator, ground.log, 30.0)["evidence"], 0)
 
 
-def test_the_offset_of_the_method_is_taken_off_before_the_net_is_asked(bench, ground):
-    b = bench()
+def test_the_offset_of_the_method_is_taken_off_before_the_net_is_asked(materials, ground):
+    b = materials()
     plain = AUXILIARIES.find("evidence")().prepare(b)
     moved = type(plain)(plain._net, plain._fields, lambda clicks: {"cvr": np.full(len(clicks.row), 0.7)})
     found = ask(moved, ground.log, 3.0)
@@ -222,16 +226,16 @@ def test_the_offset_of_the_method_is_taken_off_before_the_net_is_asked(bench, gr
     np.testing.assert_allclose(again["evidence"], found["evidence"][:5], atol=1e-6)
 
 
-def test_a_field_that_is_not_there_is_told(bench):
+def test_a_field_that_is_not_there_is_told(materials):
     with pytest.raises(RunError, match=r"unknown feature 'segmnt'.*Did you mean 'segment'"):
-        AUXILIARIES.find("evidence")(fields=("segmnt",)).prepare(bench())
+        AUXILIARIES.find("evidence")(fields=("segmnt",)).prepare(materials())
 
 
-def test_a_frozen_prior_is_that_of_the_start(bench, ground):
+def test_a_frozen_prior_is_that_of_the_start(materials, ground):
     rng = generator(3, "start")
     logits = rng.normal(-2, 1, len(ground.log.ids))
     start = SimpleNamespace(outputs=lambda features: {"cvr": logits[: len(features)]})
-    plain = AUXILIARIES.find("evidence")().prepare(bench())
+    plain = AUXILIARIES.find("evidence")().prepare(materials())
     offset = lambda clicks: {"cvr": np.full(len(clicks.row), 0.7)}  # noqa: E731
     found = ask(type(plain)(plain._net, plain._fields, offset, start), ground.log, 3.0)
     np.testing.assert_allclose(found["prior"], logits[:2_000] + 0.7)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learners.auxiliary import AUXILIARIES
-from learners.bench import Bench
 from learners.evidence import fit
 from learners.evidence.layout import DENSE, Layout, OpenClicks, sales_of
 from learners.evidence.prior import Prior, open_prior
 from learners.history import History
+from learners.materials import Materials
 from learners.offsets import OFFSETS
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import RunError, ScenarioError
@@ -64,10 +64,10 @@ def scenario(tmp_path):
 
 
 @pytest.fixture
-def bench(ground, small):
+def materials(ground, small):
     def make(calendar=TO_COME, log=None, end=8 * DAY, windows=None):
         history = History(log or ground.log, windows or ground.windows, 0, end)
-        return Bench(history, calendar, 6 * HOUR, small, 5, ground.cache, lambda: None)
+        return Materials(history, calendar, 6 * HOUR, small, 5, ground.cache, lambda: None)
 
     return make
 
@@ -113,8 +113,8 @@ def test_neither_log_sees_a_sale_of_the_other(own_sales, other_sales, own_start,
     np.testing.assert_allclose(both.numbers(moved), alone.numbers(abroad), atol=2e-3)
 
 
-def test_it_is_moved_by_whole_weeks(bench, ground):
-    own = bench().history
+def test_it_is_moved_by_whole_weeks(materials, ground):
+    own = materials().history
     prior = Prior.laid_before(own, TO_COME, own, EARLIER)
     assert prior.shift < 0
     assert prior.shift % 168 == 0
@@ -123,22 +123,22 @@ def test_it_is_moved_by_whole_weeks(bench, ground):
     assert -prior.shift < 8 * 24 + 7 * 24 + 264 + 168
 
 
-def test_its_sale_counts_as_seen(bench, scenario, ground):
+def test_its_sale_counts_as_seen(materials, scenario, ground):
     part = OFFSETS.find("calendar")
-    assert fit.evidence_net(part(), bench()).layout.sales == ()
-    net = fit.evidence_net(part(prior=scenario()), bench())
+    assert fit.evidence_net(part(), materials()).layout.sales == ()
+    net = fit.evidence_net(part(prior=scenario()), materials())
     (opening, end), own = net.layout.sales
     assert end - opening == 12
     assert end < 0
     assert own == (12 * 24, 13 * 24)
-    assert fit.evidence_net(part(prior=scenario()), bench(Calendar())).layout.sales == ()
+    assert fit.evidence_net(part(prior=scenario()), materials(Calendar())).layout.sales == ()
 
 
 def checkpoints(ground):
     return {path.name for path in (ground.cache / "checkpoints").glob("*.pt")}
 
 
-def test_the_checkpoint_is_that_of_the_prior(bench, scenario, ground):
+def test_the_checkpoint_is_that_of_the_prior(materials, scenario, ground):
     part = AUXILIARIES.find("evidence")
     seen = [set()]
     for prior in (
@@ -147,17 +147,17 @@ def test_the_checkpoint_is_that_of_the_prior(bench, scenario, ground):
         scenario("two.toml", seed=12),
         scenario("three.toml", start="1d"),
     ):
-        fit.evidence_net(part(prior=prior), bench())
+        fit.evidence_net(part(prior=prior), materials())
         seen.append(checkpoints(ground))
     assert [len(names) for names in seen] == [0, 1, 2, 3, 4]
     same = scenario("moved.toml", more='name = "other-method"\n')
-    fit.evidence_net(part(prior=same), bench())
-    OFFSETS.find("calendar")(prior=same).prepare(bench())
+    fit.evidence_net(part(prior=same), materials())
+    OFFSETS.find("calendar")(prior=same).prepare(materials())
     assert checkpoints(ground) == seen[-1]
 
 
-def test_a_net_without_an_own_sale_knows_one(bench, scenario, ground):
-    b = bench()
+def test_a_net_without_an_own_sale_knows_one(materials, scenario, ground):
+    b = materials()
     prior = scenario()
     rows = np.arange(400)
     times = np.full(400, 12 * DAY + HOUR)
@@ -183,7 +183,7 @@ def test_a_net_without_an_own_sale_knows_one(bench, scenario, ground):
         np.testing.assert_allclose(after, before, atol=1e-3)
 
 
-def test_what_a_sale_does_is_learnt_from_the_other_log(bench, fake_log, ground, monkeypatch):
+def test_what_a_sale_does_is_learnt_from_the_other_log(materials, fake_log, ground, monkeypatch):
     """In the other log the odds of a pay are e times as high in its sale, and it has another mix of segments."""
     other = fake_log(20_000, seed=8)
     in_sale = (other.time >= 5 * DAY) & (other.time < 6 * DAY)
@@ -196,7 +196,7 @@ def test_what_a_sale_does_is_learnt_from_the_other_log(bench, fake_log, ground, 
 
     monkeypatch.setattr(fit, "open_prior", opened)
     part = OFFSETS.find("calendar")(epochs=6, batch_size=512).model_copy(update={"prior": "opened"})
-    b = bench()
+    b = materials()
     offset = part.prepare(b)
 
     def mean(begin, end):
@@ -232,15 +232,15 @@ def test_what_cannot_be_a_prior_is_told_before_anything_runs(key, scenario, reso
         of(scenario(), calendar=False)
 
 
-def test_labels_of_other_windows_are_refused(bench, scenario, resolved):
+def test_labels_of_other_windows_are_refused(materials, scenario, resolved):
     other = scenario(attribution="1d")
     with pytest.raises(
         ScenarioError, match=r"method\[0\].auxiliary.*windows.attribution = 1d, but it is 3d here"
     ):
         resolved({"method": "posterior-settlement", "auxiliary": {"prior": other}})
     with pytest.raises(RunError, match=r"windows.attribution = 1d, but it is 3d here"):
-        OFFSETS.find("calendar")(prior=other).prepare(bench())
-    b = bench(windows=Windows(3 * DAY, 2 * DAY))
+        OFFSETS.find("calendar")(prior=other).prepare(materials())
+    b = materials(windows=Windows(3 * DAY, 2 * DAY))
     net = fit.evidence_net(OFFSETS.find("calendar")(prior=scenario()), b)
     assert len(net.layout.sales) == 2
     with pytest.raises(RunError, match=r"windows.refund = 3d, but it is 2d here"):
@@ -248,10 +248,10 @@ def test_labels_of_other_windows_are_refused(bench, scenario, resolved):
 
 
 @pytest.mark.parametrize("stage", ["refund", "refund at click"])
-def test_refunds_have_one_too(stage, bench, scenario):
+def test_refunds_have_one_too(stage, materials, scenario):
     part = OFFSETS.find("calendar")
-    none = fit.evidence_net(part(carts=False), bench(), stage)
-    net = fit.evidence_net(part(carts=False, prior=scenario()), bench(), stage)
+    none = fit.evidence_net(part(carts=False), materials(), stage)
+    net = fit.evidence_net(part(carts=False, prior=scenario()), materials(), stage)
     assert none.layout.sales == ()
     assert len(net.layout.sales) == 2
     time = np.linspace(9 * 24, 13 * 24, 300)
@@ -261,9 +261,9 @@ def test_refunds_have_one_too(stage, bench, scenario):
     assert np.ptp(said) > 1e-3
 
 
-def test_the_own_log_must_not_tell_its_future(bench, scenario, ground):
+def test_the_own_log_must_not_tell_its_future(materials, scenario, ground):
     path = scenario()
-    prior = open_prior(path, bench().history, TO_COME, ground.cache)
+    prior = open_prior(path, materials().history, TO_COME, ground.cache)
     log = prior.history.log
     known = open_prior(path, History(log, Windows(), 0, 3 * DAY), TO_COME, ground.cache)
     assert (known.history.start, known.history.end) == (0, 3 * DAY)
@@ -273,11 +273,11 @@ def test_the_own_log_must_not_tell_its_future(bench, scenario, ground):
         open_prior(path, History(log, Windows(), 0, 2 * DAY), TO_COME, ground.cache)
 
 
-def test_fields_that_only_one_log_has_are_left_out_or_told(bench, scenario):
-    net = fit.evidence_net(OFFSETS.find("calendar")(prior=scenario()), bench())
+def test_fields_that_only_one_log_has_are_left_out_or_told(materials, scenario):
+    net = fit.evidence_net(OFFSETS.find("calendar")(prior=scenario()), materials())
     assert net.layout.fields == ()
     with pytest.raises(RunError, match="unknown feature of its prior 'noise'"):
-        OFFSETS.find("calendar")(prior=scenario(), fields=("noise",)).prepare(bench())
+        OFFSETS.find("calendar")(prior=scenario(), fields=("noise",)).prepare(materials())
 
 
 def test_an_offset_alone_is_checked_before_anything_runs(scenario, resolved):

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from learners.batch import Batch
-from learners.links import LINKS
 from learners.objectives import OBJECTIVES
+from learners.serve import LINKS
 
 P, DELAYED = 0.20, 0.08
 REAL_NEGATIVE = (1 - P) / (1 - P + DELAYED)

@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from learners.batch import Batch
-from learners.links import LINKS
 from learners.objectives import OBJECTIVES
+from learners.serve import LINKS
 from simulator.samples import role_code
 
 P, LATE = 0.20, 0.08
 AMOUNTS = np.random.default_rng(5).lognormal(3.5, 0.9, 4001)
 
 
-def settled(objective, batch, estimates=None, start=None):
+def completed(objective, batch, estimates=None, start=None):
     """Return the outputs, one for the whole cell, where the loss has no slope left."""
     n = len(batch)
     known = {k: torch.full((n,), v, dtype=torch.float64) for k, v in (estimates or {}).items()}
@@ -40,7 +40,7 @@ def final(samples, counts=(P, 1 - P)):
 
 
 def test_hurdle_settles_at_probability_and_mean(samples):
-    served = LINKS["expected"]().serve(settled(OBJECTIVES["hurdle"](), final(samples), start={"gmv": 3.0}))
+    served = LINKS["expected"]().serve(completed(OBJECTIVES["hurdle"](), final(samples), start={"gmv": 3.0}))
     assert served["cvr"][0] == pytest.approx(P, abs=1e-3)
     assert served["gmv"][0] == pytest.approx(AMOUNTS.mean(), rel=5e-3)
     assert served["value"][0] == pytest.approx(P * AMOUNTS.mean(), rel=1e-2)
@@ -48,13 +48,13 @@ def test_hurdle_settles_at_probability_and_mean(samples):
 
 def test_a_median_is_no_expected_value(samples):
     objective = OBJECTIVES["hurdle"](amount="log-mae")
-    served = LINKS["expected"]().serve(settled(objective, final(samples), start={"gmv": 3.0}))
+    served = LINKS["expected"]().serve(completed(objective, final(samples), start={"gmv": 3.0}))
     assert served["gmv"][0] == pytest.approx(np.median(AMOUNTS), rel=2e-2)
     assert served["value"][0] < 0.75 * P * AMOUNTS.mean()
 
 
 def test_ziln_settles_at_the_log_normal(samples):
-    outputs = settled(OBJECTIVES["ziln"](), final(samples), start={"mu": 2.0})
+    outputs = completed(OBJECTIVES["ziln"](), final(samples), start={"mu": 2.0})
     served = LINKS["expected-lognormal"]().serve(outputs)
     logs = np.log(AMOUNTS)
     assert served["cvr"][0] == pytest.approx(P, abs=1e-3)
@@ -68,14 +68,14 @@ def test_what_is_taken_back_does_not_bias_the_probability(samples):
     counts = np.array([P - LATE, 1 - P + LATE, -LATE, LATE])
     for kind in ("hurdle", "ziln"):
         kept = samples(4, converted=converted, gmv=[50, np.nan, np.nan, 50], weight=counts)
-        both = settled(OBJECTIVES[kind](), kept, start={"gmv": 3.0, "mu": 3.0, "spread": 1.0})
+        both = completed(OBJECTIVES[kind](), kept, start={"gmv": 3.0, "mu": 3.0, "spread": 1.0})
         assert 1 / (1 + np.exp(-both["cvr"][0])) == pytest.approx(P, abs=1e-3)
 
 
 @pytest.mark.parametrize("level", [0.2, 0.5, 0.9])
 def test_quantile_settles_at_its_level(level, samples):
     n = len(AMOUNTS)
-    outputs = settled(OBJECTIVES["quantile"](level=level), samples(n, gmv=AMOUNTS), start={"gmv": 3.0})
+    outputs = completed(OBJECTIVES["quantile"](level=level), samples(n, gmv=AMOUNTS), start={"gmv": 3.0})
     served = LINKS["amount"]().serve(outputs)["gmv"][0]
     assert np.mean(served > AMOUNTS) == pytest.approx(level, abs=0.01)
 
@@ -89,7 +89,7 @@ def test_partial_labels_pull_down_and_calibration_puts_back(samples):
     start = {"gmv_single": 3.0, "gmv_repurchase": 3.0}
     for kind, expected in (("routed-log-mae", 30), ("reader", 50)):
         growth = float(np.log1p(50) - np.log1p(30))
-        outputs = settled(OBJECTIVES[kind](), first, {"repurchase": 1.0, "growth": growth}, start)
+        outputs = completed(OBJECTIVES[kind](), first, {"repurchase": 1.0, "growth": growth}, start)
         served = LINKS["routed"]().serve({**outputs, "repurchase": np.ones(1)})["gmv"][0]
         assert served == pytest.approx(expected, rel=1e-2)
 
@@ -99,6 +99,6 @@ def test_a_final_label_overrules_a_wrong_calibration(samples):
     for growth in (0.0, 0.5, 2.0):
         batch = samples(1, gmv=50.0, previous_gmv=50.0, pay_count=2, role=role_code("final"))
         start = {"gmv_single": 3.0, "gmv_repurchase": 3.0}
-        outputs = settled(OBJECTIVES["reader"](), batch, {"repurchase": 0.5, "growth": growth}, start)
+        outputs = completed(OBJECTIVES["reader"](), batch, {"repurchase": 0.5, "growth": growth}, start)
         assert np.expm1(outputs["gmv_repurchase"][0]) == pytest.approx(50, rel=1e-2)
         assert outputs["gmv_single"][0] == 3.0, "the true tower answers alone"

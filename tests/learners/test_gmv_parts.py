@@ -9,15 +9,15 @@ from torch.nn import functional
 
 from learners import lognormal
 from learners.auxiliary import AUXILIARIES
-from learners.bench import Bench
 from learners.build import build_learner
 from learners.dice import Dice
 from learners.heads import LOG_MEAN, POSITIVE_MEDIAN
 from learners.history import History
-from learners.links import LINKS
+from learners.materials import Materials
 from learners.model import Model
 from learners.networks import NETWORKS
-from learners.recipes import RECIPES
+from learners.serve import LINKS
+from learners.start import RECIPES
 from simulator.calendar import Calendar
 from simulator.samples import role_code
 from simulator.units import DAY, HOUR
@@ -25,7 +25,7 @@ from tests.learners.ask import asked
 
 
 def network(kind, small, **parameters):
-    return NETWORKS[kind](**parameters).settled(small.model_copy(update={"hidden": (16, 12, 8, 6, 4)}))
+    return NETWORKS[kind](**parameters).completed(small.model_copy(update={"hidden": (16, 12, 8, 6, 4)}))
 
 
 def test_dice_is_its_formula():
@@ -42,9 +42,9 @@ def test_dice_is_its_formula():
 def test_sizes_are_split_between_bottom_and_towers(small):
     dual = network("dual", small)
     assert (dual.bottom, dual.tower) == ((16, 12), (8, 6, 4))
-    short = NETWORKS["dual"]().settled(small.model_copy(update={"hidden": (9,)}))
+    short = NETWORKS["dual"]().completed(small.model_copy(update={"hidden": (9,)}))
     assert (short.bottom, short.tower) == ((9,), (9,))
-    assert NETWORKS["dual"](tower=(3,)).settled(small).tower == (3,)
+    assert NETWORKS["dual"](tower=(3,)).completed(small).tower == (3,)
 
 
 def test_the_papers_sizes_have_the_papers_parameters(small):
@@ -52,7 +52,7 @@ def test_the_papers_sizes_have_the_papers_parameters(small):
     heads = {"dice": ("gmv",), "dual": ("gmv_single", "gmv_repurchase")}
     counts = {"dice": 1_060_801, "dual": 1_233_794}
     for kind, expected in counts.items():
-        layers = NETWORKS[kind]().settled(paper).build(352, heads[kind], torch.Generator())
+        layers = NETWORKS[kind]().completed(paper).build(352, heads[kind], torch.Generator())
         assert sum(p.numel() for p in layers.parameters()) == expected
 
 
@@ -143,10 +143,12 @@ def test_heads_start_at_their_mean_and_settle_where_they_say():
 
 
 @pytest.fixture
-def bench(ground, small):
+def materials(ground, small):
     history = History(ground.log, ground.windows, 0, 8 * DAY)
     small = small.model_copy(update={"pretrain_batch_size": 32, "pretrain_epochs": 4, "learning_rate": 3e-3})
-    return Bench(history, Calendar(), HOUR, small, 1, ground.cache, lambda: pytest.fail("no start is needed"))
+    return Materials(
+        history, Calendar(), HOUR, small, 1, ground.cache, lambda: pytest.fail("no start is needed")
+    )
 
 
 def test_targets_of_the_calibrator(ground):
@@ -183,9 +185,9 @@ def test_the_calibrator_is_asked_as_of_the_last_pay(samples):
     np.testing.assert_allclose(calibrator.sample_inputs(batch), [[2 / 168, 1], [50 / 168, 2], [50 / 168, 2]])
 
 
-def test_router_calibrator_and_true_tag(bench, samples):
-    log = bench.history.log
-    both = AUXILIARIES["router-and-calibrator"]().prepare(bench)
+def test_router_calibrator_and_true_tag(materials, samples):
+    log = materials.history.log
+    both = AUXILIARIES["router-and-calibrator"]().prepare(materials)
     paid = np.flatnonzero(log.converted)
     asked_for = samples(len(paid), row=paid, pay_count=1, elapsed=log.delay[paid], role=role_code("partial"))
     found = both.of_samples(asked_for, log.ids[paid])
@@ -196,14 +198,14 @@ def test_router_calibrator_and_true_tag(bench, samples):
     assert np.median(found["growth"]) == pytest.approx(np.log(4 / 3), abs=0.15)
     assert set(both.of_clicks(asked(log.ids[:9]))) == {"repurchase"}
 
-    sharp = AUXILIARIES["router"](temperature=0.5).prepare(bench).of_clicks(asked(log.ids[paid]))
+    sharp = AUXILIARIES["router"](temperature=0.5).prepare(materials).of_clicks(asked(log.ids[paid]))
     p = both.of_clicks(asked(log.ids[paid]))["repurchase"]
     np.testing.assert_allclose(sharp["repurchase"], p**2 / (p**2 + (1 - p) ** 2), rtol=1e-6)
 
-    tags = AUXILIARIES["true-tag"](served=True).prepare(bench)
+    tags = AUXILIARIES["true-tag"](served=True).prepare(materials)
     assert AUXILIARIES["true-tag"].peeks
     np.testing.assert_array_equal(tags.of_samples(asked_for, log.ids[paid])["repurchase"], log.again[paid])
-    served = AUXILIARIES["true-tag"]().prepare(bench).of_clicks(asked(log.ids[paid]))["repurchase"]
+    served = AUXILIARIES["true-tag"]().prepare(materials).of_clicks(asked(log.ids[paid]))["repurchase"]
     np.testing.assert_array_equal(served, p, "served clicks are routed by the router")
 
 

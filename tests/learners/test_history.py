@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from learners.auxiliary.delay import Delay
 from learners.history import History, Rows, batches
-from learners.recipes.cvr import ConversionRate
-from learners.recipes.gmv import Gmv
+from learners.start.cvr import ConversionRate
+from learners.start.gmv import Gmv
 from simulator.errors import RunError
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from learners.heads import sigmoid
-from learners.links import LINKS
-from learners.links.odds import Odds
+from learners.serve import LINKS
+from learners.serve.odds import Odds
 
 
 def test_odds_undo_the_duplicates_and_are_clipped():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from learners.catalog import resolve_all
-from learners.lint import lint_methods
+from learners.session.lint import lint_methods
 from simulator.scenario.load import load_scenario
 from tests.commands import ROOT
 

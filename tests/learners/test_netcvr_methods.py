@@ -14,10 +14,10 @@ from learners.build import build_learner
 from learners.catalog import METHODS
 from learners.history import History
 from learners.learner import TorchLearner
-from learners.links import LINKS
 from learners.model import Model
 from learners.networks import NETWORKS
 from learners.objectives import OBJECTIVES
+from learners.serve import LINKS
 from simulator.engine import Engine
 from simulator.log.reader import Log
 from simulator.log.schema import Feature, Labels
@@ -192,7 +192,7 @@ def test_weights_with_true_estimates_are_calibrated(network, objective, calibrat
     """A network that sees every row as often as it is delivered ends calibrated, on average and cell by cell."""
     block = LearnerBlock(embedding_dim=8, hidden=(32,), learning_rate=0.01)
     model = Model(
-        NETWORKS[network]().settled(block), ("cvr", "rfr"), (Feature("cell", CELLS),), block, seed=3
+        NETWORKS[network]().completed(block), ("cvr", "rfr"), (Feature("cell", CELLS),), block, seed=3
     )
     learner = TorchLearner(
         model,

@@ -9,10 +9,10 @@ import pytest
 from scipy.stats import nbinom
 
 from learners.auxiliary import AUXILIARIES
-from learners.bench import Bench
 from learners.evidence.layout import OpenClicks
 from learners.evidence.openings import SPREAD, Openings
 from learners.history import History
+from learners.materials import Materials
 from learners.offsets import OFFSETS
 from simulator.calendar import Calendar, Promotion
 from simulator.learning import Clicks
@@ -179,12 +179,12 @@ def test_it_goes_on_from_its_state():
 def test_auxiliary_and_offset_hold_the_same_chances(ground, small):
     sales = Calendar((Promotion("earlier", 2 * DAY, 3 * DAY), Promotion("sale", 9 * DAY, 10 * DAY)))
     history = History(ground.log, ground.windows, 0, 8 * DAY)
-    bench = Bench(history, sales, 6 * HOUR, small, 5, ground.cache, lambda: None)
+    materials = Materials(history, sales, 6 * HOUR, small, 5, ground.cache, lambda: None)
     given = {"calendar_uncertainty": "3h"}
-    offset = OFFSETS.find("calendar")(**given).prepare(bench)
-    estimator = AUXILIARIES.find("evidence")(**given).prepare(bench)
+    offset = OFFSETS.find("calendar")(**given).prepare(materials)
+    estimator = AUXILIARIES.find("evidence")(**given).prepare(materials)
     assert estimator.adapts
-    assert not AUXILIARIES.find("evidence")().prepare(bench).adapts
+    assert not AUXILIARIES.find("evidence")().prepare(materials).adapts
     rows = np.flatnonzero((ground.log.time > 7 * DAY) & (ground.log.time < 9 * DAY))
     clicks = Clicks(rows, ground.log.time[rows], ground.log.ids[rows])
     first = offset(clicks)["cvr"]

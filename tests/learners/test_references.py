@@ -3,7 +3,7 @@
 import pytest
 
 from learners.catalog import resolve_all
-from learners.references import scale_of, scale_warnings
+from learners.session.references import scale_of, scale_warnings
 from simulator.scenario.load import load_scenario
 from tests.commands import ROOT
 

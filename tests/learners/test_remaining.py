@@ -11,8 +11,8 @@ import torch
 from learners.auxiliary import AUXILIARIES
 from learners.auxiliary.remaining import AT_ONCE, MOMENTS, _count
 from learners.batch import Batch
-from learners.bench import Bench
 from learners.history import History
+from learners.materials import Materials
 from learners.objectives import OBJECTIVES
 from simulator.calendar import Calendar
 from simulator.learning import Clicks
@@ -97,11 +97,11 @@ def test_counting_by_instants():
 def test_it_finds_who_pays_again_and_how_much(ground, small, fake_log):
     """The second pay comes an hour after the first and is a quarter of all; .7 of some segments pay it, .2 of others."""
     log = fake_log(30_000)
-    bench = Bench(
+    materials = Materials(
         History(log, ground.windows, 0, 8 * DAY), Calendar(), 6 * HOUR,
         small.model_copy(update={"pretrain_epochs": 3}), 5, ground.cache, lambda: None,
     )  # fmt: skip
-    estimator = AUXILIARIES["remaining"](batch_size=256).prepare(bench)
+    estimator = AUXILIARIES["remaining"](batch_size=256).prepare(materials)
     rows = np.flatnonzero(log.converted & (log.delay < DAY))[:2_000]
     clicks = Clicks(rows, log.time[rows], log.ids[rows])
     pay = log.time[rows] + log.delay[rows]

@@ -12,16 +12,16 @@ from scipy.optimize import brentq
 
 from learners.auxiliary import AUXILIARIES
 from learners.batch import Batch
-from learners.bench import Bench
 from learners.build import build_learner
 from learners.evidence.layout import DenseFields
 from learners.evidence.progressive import progressive
 from learners.history import History
+from learners.materials import Materials
 from learners.networks.mlp import MLP
 from learners.objectives import OBJECTIVES
 from learners.offsets import OFFSETS
 from learners.pretrain import Pretraining
-from learners.recipes.cascade import CascadeRates
+from learners.start.cascade import CascadeRates
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import ScenarioError
 from simulator.learning import Clicks
@@ -81,10 +81,10 @@ def test_a_stage_does_not_hear_of_the_other(samples):
 
 
 @pytest.fixture
-def bench(ground, small):
+def materials(ground, small):
     def make(log=None, end=8 * DAY, calendar=None):
         history = History(log or ground.log, ground.windows, 0, end)
-        return Bench(history, calendar or Calendar(), 6 * HOUR, small, 5, ground.cache, lambda: None)
+        return Materials(history, calendar or Calendar(), 6 * HOUR, small, 5, ground.cache, lambda: None)
 
     return make
 
@@ -100,9 +100,9 @@ def ask(estimator, log, silent_hours, count=3_000, **known):
     return estimator.of_journeys(clicks, pay + int(silent_hours * HOUR), journey, known)
 
 
-def test_the_net_finds_how_soon_refunds_come(bench, fake_log):
+def test_the_net_finds_how_soon_refunds_come(materials, fake_log):
     """Refunds come after 5 h on average: silence for e hours is e / 5 against one."""
-    b = bench(fake_log(30_000))
+    b = materials(fake_log(30_000))
     log = b.history.log
     estimator = AUXILIARIES["cascade-evidence"](skipped=0.3).prepare(b)
     for age in (2.0, 5.0, 10.0):
@@ -121,10 +121,10 @@ def test_the_net_finds_how_soon_refunds_come(bench, fake_log):
     np.testing.assert_array_equal(pays["evidence"], alone["evidence"])
 
 
-def test_progressive_logits_of_refunds_are_of_pays(bench, small):
-    b = bench()
+def test_progressive_logits_of_refunds_are_of_pays(materials, small):
+    b = materials()
     log = b.history.log
-    plan = Pretraining(CascadeRates(), MLP().settled(small), (), small, b.history, 5)
+    plan = Pretraining(CascadeRates(), MLP().completed(small), (), small, b.history, 5)
     found = progressive(plan, DenseFields(log.features, ()), skipped=0.0, most=10**6)
     history = log.converted & (log.time < 8 * DAY)
     assert len(found) == history.sum()
@@ -138,24 +138,24 @@ def test_progressive_logits_of_refunds_are_of_pays(bench, small):
     assert abs(found.logit.mean() - np.log(0.3 / 0.7)) < 0.3
 
 
-def test_the_offset_knows_whose_pays_come_back(bench, fake_log):
+def test_the_offset_knows_whose_pays_come_back(materials, fake_log):
     """Of those who click on the day of the sale and pay, .7 send it back; of the others .3."""
     log = fake_log(30_000)
     during = (log.time >= 5 * DAY) & (log.time < 6 * DAY)
     log.refunded |= log.converted & during & (np.arange(len(during)) % 7 < 4)
     sale = Calendar((Promotion("sale", 5 * DAY, 6 * DAY),))
-    offset = OFFSETS["cascade-calendar"]().prepare(bench(log, calendar=sale))
+    offset = OFFSETS["cascade-calendar"]().prepare(materials(log, calendar=sale))
     rows = np.arange(len(log.time))[log.time < 8 * DAY]
     found = offset(Clicks(rows, log.time[rows], log.ids[rows]))
     assert set(found) == {"cvr", "rfr"}
     gain = found["rfr"][during[rows]].mean() - found["rfr"][~during[rows]].mean()
     assert gain == pytest.approx(np.log(0.7 / 0.3) - np.log(0.3 / 0.7), abs=0.35)
-    none = OFFSETS["cascade-calendar"]().prepare(bench(log))
+    none = OFFSETS["cascade-calendar"]().prepare(materials(log))
     np.testing.assert_array_equal(none(Clicks(rows, log.time[rows], log.ids[rows]))["rfr"], 0)
 
 
-def test_the_refund_logit_is_told_to_the_net_without_the_offset(bench):
-    b = bench()
+def test_the_refund_logit_is_told_to_the_net_without_the_offset(materials):
+    b = materials()
     log = b.history.log
     plain = AUXILIARIES["cascade-evidence"](epochs=1, refund_epochs=1).prepare(b)._refunds
     moved = type(plain)(plain._net, plain._fields, lambda clicks: {"rfr": np.full(len(clicks), 0.7)})
@@ -164,9 +164,9 @@ def test_the_refund_logit_is_told_to_the_net_without_the_offset(bench):
     np.testing.assert_allclose(ask(moved, log, 3.0)["refund_prior"], -1.0)
 
 
-def test_without_history_it_says_nothing(bench):
-    estimator = AUXILIARIES["cascade-evidence"]().prepare(bench(end=0))
-    log = bench().history.log
+def test_without_history_it_says_nothing(materials):
+    estimator = AUXILIARIES["cascade-evidence"]().prepare(materials(end=0))
+    log = materials().history.log
     np.testing.assert_array_equal(ask(estimator, log, 30.0)["refund_evidence"], 0)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from learners.catalog import resolve_all
-from learners.lint import check_methods, lint_methods
-from learners.sizes import memory, size_faults
+from learners.session.lint import check_methods, lint_methods
+from learners.session.sizes import memory, size_faults
 from simulator.errors import ScenarioError
 from simulator.log.schema import Feature
 from simulator.scenario.load import load_scenario

@@ -80,7 +80,7 @@ def test_the_gradient_is_that_of_numerical_differentiation(seed):
 
 
 def trained(features, batches, network="mlp"):
-    model = Model(NETWORKS[network]().settled(TINY), ("cvr",), features, TINY, seed=4)
+    model = Model(NETWORKS[network]().completed(TINY), ("cvr",), features, TINY, seed=4)
     model.publish()
     for ids in batches:
         model.step(ids, lambda out: (out["cvr"] - 0.5).square().mean())
@@ -117,7 +117,7 @@ def test_a_feature_of_one_tag_is_a_categorical_one(network):
 def test_no_tags_at_all_in_a_batch_moves_no_row():
     none = np.full((4, 2), -1, np.int32)
     model = trained((Feature("t", 6, 2, "tags"),), [none])
-    fresh = Model(NETWORKS["mlp"]().settled(TINY), ("cvr",), (Feature("t", 6, 2, "tags"),), TINY, seed=4)
+    fresh = Model(NETWORKS["mlp"]().completed(TINY), ("cvr",), (Feature("t", 6, 2, "tags"),), TINY, seed=4)
     assert torch.equal(model.table.weight, fresh.table.weight)
     assert len(set(model.outputs(none)["cvr"])) == 1
 

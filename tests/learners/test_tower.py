@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learners.bench import Bench
 from learners.build import build_learner
 from learners.evidence.tower import Tower
 from learners.history import History
+from learners.materials import Materials
 from learners.offsets import OFFSETS, FixedOffset, KnownOffset, Terms
 from simulator.calendar import Calendar, Promotion
 from simulator.learning import Clicks
@@ -95,12 +95,12 @@ def test_a_learner_hands_the_slopes_of_its_loss_to_the_offset(one, small, ground
 
 
 @pytest.fixture
-def bench(ground, small):
+def materials(ground, small):
     history = History(ground.log, ground.windows, 0, 8 * DAY)
-    return Bench(history, SALE, 6 * HOUR, small, 5, ground.cache, lambda: None)
+    return Materials(history, SALE, 6 * HOUR, small, 5, ground.cache, lambda: None)
 
 
-def test_it_learns_what_an_earlier_promotion_turned_round(bench, ground):
+def test_it_learns_what_an_earlier_promotion_turned_round(materials, ground):
     """Half of the segments convert otherwise in the sale: the tower says so of them, for the next sale."""
     log = ground.log
     rng = generator(4, "sale")
@@ -109,8 +109,8 @@ def test_it_learns_what_an_earlier_promotion_turned_round(bench, ground):
     p = 1 / (1 + np.exp(-(np.log(log.p / (1 - log.p)) + shift * inside)))
     log.converted = rng.random(len(p)) < p
     calendar = OFFSETS.find("calendar")
-    plain = calendar().prepare(bench)
-    tower = calendar(tower=True).prepare(bench)
+    plain = calendar().prepare(materials)
+    tower = calendar(tower=True).prepare(materials)
     assert tower.adapts
     assert not plain.adapts
     # One category of each segment, all else equal, in the next sale (before it has learnt anything of that).

@@ -23,7 +23,7 @@ IDS = np.array([[0, 1], [3, 4], [6, 0], [2, 2]], np.int32)
 
 def model(network, heads=HEADS, seed=1):
     spec = network if isinstance(network, dict) else {"kind": network}
-    return Model(NETWORKS.parse(spec, "network").settled(LEARNER), heads, FEATURES, LEARNER, seed)
+    return Model(NETWORKS.parse(spec, "network").completed(LEARNER), heads, FEATURES, LEARNER, seed)
 
 
 def moved(network, head):
@@ -111,7 +111,7 @@ def test_state_and_served_copy():
 def test_towers_take_sizes_of_their_own():
     network = NETWORKS.parse(
         {"kind": "hybrid", "conversion": {"kind": "mlp", "hidden": [5]}, "hidden": [4, 3]}, "network"
-    ).settled(LEARNER)
+    ).completed(LEARNER)
     assert (network.conversion.hidden, network.hidden) == ((5,), (4, 3))
     assert NETWORKS.parse(network.spec(), "network") == network
 

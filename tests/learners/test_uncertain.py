@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from learners.auxiliary import AUXILIARIES
-from learners.bench import Bench
 from learners.evidence.fit import evidence_net
 from learners.evidence.layout import DENSE, FORGOTTEN, NOTICED, Layout, OpenClicks
 from learners.evidence.net import EvidenceNet
 from learners.evidence.openings import Openings
 from learners.evidence.uncertain import UncertainNet, believed, mixed, moved, offsets
 from learners.history import History
+from learners.materials import Materials
 from learners.offsets import OFFSETS
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import ScenarioError
@@ -172,23 +172,23 @@ def test_an_error_moves_the_sales_to_come_and_no_other():
 
 
 @pytest.fixture
-def bench(ground, small):
+def materials(ground, small):
     sales = Calendar((Promotion("earlier", 2 * DAY, 3 * DAY), Promotion("sale", 9 * DAY, 10 * DAY)))
     history = History(ground.log, ground.windows, 0, 8 * DAY)
-    return Bench(history, sales, 6 * HOUR, small, 5, ground.cache, lambda: None)
+    return Materials(history, sales, 6 * HOUR, small, 5, ground.cache, lambda: None)
 
 
-def test_beliefs_share_one_fitted_net(bench):
-    plain = evidence_net(parameters(), bench)
-    reads = bench.history.log.reads
-    uncertain = evidence_net(AUXILIARIES.find("evidence")(calendar_uncertainty="3h"), bench)
-    wrong = evidence_net(parameters(calendar_error="-6h"), bench)
-    assert bench.history.log.reads == reads
+def test_beliefs_share_one_fitted_net(materials):
+    plain = evidence_net(parameters(), materials)
+    reads = materials.history.log.reads
+    uncertain = evidence_net(AUXILIARIES.find("evidence")(calendar_uncertainty="3h"), materials)
+    wrong = evidence_net(parameters(calendar_error="-6h"), materials)
+    assert materials.history.log.reads == reads
     assert isinstance(uncertain, UncertainNet)
     assert type(plain) is type(wrong) is EvidenceNet
     assert wrong.layout.sales == ((48.0, 72.0), (210.0, 234.0))
     assert uncertain.mean_logit == wrong.mean_logit == plain.mean_logit
-    rng = generator(7, "bench")
+    rng = generator(7, "materials")
     clicks = open_clicks(500, rng, click=rng.uniform(170, 216, 500), now=216.5)
     clicks = replace(clicks, dense=clicks.dense[:, :0])
     calendars = [moved(plain, 1, offset).shift(clicks) + clicks.logit for offset in offsets(3)]

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from learners.build import build_learner
-from learners.links import LINKS
 from learners.networks import NETWORKS
 from learners.networks.multi_window import WINDOW_HEADS, fused
+from learners.serve import LINKS
 from tests.learners.ask import asked
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from simulator.aside import written_aside
+from simulator.atomic import written_whole
 from simulator.errors import LogError, UsageError, unknown
 from simulator.log.meta import FILE
 from simulator.log.reader import Log
@@ -125,7 +125,7 @@ def export_log(
         raise UsageError(f"{target}: is a directory; choose another file")
     made = not target.parent.exists()
     try:
-        with workspace(target) as con, written_aside(target) as aside:
+        with workspace(target) as con, written_whole(target) as aside:
             _make_views(con, log)
             written = exporter.write(con, meta, asked)
             [(rows,)] = con.execute(

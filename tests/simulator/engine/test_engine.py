@@ -115,11 +115,11 @@ def test_settled_labels_are_the_closed_form_and_leave_in_order(windows, lag):
     for edge in range(3 * HOUR, 12 * DAY, 3 * HOUR):
         tick = engine.advance(edge)
         outside, events = outside + tick.outside, events + tick.events
-        n = len(tick.settled)
-        assert tick.settled_row == seen
-        for name in tick.settled.__dataclass_fields__:
+        n = len(tick.final)
+        assert tick.final_row == seen
+        for name in tick.final.__dataclass_fields__:
             np.testing.assert_allclose(
-                getattr(tick.settled, name), getattr(expected, name)[seen : seen + n], rtol=1e-12
+                getattr(tick.final, name), getattr(expected, name)[seen : seen + n], rtol=1e-12
             )
         seen += n
         assert engine.journeys.size - engine.journeys.head == np.count_nonzero(

@@ -87,6 +87,6 @@ def feed(ledger, stream, random, *, settled, first_row=0, truth=True):
         elif served and mature < settled:
             stop = min(served, settled, mature + int(random.integers(1, n // 3 + 2)))
             known = {k: v[mature:stop] for k, v in stream.truth.items()} if truth else None
-            cells += ledger.settle(first_row + mature, cut(stream.labels, mature, stop), known)
+            cells += ledger.finalise(first_row + mature, cut(stream.labels, mature, stop), known)
             mature = stop
     return cells

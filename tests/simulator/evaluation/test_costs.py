@@ -98,7 +98,7 @@ def test_costs_match_a_slow_count(n, seed):
             at = stop
         elif row < settled:
             stop = min(settled, row + int(random.integers(1, 20)))
-            meter.settle(
+            meter.finalise(
                 row, Labels(*(getattr(labels, name)[row:stop] for name in Labels.__dataclass_fields__))
             )
             row = stop
@@ -152,7 +152,7 @@ def test_memory_is_bounded(monkeypatch):
             void,
         )
         meter.delivered(Samples(*columns))
-        meter.settle(start, labels)
+        meter.finalise(start, labels)
     assert sum(len(part.state) for part in meter._final) <= 700
     assert not meter._held
     assert meter.summary()["fake_negative_rate"] == pytest.approx(labels.converted.mean())

@@ -38,7 +38,7 @@ def test_chunking_and_lagging_change_nothing(n, seed, first_row):
     whole.serve(0, np.arange(n) + 100, stream.time)
     for method, tasks in stream.predictions.items():
         whole.predict(method, 0, tasks)
-    whole.settle(0, cut(stream.labels, 0, settled), {k: v[:settled] for k, v in stream.truth.items()})
+    whole.finalise(0, cut(stream.labels, 0, settled), {k: v[:settled] for k, v in stream.truth.items()})
     left, right = pieces.finish(), whole.finish()
     assert left.metrics.equals(right.metrics)
     assert left.immature == right.immature == n - settled
@@ -117,12 +117,12 @@ def test_predictions_file_holds_every_judged_click(tmp_path):
 def test_labels_of_clicks_before_the_stream_are_passed_over():
     stream = make_stream(200, 7)
     ledger = new_ledger()
-    assert ledger.settle(0, cut(stream.labels, 0, 50)) == []
+    assert ledger.finalise(0, cut(stream.labels, 0, 50)) == []
     ledger.serve(100, np.arange(100, 200), stream.time[100:])
     for method, tasks in stream.predictions.items():
         ledger.predict(method, 100, {task: values[100:] for task, values in tasks.items()})
-    ledger.settle(50, cut(stream.labels, 50, 80), {k: v[50:80] for k, v in stream.truth.items()})
-    ledger.settle(80, cut(stream.labels, 80, 200), {k: v[80:] for k, v in stream.truth.items()})
+    ledger.finalise(50, cut(stream.labels, 50, 80), {k: v[50:80] for k, v in stream.truth.items()})
+    ledger.finalise(80, cut(stream.labels, 80, 200), {k: v[80:] for k, v in stream.truth.items()})
     results = ledger.finish()
     assert (results.rows, results.immature) == (100, 0)
     assert (
@@ -146,7 +146,7 @@ def test_threads_may_predict_at_once():
     for thread in threads:
         thread.start()
     for start in range(0, 3000, 100):
-        ledger.settle(
+        ledger.finalise(
             start,
             cut(stream.labels, start, start + 100),
             {k: v[start : start + 100] for k, v in stream.truth.items()},
@@ -162,7 +162,7 @@ def test_memory_is_given_back_as_cells_complete():
     ledger.serve(0, np.arange(2000), stream.time)
     for method, tasks in stream.predictions.items():
         ledger.predict(method, 0, tasks)
-    cells = ledger.settle(0, cut(stream.labels, 0, 1900), {k: v[:1900] for k, v in stream.truth.items()})
+    cells = ledger.finalise(0, cut(stream.labels, 0, 1900), {k: v[:1900] for k, v in stream.truth.items()})
     assert ledger._clicks.start == ledger._labels.start == sum(cell.rows for cell in cells)
     assert 1900 - ledger._clicks.start < 200
 

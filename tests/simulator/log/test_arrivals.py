@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from learners.plan import plan_run
+from learners.session.plan import plan_run
 from simulator.errors import LogError, ScenarioError
 from simulator.log.exporters import export_log
 from simulator.log.exporters.base import Asked

@@ -52,7 +52,7 @@ class ByEventTime(Policy):
 class Misspelt(Policy):
     """Promises to settle, and does not."""
 
-    settles = True
+    delivers_final = True
 
     def on_click(self, at, out):
         out.deliver(at, converted=False)

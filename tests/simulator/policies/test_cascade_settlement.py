@@ -48,7 +48,7 @@ def wrong(age, clicks, now):
 def replay(log, spec, until, segment, evidence=wrong, *, windows=WINDOWS, opens=0) -> Samples:
     advisors = {"p": Fixed(evidence)}
     engine = Engine(
-        log, windows, {"p": policy_from(spec)}, start=0, features=True, advisors=advisors, opens=opens
+        log, windows, {"p": policy_from(spec)}, start=0, features=True, advisors=advisors, stream_start=opens
     )
     ends = range(opens + segment, until + segment, segment)
     edges = sorted({*ends, *range(5 * HOUR, until, 5 * HOUR)})

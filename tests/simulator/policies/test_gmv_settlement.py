@@ -50,7 +50,13 @@ ANY = Fixed(
 
 def replay(log, spec, until, segment, advisor=ANY, *, windows=WINDOWS, opens=0) -> Samples:
     engine = Engine(
-        log, windows, {"p": policy_from(spec)}, start=0, features=True, advisors={"p": advisor}, opens=opens
+        log,
+        windows,
+        {"p": policy_from(spec)},
+        start=0,
+        features=True,
+        advisors={"p": advisor},
+        stream_start=opens,
     )
     ends = range(opens + segment, until + segment, segment)
     edges = sorted({*ends, *range(5 * HOUR, until, 5 * HOUR)})
@@ -193,7 +199,7 @@ def test_silence_is_drawn_once_with_the_probability_that_it_takes():
 @pytest.mark.parametrize("parameters", [{}, {"belief": "point"}, {"belief": "partial", "tolerance": 1e9}])
 def test_it_keeps_the_contract(parameters):
     passed = check_policy(policy_from({"kind": "gmv-settlement", **parameters}), clicks=200)
-    assert {"causal", "ticks", "labels", "settles"} <= set(passed)
+    assert {"causal", "ticks", "labels", "final"} <= set(passed)
 
 
 SPEED, AGAIN, BEFORE = 8.0, 0.5, 30.0

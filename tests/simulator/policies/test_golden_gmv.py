@@ -171,4 +171,4 @@ def test_golden_deliveries(spec, journey, expected):
 def test_variants_conform(spec):
     passed = check_policy(policy_from(spec), clicks=150)
     assert "causal" in passed
-    assert ("settles" in passed) == ("net" not in spec)
+    assert ("final" in passed) == ("net" not in spec)

@@ -109,7 +109,7 @@ def test_reading_the_future_without_saying_so_is_an_error():
 
 
 def test_a_broken_promise_is_found():
-    with pytest.raises(PolicyError, match="settles"):
+    with pytest.raises(PolicyError, match="final"):
         check_policy(cheats.Misspelt())
 
 

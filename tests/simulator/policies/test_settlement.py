@@ -53,7 +53,9 @@ def any_evidence(clicks, now, journey):
 
 
 def replay(log, policy, until, segment, advisor, *, windows=WINDOWS, tick=5 * HOUR, opens=None) -> Samples:
-    engine = Engine(log, windows, {"p": policy}, start=0, features=True, advisors={"p": advisor}, opens=opens)
+    engine = Engine(
+        log, windows, {"p": policy}, start=0, features=True, advisors={"p": advisor}, stream_start=opens
+    )
     first = 0 if opens is None else opens
     ends = set(range(first + segment, until + segment, segment))
     edges = sorted(ends | set(range(tick, until + segment, tick)))

@@ -29,7 +29,7 @@ def make_run(seed=11, origin="2024-11-06T00:00:00+00:00"):
         meter = CostMeter()
         labels, samples = random_case(200, len(method))
         meter.delivered(samples)
-        meter.settle(0, labels)
+        meter.finalise(0, labels)
         costs[method] = {**meter.summary(), "steps": 1234}
     summary = build_summary(
         results,

@@ -1,0 +1,71 @@
+"""What auxiliaries and offsets are made from: the history, the calendar, the model that the method starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from learners.auxiliary import Estimator, FittedAuxiliary
+from learners.history import History
+from learners.model import Model
+from learners.networks.mlp import MLP
+from learners.offsets import KnownOffset
+from learners.pretrain import Pretraining, pretrained
+from learners.start import Recipe
+from simulator.calendar import Calendar
+from simulator.learning import Clicks
+from simulator.log.schema import Float64, Int32
+from simulator.samples import Samples
+from simulator.scenario.model import LearnerBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """One method's workbench.
+
+    Parameters
+    ----------
+    history : clicks with complete labels; ``history.log`` is the log, ``history.windows`` its windows.
+    calendar : phases of the promotions, those to come included: it is published in advance.
+    observation : observation window of the method's policy in microseconds.
+    start : returns the model that the method starts from, as it is before the stream.
+    offset : what the method adds to the outputs; None for nothing (and while the offset itself is made).
+    shared : what the method's parts have in common, each under a key of its own.
+    """
+
+    history: History
+    calendar: Calendar
+    observation: int
+    learner: LearnerBlock
+    seed: int
+    cache: Path
+    start: Callable[[], Model]
+    offset: KnownOffset | None = None
+    shared: dict[object, Any] = field(default_factory=dict, compare=False)
+
+    def pretrained(self, recipe: Recipe) -> Model:
+        """Fit a perceptron of the learner's sizes by a recipe, or load it: equal recipes share one."""
+        network = MLP().completed(self.learner)
+        return pretrained(Pretraining(recipe, network, (), self.learner, self.history, self.seed), self.cache)
+
+    def fitted(self, auxiliary: FittedAuxiliary) -> Estimator:
+        """Return the estimator of an auxiliary that is a recipe."""
+        return _FittedEstimator(auxiliary, self.pretrained(auxiliary))
+
+
+class _FittedEstimator(Estimator):
+    def __init__(self, auxiliary: FittedAuxiliary, model: Model) -> None:
+        self._auxiliary, self._model = auxiliary, model
+
+    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
+        inputs = self._auxiliary.sample_inputs(samples) if self._auxiliary.inputs else None
+        return self._values(self._model.outputs(features, inputs))
+
+    def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
+        return self._values(self._model.outputs(clicks.features))
+
+    def _values(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
+        heads = self._auxiliary.heads
+        return {head: heads[head].value(output) for head, output in outputs.items()}

@@ -1,0 +1,20 @@
+"""A logit served as a probability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from learners.heads import sigmoid
+from learners.serve.base import LINKS, Link
+from simulator.log.schema import Float64
+
+
+@LINKS.register("probability")
+class Probability(Link):
+    """The CVR is the sigmoid of its logit."""
+
+    heads = ("cvr",)
+    tasks = ("cvr",)
+
+    def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
+        return {"cvr": sigmoid(outputs["cvr"])}

@@ -1,0 +1,22 @@
+"""The larger of what a satellite and the main network say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from learners.heads import sigmoid
+from learners.serve.base import LINKS, Link
+from simulator.log.schema import Float64
+
+
+@LINKS.register("satellites")
+class Satellites(Link):
+    """The CVR is the larger of the feature satellite's probability and the main network's (DFSN, as NetCVR builds it)."""
+
+    heads = ("cvr", "feature")
+    tasks = ("cvr",)
+
+    def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
+        return {"cvr": sigmoid(np.maximum(outputs["cvr"], outputs["feature"]))}

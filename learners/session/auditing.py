@@ -1,0 +1,68 @@
+"""`sim.py audit`: every policy of a scenario, replayed on its own log with other futures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from learners.catalog import resolve_all
+from learners.session.plan import Plan, plan_run
+from simulator.audit import AuditReport, audit, in_memory
+from simulator.log.feature_checks import doubts_of
+from simulator.log.memory import MemoryLog
+from simulator.scenario.load import Loaded
+from simulator.units import HOUR, format_duration
+
+CLICKS = 400_000
+"""Clicks that are audited at most; the audit holds them in memory."""
+CUTS = 6
+
+
+def audit_scenario(
+    loaded: Loaded, open_data: Callable[[Loaded], Path], tell: Callable[[str], None] = lambda _: None
+) -> AuditReport:
+    """Audit the policies of a scenario's methods on the scenario's log, and the features of the log.
+
+    The instants at which the future is changed are spread over the stream, off every round time, and one lies just
+    before each change of phase: promotions are where a policy has most to gain from peeking.
+    """
+    scenario = loaded.scenario
+    plan = plan_run(scenario, resolve_all(scenario), open_data(loaded))
+    start, until = plan.replay_start, plan.timeline.stream_end
+    log = _part(plan, start, until)
+    if len(log.click_time) == CLICKS:
+        until = min(until, int(log.click_time[-1]) + 1)
+        tell(f"auditing the first {CLICKS:,} clicks, to {format_duration(until)}")
+    cuts = np.linspace(start, until, CUTS + 2)[1:-1].astype(np.int64) + 1_234_567
+    switches = plan.calendar.switches()[0] - HOUR // 2
+    cuts = np.unique(np.concatenate([cuts, switches[(switches > start) & (switches < until)]]))
+    report = audit(
+        log,
+        plan.windows,
+        plan.policies,
+        start=start,
+        until=until,
+        cuts=cuts.tolist(),
+        tick=plan.tick,
+        segment=plan.timeline.segment,
+        calendar=plan.calendar,
+        seed=scenario.seed,
+        tell=tell,
+    )
+    doubts = doubts_of(plan.log, scenario, plan.timeline)
+    report.features = [doubt.message for doubt in doubts if doubt.kind == "function of events"]
+    return report
+
+
+def _part(plan: Plan, start: int, until: int) -> MemoryLog:
+    """Read the stream, but no more clicks than can be held."""
+    features = any(policy.wants_predictions for policy in plan.policies.values())
+    seen = 0
+    for batch in plan.log.clicks(start, until, features=False):
+        seen += len(batch)
+        if seen > CLICKS:
+            until = int(batch.time[len(batch) - 1 - (seen - CLICKS)]) + 1
+            break
+    return in_memory(plan.source, start, until, events_until=until + plan.windows.lifetime, features=features)

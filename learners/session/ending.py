@@ -1,0 +1,144 @@
+"""The end of a run: judge, and write everything that it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from time import perf_counter
+from typing import Any
+
+from learners.session.plan import Plan
+from simulator.evaluation.intervals import paired_intervals
+from simulator.evaluation.ledger import Ledger
+from simulator.evaluation.results import Results
+from simulator.log.account import told
+from simulator.log.facts import fact_sheet
+from simulator.log.feature_checks import Doubt
+from simulator.pipeline import Pipeline
+from simulator.pipeline.recorder import Recorder
+from simulator.report.summary import build_summary, json_safe
+from simulator.rundir import RunDirectory, write_json
+from simulator.scenario.resolve import config_hash
+from simulator.units import format_duration
+from simulator.worlds.targets import TARGETS
+from simulator.worlds.targets.compare import fit_summary
+
+LIKENESS_CLICKS = 2_000_000
+"""About two seconds."""
+
+
+class Stopwatch:
+    """Wall seconds by stage, for the summary only: nothing in a run depends on them."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        began = perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
+
+
+def conclude(
+    plan: Plan,
+    directory: RunDirectory,
+    ledger: Ledger,
+    recorder: Recorder,
+    pipeline: Pipeline,
+    watch: Stopwatch,
+    doubts: Sequence[Doubt] = (),
+) -> None:
+    """Judge the predictions and write metrics, summary, quarantine and report."""
+    evaluation = plan.scenario.evaluation
+    with watch.stage("evaluation"):
+        results = ledger.finish()
+        intervals = paired_intervals(
+            results,
+            seed=plan.scenario.seed,
+            confidence=evaluation.confidence,
+            resamples=evaluation.resamples,
+            baseline=evaluation.baseline,
+        )
+        results.write_metrics(directory.metrics)
+    if (plan.log.path / "quarantine.parquet").exists():
+        shutil.copyfile(plan.log.path / "quarantine.parquet", directory.quarantine)
+    meta = plan.log.meta
+    summary = build_summary(
+        results,
+        {
+            name: {**recorder.audited(policy), **pipeline.notes[name]}
+            for name, policy in plan.policy_of.items()
+        },
+        {
+            "read": meta.read,
+            "replayed": meta.read - meta.quarantined,
+            "quarantined": meta.quarantined,
+            "stream_clicks": pipeline.clicks,
+            "events": pipeline.events,
+            "events_outside_windows": pipeline.outside,
+        },
+        watch.seconds,
+        clicks_per_second=pipeline.clicks / watch.seconds["replay"],
+        intervals=intervals,
+        confidence=evaluation.confidence,
+        calendar=plan.calendar,
+        identity=_identity(plan),
+    )
+    if plan.scenario.data is not None:
+        summary["account"] = told(meta, plan.log.path)
+    summary["feature_doubts"] = [asdict(doubt) for doubt in doubts]
+    with watch.stage("likeness"):
+        if (likeness := likeness_of(plan)) is not None:
+            summary["likeness"] = json_safe(likeness)
+    write_json(directory.summary, summary)
+    if plan.scenario.output.report:
+        _report(directory, summary, results)
+
+
+def likeness_of(plan: Plan) -> dict[str, Any] | None:
+    """Lay a world beside the published facts of its preset; None for real logs, and for worlds too large to do it in
+    passing (`sim.py describe --fit` does).
+    """
+    world = plan.scenario.world
+    if world is None or plan.log.meta.clicks > LIKENESS_CLICKS:
+        return None
+    return fit_summary(TARGETS[world.preset], fact_sheet(plan.log, plan.windows, plan.calendar))
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    scenario, timeline = plan.scenario, plan.timeline
+    return {
+        "name": scenario.name,
+        "title": scenario.title or scenario.name,
+        "description": scenario.description,
+        "seed": scenario.seed,
+        "config_hash": config_hash(scenario),
+        "data": plan.log.meta.name,
+        "origin": plan.log.meta.origin.isoformat(),
+        "time_zone": plan.log.meta.time_zone,
+        "stream": {
+            "start": timeline.stream_start,
+            "end": timeline.stream_end,
+            "segment": timeline.segment,
+        },
+        "tick": format_duration(plan.tick),
+        "upper_bounds": plan.peeking,
+        "warnings": list(plan.warnings),
+    }
+
+
+def _report(directory: RunDirectory, summary: dict[str, Any], results: Results) -> None:
+    from simulator.report.html import write_report  # noqa: PLC0415 - plotly takes half a second to load
+
+    write_report(
+        directory.report,
+        summary=summary,
+        metrics=results.metrics,
+        scenario_text=directory.resolved.read_text(encoding="utf-8"),
+        manifest=json.loads(directory.manifest.read_text(encoding="utf-8")),
+    )

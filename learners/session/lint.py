@@ -1,0 +1,34 @@
+"""What is allowed of methods but probably not meant: further warnings of ``sim.py validate``. Loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from learners.catalog import ResolvedMethod, resolve_all
+from learners.session.references import scale_warnings
+from learners.session.sizes import size_faults
+from simulator.errors import ScenarioError
+from simulator.scenario.model import Scenario
+
+
+def check_methods(scenario: Scenario) -> None:
+    """Check every method of a scenario, and that their networks fit into memory as far as that is known without a log.
+
+    Raises
+    ------
+    ScenarioError : with the faults of all methods; each begins with its key, such as ``method[2].objective``.
+    """
+    faults, _ = size_faults(scenario, resolve_all(scenario))
+    if faults:
+        raise ScenarioError(faults)
+
+
+def lint_methods(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[str]:
+    """Return warnings, each one sentence that says what will happen and what to do."""
+    said = [
+        (method.name, part.doubt(scenario)) for method in methods for part in method.parts().values() if part
+    ]
+    # Parts of one method that are made of the same thing have the same doubt.
+    doubts = dict.fromkeys((name, doubt) for name, doubt in said if doubt)
+    _, large = size_faults(scenario, methods)
+    return [*scale_warnings(methods), *large, *(f"method {name!r}: {doubt}" for name, doubt in doubts)]

@@ -1,0 +1,127 @@
+"""From a scenario and its log to what will be run: policies, timeline, references."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from learners.catalog import ResolvedMethod
+from learners.session.references import scale_of
+from simulator.calendar import Calendar
+from simulator.errors import ScenarioError
+from simulator.log.reader import Log
+from simulator.log.source import Source
+from simulator.log.upload import Uploaded
+from simulator.policies import Policy
+from simulator.program import program
+from simulator.scenario.model import Scenario
+from simulator.scenario.promotions import promotion_warnings
+from simulator.scenario.ticks import tick_of
+from simulator.scenario.timeline import Extent, Timeline, extent_of_world, timeline
+from simulator.units import format_duration, parse_duration
+from simulator.windows import Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does on its log."""
+
+    scenario: Scenario
+    log: Log
+    methods: Sequence[ResolvedMethod]
+    policies: Mapping[str, Policy]
+    """By key; methods with equal policies share one."""
+    policy_of: Mapping[str, str]
+    """Policy key of each method."""
+    timeline: Timeline
+    windows: Windows
+    calendar: Calendar
+    scale: Mapping[str, tuple[str | None, str | None]]
+    """Per task, the methods that are 0 and 100 of the relative improvement."""
+    tick: int
+    """Step of the replay: the scenario's, or by the log's density."""
+    warnings: Sequence[str] = ()
+    """What the results will not show of the promotions, and why."""
+
+    @property
+    def replay_start(self) -> int:
+        """Clicks of before the stream are replayed as far back as they can still deliver something into it."""
+        return max(0, self.timeline.stream_start - self.windows.lifetime)
+
+    @property
+    def source(self) -> Source:
+        """What is replayed: the log, with the arrival times that the scenario's upload makes."""
+        upload = self.scenario.stream.upload
+        return self.log if upload is None else Uploaded(self.log, upload.upload(self.scenario.seed))
+
+    @property
+    def peeking(self) -> list[str]:
+        """Methods whose policy reads the future, or whose auxiliary reads the truth."""
+        return [method.name for method in self.methods if method.peeks]
+
+    def settings_of(self, method: ResolvedMethod) -> dict[str, Any]:
+        """Return transport, capacity and publication of a method: its own, else the engine's, else the defaults."""
+        block = next(b for b in self.scenario.method if b.label == method.name)
+        engine = self.scenario.engine
+        every = block.publish_every if block.publish_every is not None else engine.publish_every
+        if every is None:
+            every = (
+                self.timeline.segment
+                if method.publish_every is None
+                else parse_duration(method.publish_every)
+            )
+        delay = block.transport_delay if block.transport_delay is not None else engine.transport_delay
+        return {
+            "publish_every": every,
+            "transport_delay": delay or 0,
+            "capacity": block.capacity if block.capacity is not None else engine.capacity,
+        }
+
+
+def policy_key(policy: Policy) -> str:
+    """Return a key that equal policies share: the kind, with the parameters if there are any."""
+    parameters = policy.model_dump(mode="json", exclude_defaults=True)
+    return f"{policy.kind}{json.dumps(parameters, sort_keys=True) if parameters else ''}"
+
+
+def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) -> Plan:
+    """Lay the scenario's methods on a log.
+
+    Raises
+    ------
+    ScenarioError : the stream does not fit the log, or no click of the log is in it.
+    """
+    log = Log.open(path, time_features=scenario.time_features)
+    if scenario.stream.upload is not None and log.meta.arrivals:
+        raise ScenarioError(
+            f"stream.upload: the events of {path} say themselves when they became known (arrival_time), so no upload can be "
+            "made up for them; leave it out"
+        )
+    at_rest = Extent.of(log.meta)
+    line = timeline(scenario, at_rest)
+    extent = extent_of_world(scenario) or at_rest  # a world is described before it is made
+    if not any(len(clicks) for clicks in log.clicks(line.stream_start, line.stream_end, features=False)):
+        raise ScenarioError(
+            f"stream: no click of {path} lies between {format_duration(line.stream_start)} and "
+            f"{format_duration(line.stream_end)} after the log's origin; see `{program()} describe` for what it holds"
+        )
+    # A policy that wants predictions listens to its own method's model, so it cannot be shared.
+    policy_of = {
+        m.name: policy_key(m.policy) + (f"@{m.name}" if m.policy.wants_predictions else "") for m in methods
+    }
+    return Plan(
+        scenario,
+        log,
+        methods,
+        {policy_of[m.name]: m.policy for m in methods},
+        policy_of,
+        line,
+        scenario.windows.windows(),
+        scenario.calendar(log.clock),
+        scale_of(methods),
+        tick_of(scenario, extent),
+        promotion_warnings(scenario, extent),
+    )

@@ -1,0 +1,221 @@
+"""A whole run: data, pre-training, replay, evaluation, report. What sim.py's verbs call."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from learners.build import build_learner
+from learners.catalog import ResolvedMethod, resolve_all
+from learners.journal import Journal
+from learners.learner import TorchLearner
+from learners.session.ending import Stopwatch, conclude
+from learners.session.plan import Plan, plan_run
+from simulator.atomic import write_text
+from simulator.commands.console import warn
+from simulator.data import open_data
+from simulator.engine import Engine
+from simulator.errors import RunError
+from simulator.evaluation.cells import Grid
+from simulator.evaluation.ledger import Ledger
+from simulator.learning import Advisor
+from simulator.log.feature_checks import doubts_of
+from simulator.pipeline import MethodRun, Pipeline, Stream
+from simulator.pipeline.recorder import Recorder
+from simulator.report.progress import Progress
+from simulator.rundir import RunDirectory, manifest, write_json
+from simulator.scenario.load import Loaded, load_scenario
+from simulator.scenario.resolve import config_hash, to_toml
+from simulator.units import format_duration
+
+
+def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str, replace: bool) -> Path:
+    """Run a scenario and return its finished run directory.
+
+    Raises
+    ------
+    AfterclickError : what the user can mend; nothing half-written is left behind.
+    """
+    scenario = loaded.scenario
+    methods = resolve_all(scenario)
+    watch = Stopwatch()
+    with RunDirectory.create(
+        run_dir_base, scenario.name, config_hash(scenario), scenario.seed, replace=replace
+    ) as directory:
+        with watch.stage("data"):
+            path = open_data(loaded, progress)
+        plan = plan_run(scenario, methods, path)
+        write_json(directory.manifest, {**_identity(plan), "dump_samples": dump_samples})
+        write_text(directory.resolved, to_toml(loaded.resolved))
+        return _execute(plan, directory, watch, progress)
+
+
+def resume(path: Path, progress: str) -> Path:
+    """Go on with an interrupted run from its checkpoints, to the same numbers; return its finished directory.
+
+    Raises
+    ------
+    RunError : there is nothing to resume, or the data or the software are not those the run began with.
+    """
+    with RunDirectory.reopen(path) as directory:
+        began = json.loads(directory.manifest.read_text(encoding="utf-8"))
+        loaded = load_scenario(directory.resolved)
+        scenario, watch = loaded.scenario, Stopwatch()
+        with watch.stage("data"):
+            plan = plan_run(scenario, resolve_all(scenario), open_data(loaded, progress))
+        now = _identity(plan)
+        for key in ("afterclick", "packages", "config_hash", "seed", "threads", "data_fingerprint", "reads"):
+            if began[key] != now[key]:
+                raise RunError(
+                    f"{directory.path}: cannot go on to the same numbers, {key} was {began[key]} and is "
+                    f"{now[key]} now. Run the scenario anew with --replace."
+                )
+        return _execute(plan, directory, watch, progress, resumed=True)
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    scenario = plan.scenario
+    parts = [part for method in plan.methods for part in method.parts().values() if part is not None]
+    return {
+        **manifest(
+            seed=scenario.seed,
+            config_hash=config_hash(scenario),
+            threads=scenario.engine.threads,
+            fingerprint=plan.log.meta.fingerprint,
+        ),
+        "tick": format_duration(plan.tick),
+        "reads": {name: found for part in parts for name, found in part.reads().items()},
+    }
+
+
+def _execute(
+    plan: Plan, directory: RunDirectory, watch: Stopwatch, progress: str, *, resumed: bool = False
+) -> Path:
+    """Pre-train, replay, evaluate and report into the run directory."""
+    scenario, timeline = plan.scenario, plan.timeline
+    doubts = doubts_of(plan.log, scenario, timeline)
+    warn([*plan.warnings, *(doubt.message for doubt in doubts)])
+    made = json.loads(directory.manifest.read_text(encoding="utf-8"))
+    torch.set_num_threads(scenario.engine.threads)
+    names = [m.name for m in plan.methods]
+    view = Progress(
+        progress,
+        names,
+        timeline.stream_start,
+        timeline.stream_end,
+        plan.calendar,
+        origin=plan.log.meta.origin.isoformat(),
+    )
+    ledger = Ledger(
+        {m.name: m.link.tasks for m in plan.methods},
+        plan.calendar,
+        timeline.stream_start,
+        timeline.segment,
+        predictions_path=directory.predictions if scenario.output.predictions else None,
+        scale=plan.scale,
+        peeking=plan.peeking,
+        lifetime=plan.windows.lifetime,
+    )
+    with view:
+        view.stage("pre-training")
+        with watch.stage("pretraining"):
+            learners = prepare(plan, directory, resumed=resumed)
+        view.stage("replay")
+        recorder = Recorder(
+            ledger,
+            plan.policy_of,
+            view,
+            directory.samples if made["dump_samples"] else None,
+            Grid(timeline.stream_start, timeline.segment, plan.calendar),
+        )
+        with watch.stage("replay"):
+            pipeline = replay(plan, learners, recorder)
+        recorder.close()
+        view.stage("evaluation")
+        conclude(plan, directory, ledger, recorder, pipeline, watch, doubts)
+        shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
+    return directory.finish()
+
+
+def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, Journal]:
+    """Build every method's learner; methods that start from the same model wait for the one that trains it."""
+    scenario, timeline = plan.scenario, plan.timeline
+
+    def build(method: ResolvedMethod) -> TorchLearner:
+        return build_learner(
+            method,
+            log=plan.log,
+            windows=plan.windows,
+            history=(timeline.history_start, timeline.history_end),
+            observation=scenario.windows.observation,
+            learner=method.learner,
+            seed=scenario.seed,
+            cache=Path(scenario.output.cache),
+            calendar=plan.calendar,
+        )
+
+    # Those with most to pre-train go first, one of each start, so that the threads are busy with different models.
+    order: list[tuple[bool, int, ResolvedMethod]] = []
+    starts: set[str | None] = set()
+    for method in sorted(plan.methods, key=lambda m: m.auxiliary is None):
+        start = None if method.start is None else method.start.kind
+        order.append((start in starts, len(order), method))
+        starts.add(start)
+    queue = [method for _, _, method in sorted(order, key=lambda entry: entry[:2])]
+    with ThreadPoolExecutor(scenario.engine.workers, thread_name_prefix="pre-training") as pool:
+        built = dict(zip((m.name for m in queue), pool.map(build, queue), strict=True))
+    keep = directory.checkpoints if scenario.engine.checkpoint_every is not None or resumed else None
+    return {m.name: Journal(built[m.name], keep, m.name, resume=resumed) for m in plan.methods}
+
+
+def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> Pipeline:
+    """Replay the stream through all methods."""
+    scenario, timeline = plan.scenario, plan.timeline
+    runs = [
+        MethodRun(
+            m.name,
+            plan.policy_of[m.name],
+            learners[m.name],
+            m.learner.batch_size,
+            checkpoint=learners[m.name].save,
+            checkpoint_every=scenario.engine.checkpoint_every,
+            **plan.settings_of(m),
+        )
+        for m in plan.methods
+    ]
+
+    def make_engine(advisors: Mapping[str, Advisor]) -> Engine:
+        return Engine(
+            plan.source,
+            plan.windows,
+            plan.policies,
+            start=plan.replay_start,
+            calendar=plan.calendar,
+            features=True,
+            batch_rows=scenario.engine.reader_batch,
+            advisors=advisors,
+            stream_start=timeline.stream_start,
+        )
+
+    pipeline = Pipeline(
+        make_engine,
+        runs,
+        Stream(
+            timeline.stream_start,
+            timeline.stream_end,
+            timeline.segment,
+            plan.tick,
+            plan.log.meta.observed_until,
+        ),
+        recorder,
+        truth=plan.log.truth(timeline.stream_start) if plan.log.has_truth else None,
+        workers=scenario.engine.workers,
+    )
+    pipeline.run()
+    return pipeline

@@ -1,0 +1,36 @@
+"""Where the log of a scenario comes from: a directory at rest, files of one's own, or a world that is generated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simulator.calendar import Calendar
+from simulator.errors import RunError, ScenarioError
+from simulator.log.intake.open import Settings, open_own
+from simulator.report.progress import Progress
+from simulator.scenario.load import Loaded
+from simulator.worlds.cache import cached_world
+
+
+def open_data(loaded: Loaded, progress: str = "auto") -> Path:
+    """Return the directory of the scenario's log: the one it names, its own Parquet mapped, or its world generated.
+
+    Raises
+    ------
+    RunError : the data are missing; says which command makes them.
+    """
+    scenario = loaded.scenario
+    cache = Path(scenario.output.cache)
+    if scenario.world is not None:
+        with Progress(progress, [], 0, 1_000_000, Calendar()) as view:
+            view.stage("world")
+            windows = scenario.windows.windows()
+            return cached_world(scenario.world, windows, scenario.windows.observation, scenario.seed, cache)
+    data = scenario.data
+    if data is None:
+        raise ScenarioError("give exactly one of [data] and [world]")
+    if data.path is None:
+        return open_own(data, Settings.of(scenario), cache)
+    if not Path(data.path).is_dir():
+        raise RunError(f'data.path = "{data.path}": nothing is there.{data.remedy}')
+    return Path(data.path)
