@@ -65,7 +65,7 @@ class Audience:
     def fed(self, method, samples):
         self.fed_.setdefault(method, []).append(samples)
 
-    def settle(self, row, labels, truth):
+    def finalise(self, row, labels, truth):
         self.settled.append((row, labels, truth))
 
     def advance(self, time, items):
