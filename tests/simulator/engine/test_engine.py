@@ -161,7 +161,7 @@ def test_an_upload_delays_what_is_known_and_changes_no_label(upload):
     for name, samples in whole.items():
         assert rows(cut[name]) == rows(samples)
     engine = Engine(Uploaded(log, upload), windows, {}, start=0)
-    labels = engine.advance(until).settled
+    labels = engine.advance(until).final
     expected = final_labels(log.click_time, log.event, 0, windows)
     for name in labels.__dataclass_fields__:
         np.testing.assert_allclose(getattr(labels, name), getattr(expected, name), rtol=1e-12)
