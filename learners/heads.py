@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulator.log.schema import Float64
+from simulator.logistic import expit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,12 +17,6 @@ SMALLEST = 1e-6
 LEAST_LOG_AMOUNT, LARGEST_LOG_AMOUNT = 1e-3, 40.0
 """Outputs in log1p space are read inside these bounds where an amount is divided by, or is served: a diverged head then
 shows as absurd, not as infinite."""
-
-
-def sigmoid(logit: Float64) -> Float64:
-    """Return 1 / (1 + exp(-x)) without overflow."""
-    decay = np.exp(-np.abs(logit))
-    return np.where(logit >= 0, 1.0, decay) / (1.0 + decay)
 
 
 class Head:
@@ -53,7 +48,7 @@ class Probability(Head):
         return functional.binary_cross_entropy_with_logits(output, target, reduction="none")
 
     def value(self, output: Float64) -> Float64:
-        return np.clip(sigmoid(output), SMALLEST, 1 - SMALLEST)
+        return np.clip(expit(output), SMALLEST, 1 - SMALLEST)
 
 
 class Median(Head):

@@ -9,8 +9,9 @@ import numpy as np
 
 from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator, FittedAuxiliary
 from learners.auxiliary.windows import TwoWindows
-from learners.heads import PROBABILITY, sigmoid
+from learners.heads import PROBABILITY
 from simulator.log.schema import ClickBatch, Float64, Int32, Labels
+from simulator.logistic import expit
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
@@ -73,5 +74,5 @@ class _Frozen(Estimator):
 
     def _with_start(self, found: list[Mapping[str, Float64]], features: Int32) -> dict[str, Float64]:
         outputs = self._start.outputs(features)
-        own = {"q_pay": sigmoid(outputs["cvr"]), "q_refund": sigmoid(outputs["rfr"])}
+        own = {"q_pay": expit(outputs["cvr"]), "q_refund": expit(outputs["rfr"])}
         return {**own, **{name: values for net in found for name, values in net.items()}}

@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import PositiveFloat
 
 from learners.auxiliary.base import AUXILIARIES, Estimator, FittedAuxiliary
-from learners.heads import PROBABILITY, sigmoid
+from learners.heads import PROBABILITY
 from simulator.log.schema import ClickBatch, Float64, Int32, Labels
+from simulator.logistic import expit, logit
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
@@ -53,4 +54,4 @@ class Tempered(Estimator):
         return self._tempered(self._estimator.of_clicks(clicks))
 
     def _tempered(self, found: Mapping[str, Float64]) -> dict[str, Float64]:
-        return {name: sigmoid(np.log(p / (1 - p)) / self._temperature) for name, p in found.items()}
+        return {name: expit(logit(p) / self._temperature) for name, p in found.items()}

@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from learners.composite import Nested, following, union
-from learners.heads import sigmoid
 from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
+from simulator.logistic import expit
 
 
 @LINKS.register("cascade")
@@ -44,5 +44,5 @@ class Cascade(Link):
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
         cvr, logit = self.conversion.serve(outputs)["cvr"], outputs["rfr"]
-        rfr = sigmoid(logit) if self.refund == "probability" else np.exp(np.minimum(logit, np.log(self.clip)))
+        rfr = expit(logit) if self.refund == "probability" else np.exp(np.minimum(logit, np.log(self.clip)))
         return {"cvr": cvr, "rfr": rfr, "netcvr": cvr * (1 - rfr)}

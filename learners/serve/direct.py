@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from learners.heads import sigmoid
 from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
+from simulator.logistic import expit
 
 
 @LINKS.register("direct")
@@ -17,4 +17,4 @@ class Direct(Link):
     tasks = ("cvr", "netcvr")
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        return {task: sigmoid(outputs[task]) for task in self.tasks}
+        return {task: expit(outputs[task]) for task in self.tasks}

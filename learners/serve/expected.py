@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from learners import lognormal
-from learners.heads import LOG_MEAN, sigmoid
+from learners.heads import LOG_MEAN
 from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
+from simulator.logistic import expit
 
 
 @LINKS.register("expected")
@@ -18,7 +19,7 @@ class Expected(Link):
     tasks = ("cvr", "gmv", "value")
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        cvr, gmv = sigmoid(outputs["cvr"]), LOG_MEAN.value(outputs["gmv"])
+        cvr, gmv = expit(outputs["cvr"]), LOG_MEAN.value(outputs["gmv"])
         return {"cvr": cvr, "gmv": gmv, "value": cvr * gmv}
 
 
@@ -30,5 +31,5 @@ class ExpectedLogNormal(Link):
     tasks = ("cvr", "gmv", "value")
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        cvr, gmv = sigmoid(outputs["cvr"]), lognormal.mean(outputs["mu"], outputs["spread"])
+        cvr, gmv = expit(outputs["cvr"]), lognormal.mean(outputs["mu"], outputs["spread"])
         return {"cvr": cvr, "gmv": gmv, "value": cvr * gmv}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from learners.heads import sigmoid
 from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
+from simulator.logistic import expit
 
 
 @LINKS.register("probability")
@@ -17,4 +17,4 @@ class Probability(Link):
     tasks = ("cvr",)
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        return {"cvr": sigmoid(outputs["cvr"])}
+        return {"cvr": expit(outputs["cvr"])}

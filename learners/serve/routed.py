@@ -7,10 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from learners.heads import LARGEST_LOG_AMOUNT, sigmoid
+from learners.heads import LARGEST_LOG_AMOUNT
 from learners.routing import Zones
 from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
+from simulator.logistic import expit
 
 
 @LINKS.register("routed")
@@ -40,4 +41,4 @@ class JointlyRoutedAmount(RoutedAmount):
     estimates = ()
 
     def again(self, outputs: Mapping[str, Float64]) -> Float64:
-        return sigmoid(outputs["repurchase"])
+        return expit(outputs["repurchase"])

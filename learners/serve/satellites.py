@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from learners.heads import sigmoid
 from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
+from simulator.logistic import expit
 
 
 @LINKS.register("satellites")
@@ -19,4 +19,4 @@ class Satellites(Link):
     tasks = ("cvr",)
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        return {"cvr": sigmoid(np.maximum(outputs["cvr"], outputs["feature"]))}
+        return {"cvr": expit(np.maximum(outputs["cvr"], outputs["feature"]))}

@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from learners.heads import sigmoid
 from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
+from simulator.logistic import expit
 
 
 @LINKS.register("two-windows")
@@ -27,5 +27,5 @@ class TwoWindows(Link):
     """The largest probability that is served."""
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        both = sigmoid(outputs["in_window"]) + sigmoid(outputs["out_window"])
+        both = expit(outputs["in_window"]) + expit(outputs["out_window"])
         return {"cvr": np.minimum(both, self.clip)}

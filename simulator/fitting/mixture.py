@@ -7,10 +7,13 @@ truncated exponentials.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from simulator.fitting.roots import crossing
 from simulator.log.schema import Float64
 
 LONGEST = 4.0
@@ -21,6 +24,8 @@ STEPS, ENOUGH = 1000, 1e-9
 APART, SMALLEST = 1.4, 0.005
 """Components nearer than this factor, or lighter than this share, are one."""
 FAINT = 0.002
+HIGHEST = 50.0
+"""No level is solved for beyond."""
 PER_COMPONENT = 15
 """Events that a component needs."""
 
@@ -123,30 +128,21 @@ def _em(low: Float64, high: Float64, mass: Float64, window: float, number: int) 
 
 
 def _truncated_scale(mean: Float64, window: float) -> Float64:
-    """Return the scale of an exponential cut at ``window`` that has this mean, by bisection on the log scale."""
-    low, high = np.full_like(mean, np.log(SHORTEST)), np.full_like(mean, np.log(LONGEST * window))
-    for _ in range(50):
-        middle = (low + high) / 2
-        scale = np.exp(middle)
-        with np.errstate(over="ignore"):
-            reached = scale - window / np.expm1(window / scale)
-        above = reached > mean
-        low, high = np.where(above, low, middle), np.where(above, middle, high)
-    result: Float64 = np.exp((low + high) / 2)
-    return result
+    """Return the scale of an exponential cut at ``window`` that has this mean, within [SHORTEST, LONGEST windows]."""
+
+    def excess(scale: float, own: float) -> float:
+        ends = window / scale
+        return scale + window * math.exp(-ends) / math.expm1(-ends) - own
+
+    return np.array([crossing(partial(excess, own=own), SHORTEST, LONGEST * window) for own in mean.tolist()])
 
 
 def level_of(mixture: Mixture, rest: Float64, count: Float64, events: float) -> float:
     """Return the level at which journeys with this much time left (hours, ``count`` of each) have so many events.
 
-    Solves sum count (1 - exp(-level mass(rest))) = events by bisection; 0 of no events.
+    Solves sum count (1 - exp(-level mass(rest))) = events, at most `HIGHEST`; 0 of no events.
     """
     if events <= 0:
         return 0.0
     mass = mixture.mass(rest)
-    low, high = 0.0, 50.0
-    for _ in range(60):
-        level = (low + high) / 2
-        expected = float((count * -np.expm1(-level * mass)).sum())
-        low, high = (level, high) if expected < events else (low, level)
-    return (low + high) / 2
+    return crossing(lambda level: float((count * -np.expm1(-level * mass)).sum()) - events, 0.0, HIGHEST)

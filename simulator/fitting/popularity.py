@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simulator.fitting.roots import crossing
 from simulator.log.schema import Float64
 from simulator.worlds.constants import ZIPF_SHIFT
 
@@ -18,24 +19,22 @@ def population(clicks: float, distinct: float, pairs: float) -> tuple[int, float
     Matches the number of distinct ids among ``clicks`` and the ordered ``pairs`` of clicks on the same one, both in
     expectation under independent clicks. Where even equal popularity gives more pairs, a is 0.
     """
-    low, high = 0.0, STEEPEST
-    for _ in range(24):
-        exponent = (low + high) / 2
-        size = _size(clicks, distinct, exponent)
-        low, high = (exponent, high) if _pairs(clicks, size, exponent) < pairs else (low, exponent)
-    exponent = (low + high) / 2
+
+    def surplus(exponent: float) -> float:
+        return _pairs(clicks, _size(clicks, distinct, exponent), exponent) - pairs
+
+    exponent = crossing(surplus, 0.0, STEEPEST)
     return max(round(_size(clicks, distinct, exponent)), 1), exponent
 
 
 def _size(clicks: float, distinct: float, exponent: float) -> float:
     """Return the size of the population of which ``distinct`` are seen; bounded, since all may be seen once."""
-    low, high = np.log(max(distinct, 1.0)), np.log(float(MOST))
-    for _ in range(40):
-        middle = (low + high) / 2
-        count, share = _ranks(float(np.exp(middle)), exponent)
-        seen = float((count * -np.expm1(-clicks * share)).sum())
-        low, high = (middle, high) if seen < distinct else (low, middle)
-    return float(np.exp((low + high) / 2))
+
+    def beyond(log_size: float) -> float:
+        count, share = _ranks(float(np.exp(log_size)), exponent)
+        return float((count * -np.expm1(-clicks * share)).sum()) - distinct
+
+    return float(np.exp(crossing(beyond, float(np.log(max(distinct, 1.0))), float(np.log(MOST)))))
 
 
 def _pairs(clicks: float, size: float, exponent: float) -> float:

@@ -19,6 +19,7 @@ from simulator.log.facts import FactSheet, fact_sheet
 from simulator.log.facts.gather import AGES
 from simulator.log.reader import Log
 from simulator.log.schema import Float64
+from simulator.logistic import expit, logit
 from simulator.units import HOUR, MINUTE, format_duration, parse_duration
 from simulator.windows import Windows
 from simulator.worlds.generate import generate
@@ -87,17 +88,13 @@ def _both(estimates: Estimates, sheet: FactSheet, name: str) -> tuple[float, flo
     return None if target is None or real is None else (target, real)
 
 
-def _logit(p: float) -> float:
-    return float(np.log(p / (1 - p)))
-
-
 def _carts(estimates: Estimates, sheet: FactSheet) -> None:
     """Move the cart rate by what it is off in log-odds (CVR and refund rate are solved for by the world itself)."""
     key, found = ("cart", "rate"), _both(estimates, sheet, "cart_rate")
     if found is None or not all(RAREST < p < SUREST for p in found) or estimates.values[key] <= RAREST:
         return
-    step = np.clip(_logit(found[0]) - _logit(found[1]), -np.log(FASTEST), np.log(FASTEST))
-    moved = 1 / (1 + np.exp(-_logit(estimates.values[key]) - step))
+    target, real, old = logit(np.array([*found, estimates.values[key]]))
+    moved = expit(old + np.clip(target - real, -np.log(FASTEST), np.log(FASTEST)))
     estimates.values[key] = float(f"{min(moved, SUREST):.4g}")
 
 

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from simulator.log.dayfiles import DayFiles
 from simulator.log.schema import Float64, Int32, Int64
+from simulator.logistic import expit
 from simulator.randomness import generator
 from simulator.units import HOUR
 from simulator.worlds.affinity import DayMarket, Visit
@@ -121,7 +122,7 @@ class Impressions:
         logit = self.base + self._appeal(visit)
         if visit.hidden is not None:
             logit = logit + self._mechanism.hidden.pull[visit.hidden]
-        chance: Float64 = 1.0 / (1.0 + np.exp(-logit))
+        chance: Float64 = expit(logit)
         return chance
 
     def hours(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.log.schema import Float64, Int64
+from simulator.logistic import expit
 from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Sampled
 from simulator.worlds.confounder import Hidden
@@ -55,12 +56,12 @@ def profile(delay: Delay, eta: Float64, own: Float64, shift: Float64 | None = No
     The fast profile's share grows with the log-hazard ``eta`` and the user's ``own`` level; ``shift`` is what
     a promotion adds to its log-odds.
     """
-    odds = -delay.fast - delay.fast_slope * eta
+    odds = delay.fast + delay.fast_slope * eta
     if delay.user_slope:
-        odds -= delay.user_slope * own
+        odds += delay.user_slope * own
     if shift is not None:
-        odds -= shift
-    fast = 1.0 / (1.0 + np.exp(odds))
+        odds += shift
+    fast = expit(odds)
     quick, slow = np.array(delay.fast_profile), np.array(delay.slow_profile)
     result: Float64 = slow[:, None] + (quick - slow)[:, None] * fast
     return result
@@ -141,6 +142,7 @@ def solve(hazard: Float64, weight: Float64, target: float) -> float:
         mean = np.average(-np.expm1(-np.exp(level) * hazard), weights=weight)
         return float(np.log(-np.log1p(-mean)) - np.log(-np.log1p(-target)))
 
+    # scipy.optimize.newton takes the same steps but ends a rounding away, which moves events by a microsecond.
     older = float(np.log(-np.log1p(-target)) - np.log(np.average(hazard, weights=weight)))
     newer, missed = older + 0.1, miss(older)
     for _ in range(50):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.log.schema import Float64, Int32, Int64
+from simulator.logistic import expit
 from simulator.randomness import generator
 from simulator.units import DAY
 from simulator.worlds.constants import LOYALTY_LEVELS, REPLENISHABLE_SHARE, TASTE_RANK
@@ -26,7 +27,7 @@ def hashed(ids: Int64, size: int, salt: int) -> Int32:
 
 def bucket(score: Float64, size: int) -> Int32:
     """Cut a standard normal score into ``size`` nearly equal shares (logistic for the normal CDF)."""
-    share = 1.0 / (1.0 + np.exp(-1.702 * score))
+    share: Float64 = expit(1.702 * score)
     return np.minimum((size * share).astype(np.int32), size - 1)
 
 

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from learners.batch import Batch
-from learners.heads import sigmoid
 from learners.objectives import OBJECTIVES
 from learners.serve import LINKS
 from learners.start import RECIPES
 from simulator.errors import ScenarioError
 from simulator.log.schema import ClickBatch, EventBatch, Labels
+from simulator.logistic import expit
 
 P, INSIDE = 0.0685, 0.277
 """Conversion rate, and the share of conversions inside the observation window."""
@@ -141,7 +141,7 @@ def test_direct_counts_a_refunded_conversion_twice_against_itself(samples):
 
 def test_direct_with_final_labels_is_right(samples):
     stream = [(1, 1, P * R), (1, 0, P * (1 - R)), (0, NULL, 1 - P)]
-    assert sigmoid(settle(OBJECTIVES["direct"](), stream, samples)["netcvr"])[0] == pytest.approx(
+    assert expit(settle(OBJECTIVES["direct"](), stream, samples)["netcvr"])[0] == pytest.approx(
         P * (1 - R), abs=1e-3
     )
 
@@ -166,7 +166,7 @@ def test_the_losses_add_up_and_keep_to_their_towers(samples):
     logit = {head: torch.tensor(rng.normal(size=6), requires_grad=True) for head in ("cvr", "rfr")}
     OBJECTIVES["cascade"]().loss(batch, logit).backward()
     for head, label in (("cvr", converted), ("rfr", refunded)):
-        slope = sigmoid(logit[head].detach().numpy()) - np.nan_to_num(label)
+        slope = expit(logit[head].detach().numpy()) - np.nan_to_num(label)
         np.testing.assert_allclose(logit[head].grad, np.where(np.isnan(label), 0, slope) / 6, rtol=1e-12)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learners.heads import sigmoid
 from learners.serve import LINKS
 from learners.serve.odds import Odds
+from simulator.logistic import expit
 
 
 def test_odds_undo_the_duplicates_and_are_clipped():
@@ -21,7 +21,7 @@ def test_odds_undo_the_duplicates_and_are_clipped():
 def test_sigmoid_without_overflow():
     with np.errstate(over="raise"):
         np.testing.assert_allclose(
-            sigmoid(np.array([-1000.0, 0.0, 2.0, 1000.0])), [0, 0.5, 0.8807970779778823, 1]
+            expit(np.array([-1000.0, 0.0, 2.0, 1000.0])), [0, 0.5, 0.8807970779778823, 1]
         )
 
 

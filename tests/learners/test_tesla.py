@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from learners.auxiliary import AUXILIARIES
 from learners.auxiliary.oracle import ESTIMATES
 from learners.batch import Batch
-from learners.heads import sigmoid
 from learners.objectives import OBJECTIVES
 from learners.objectives.ranking import delay_weights, pay_hours, ranking_loss, refund_hours
 from simulator.errors import ScenarioError
 from simulator.log.schema import ClickBatch, Labels
+from simulator.logistic import expit
 from simulator.units import HOUR, MINUTE
 
 SEEDS = st.integers(0, 100_000)
@@ -51,7 +51,7 @@ def weights_of(objective, stage, logit, estimates):
     if objective.weights == "frozen":
         w = 1 + estimates[f"q_{stage}"] - estimates[f"inw_{stage}"]
         return w, w * estimates[f"tn_{stage}"]
-    p = sigmoid(logit)
+    p = expit(logit)
     late = p * estimates[f"late_{stage}"]
     return 1 + late, (1 + late) * (1 - p) / (1 - p + late)
 
@@ -73,7 +73,7 @@ def test_weighted_losses(samples, seed, weights, debias):
     loss, gradient = run(objective, rows, logits, estimates)
     total = 0.0
     for stage, head, label in (("pay", "cvr", rows.converted), ("refund", "rfr", rows.refunded)):
-        told, y, p = ~np.isnan(label), np.nan_to_num(label), sigmoid(logits[head])
+        told, y, p = ~np.isnan(label), np.nan_to_num(label), expit(logits[head])
         plus, minus = weights_of(objective, stage, logits[head], estimates)
         total += np.sum(told * (-plus * y * np.log(p) - minus * (1 - y) * np.log1p(-p))) / len(rows)
         slopes = told * (-plus * y * (1 - p) + minus * (1 - y) * p) / len(rows)
@@ -87,7 +87,7 @@ def slow_ranking(logit, label, hours, how, count, generator):
     gradient = np.zeros(len(logit))
     if not len(positives) or not len(negatives):
         return 0.0, gradient
-    p = sigmoid(logit[negatives])
+    p = expit(logit[negatives])
     chance = {"random": np.ones_like(p), "high": p}.get(how, 1 - p)
     drawn = torch.multinomial(
         torch.tensor(chance), len(positives) * count, replacement=True, generator=generator
@@ -105,8 +105,8 @@ def slow_ranking(logit, label, hours, how, count, generator):
             margin = logit[place] - logit[other]
             share = w / sum(weights) / count
             loss += share * softplus(-margin)
-            gradient[place] -= share * sigmoid(-margin)
-            gradient[other] += share * sigmoid(-margin)
+            gradient[place] -= share * expit(-margin)
+            gradient[other] += share * expit(-margin)
     return loss, gradient
 
 
@@ -132,7 +132,7 @@ def test_how_often_a_negative_is_drawn(how):
     logit = torch.tensor([-60.0, -2.0, 0.0, 2.0], dtype=torch.float64, requires_grad=True)
     label = torch.tensor([1.0, 0.0, 0.0, 0.0])
     ranking_loss(logit, label, label, how, 40_000, torch.Generator().manual_seed(1)).backward()
-    p = sigmoid(np.array([-2.0, 0.0, 2.0]))
+    p = expit(np.array([-2.0, 0.0, 2.0]))
     chance = {"random": np.ones(3), "high": p, "low": 1 - p}[how]
     np.testing.assert_allclose(logit.grad[1:], chance / chance.sum(), atol=0.01)
 

@@ -19,6 +19,7 @@ from simulator.fitting.mixture import (
 )
 from simulator.fitting.popularity import population
 from simulator.fitting.rhythm import pay_rhythm
+from simulator.fitting.roots import crossing
 from simulator.fitting.sales import match_sale
 from simulator.log.facts.histogram import LogHistogram
 from simulator.units import HOUR, parse_duration
@@ -202,3 +203,8 @@ def test_pays_that_are_missing_beyond_interest_are_waited_for():
     assert moved["conversion", "interest"] == 0
     assert moved["waiting", "floor"] > SALE["waiting", "floor"]
     assert moved["waiting", "floor"] + moved["waiting", "rise"] <= 0.95
+
+
+@pytest.mark.parametrize(("root", "found"), [(0.5, 0.5), (-1.0, 0.0), (0.0, 0.0), (3.0, 3.0), (7.0, 3.0)])
+def test_a_root_out_of_reach_is_the_nearer_end(root, found):
+    assert crossing(lambda x: x**3 - root**3, 0.0, 3.0) == pytest.approx(found, abs=1e-10)
