@@ -117,10 +117,13 @@ def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) 
     from learners.catalog import resolve_all
     from learners.session.check_log import check_log
     from learners.session.lint import lint_methods
+    from learners.session.plan import identity_of
     from simulator.commands.describe import validated
 
     loaded = _load(scenario, overrides, seed)
-    validated(loaded, lint_methods(resolve_all(loaded.scenario), loaded.scenario), check_log)
+    methods = resolve_all(loaded.scenario)
+    identity = partial(identity_of, loaded.scenario, methods)
+    validated(loaded, lint_methods(methods, loaded.scenario), check_log, identity)
     return 0
 
 

@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def sim(
-    *arguments: str | Path, env: dict[str, str] | None = None, code: int | None = 0
+    *arguments: str | Path, env: dict[str, str] | None = None, code: int | None = 0, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python sim.py ...`` from the project's root and check its exit code (None: any)."""
+    """Run ``python sim.py ...``, from the project's root where nothing else is said, and check its exit code (None: any)."""
     done = subprocess.run(
-        [sys.executable, "sim.py", *map(str, arguments)],
-        cwd=ROOT,
+        [sys.executable, ROOT / "sim.py", *map(str, arguments)],
+        cwd=cwd,
         env={**os.environ, **(env or {})},
         capture_output=True,
         text=True,

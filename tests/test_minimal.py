@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -185,6 +187,14 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers(
 
 def _interrupted(scenario: Path, cache: str, out: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Interrupt a run after so many checkpoints, go on with it, and return its directory."""
+    sim("resume", _interrupt(scenario, cache, out, after, monkeypatch), "--progress", "none")
+    again = run_directory(out)
+    assert not (again / "checkpoints").exists()
+    return again
+
+
+def _interrupt(scenario: Path, cache: str, out: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Interrupt a run after so many checkpoints, and return what it left."""
     loaded = load_scenario(scenario, [cache, "engine.checkpoint_every=12h"], out=str(out))
     save, saved = Journal.save, []
 
@@ -200,10 +210,50 @@ def _interrupted(scenario: Path, cache: str, out: Path, after: int, monkeypatch:
             session.run(loaded, run_dir_base=out, dump_samples=True, progress="none", replace=False)
     (partial,) = out.glob("*/*.partial")
     assert not (partial / "DONE").exists()
-    sim("resume", partial, "--progress", "none")
-    again = run_directory(out)
-    assert not (again / "checkpoints").exists()
-    return again
+    return partial
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ('segment = "2.4h"', 'segment = "1.2h"', "config_hash"),
+        ("threads = 1", "threads = 2", "config_hash"),
+        ("reader_batch = 122880", "reader_batch = 999", "reader_batch"),
+        ('checkpoint_every = "12h"', 'tick = "7h"', "tick"),
+    ],
+)
+def test_resume_refuses_what_would_go_on_to_other_numbers(
+    interrupted: Path, before: str, after: str, key: str
+):
+    resolved = interrupted / "scenario.resolved.toml"
+    text = resolved.read_text(encoding="utf-8")
+    assert before in text
+    resolved.write_text(text.replace(before, after), encoding="utf-8")
+    done = sim("resume", interrupted, "--progress", "none", code=1)
+    resolved.write_text(text, encoding="utf-8")
+    assert f"cannot go on to the same numbers, {key} was" in done.stderr
+
+
+def test_resume_takes_what_changes_no_result_and_any_working_directory(
+    interrupted: Path, run: Path, tmp_path: Path
+):
+    copied = shutil.copytree(interrupted, tmp_path / "runs" / "minimal" / interrupted.name)
+    resolved = copied / "scenario.resolved.toml"
+    text = resolved.read_text(encoding="utf-8")
+    assert "workers = 2" in text
+    resolved.write_text(
+        text.replace("workers = 2", "workers = 1").replace("resamples = 1000", "resamples = 100"),
+        encoding="utf-8",
+    )
+    sim("resume", Path("minimal") / copied.name, "--progress", "none", cwd=tmp_path / "runs")
+    assert_equal_runs(run, run_directory(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="module")
+def interrupted(cache: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What an interrupted run of the minimal scenario leaves."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield _interrupt(MINIMAL, cache, tmp_path_factory.mktemp("interrupted"), 9, monkeypatch)
 
 
 def test_a_second_run_does_not_overwrite_the_first(run: Path, cache: str):

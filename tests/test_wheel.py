@@ -48,8 +48,11 @@ def afterclick(site: Path, *words: str, cwd: Path, code: int = 0) -> str:
 def test_scenarios_are_listed_copied_and_read_by_name(installed, tmp_path):
     listed = afterclick(installed, "ls", "scenarios", cwd=tmp_path)
     assert {path.name for path in (ROOT / "scenarios").glob("*.toml")} <= set(listed.split())
-    for name in ("minimal.toml", "scenarios/promotion_stages.toml"):
+    for name in ("minimal.toml", "scenarios/promotion_stages.toml", "first_sale.toml"):
         assert "valid" in afterclick(installed, "validate", name, cwd=tmp_path)
+    assert 'data.path = "data/criteo": nothing' in afterclick(
+        installed, "validate", "criteo.toml", cwd=tmp_path
+    )
     afterclick(installed, "cp", "double11_all.toml", cwd=tmp_path)
     assert "double11_all.toml: valid" in afterclick(installed, "validate", "double11_all.toml", cwd=tmp_path)
 

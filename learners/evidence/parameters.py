@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -37,8 +38,8 @@ class NetParameters(Part):
     calendar_error: SignedDuration = "0s"  # type: ignore[assignment]
     """An experiment: by how much the calendar announces sales to come too late; too early, if negative."""
     prior: str | None = None
-    """Another log that teaches it what a sale is, named by a scenario (a path from the working directory): the clicks of
-    that scenario's history are learnt from beside the own ones. It stands in for a sale that the own history lacks; a
+    """Another log that teaches it what a sale is, named by a scenario (a path from the file it is written in): the clicks
+    of that scenario's history are learnt from beside the own ones. It stands in for a sale that the own history lacks; a
     history that has one is pooled with it. Give its world another seed, so that it is another shop."""
     fields: tuple[str, ...] | None = None
     """Features to read as ordered buckets of a score; default: those that the shipped worlds publish so."""
@@ -96,7 +97,7 @@ class NetParameters(Part):
             return (
                 f"no sale opens in the history, so nothing is known of one when {_named(ahead)} comes, and who waits for it "
                 "is taken for lost. A scenario whose history has a sale can teach it: give auxiliary and offset "
-                'prior = "scenarios/other_shop.toml", or one of your own.'
+                'prior = "other_shop.toml" (the path to the shipped one from this file), or one of your own.'
             )
         other = [p for p in ahead if not any(ALIKE >= _length(p) / _length(q) >= 1 / ALIKE for q in seen)]
         if other:
@@ -108,7 +109,9 @@ class NetParameters(Part):
         return ""
 
     def reads(self) -> dict[str, str]:
-        return {} if self.prior is None else {self.prior: identity(read_prior(self.prior))}
+        if self.prior is None:
+            return {}
+        return {str(Path(self.prior).resolve()): identity(read_prior(self.prior))}
 
     def layout(self, history: History, calendar: Calendar, prior: Prior | None = None) -> Layout:
         """Return what the net is told on a log.

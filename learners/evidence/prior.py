@@ -13,6 +13,7 @@ from simulator.calendar import Calendar
 from simulator.clock import Clock
 from simulator.data import open_data
 from simulator.errors import RunError, ScenarioError
+from simulator.log.intake.open import Settings, key_of
 from simulator.log.meta import read_meta
 from simulator.log.reader import Log
 from simulator.scenario.load import Loaded, load_scenario
@@ -80,7 +81,7 @@ def open_prior(path: str, own: History, calendar: Calendar, cache: Path, *, refu
 
     Parameters
     ----------
-    path : of the scenario, relative to the working directory.
+    path : of the scenario, from the working directory.
     own, calendar : the history that it is added to, and the promotions around that.
     cache : where generated worlds are.
     refunds : the windows of refunds matter as well.
@@ -124,9 +125,12 @@ def windows_fault(path: str, prior: Windows, own: Windows, *, refunds: bool = Fa
 
 def identity(loaded: Loaded) -> str:
     """Return what tells a prior from another: its scenario, its seed, its log if that is not generated."""
-    scenario = loaded.scenario
-    path = None if scenario.data is None else scenario.data.path
-    log = "" if path is None or not Path(path).is_dir() else f" of {read_meta(Path(path)).fingerprint}"
+    scenario, data = loaded.scenario, loaded.scenario.data
+    log = ""
+    if data is not None and data.path is None:
+        log = f" of {key_of(data, Settings.of(scenario))}"
+    elif data is not None and data.path is not None and Path(data.path).is_dir():
+        log = f" of {read_meta(Path(data.path)).fingerprint}"
     return f"{config_hash(scenario)}-s{scenario.seed}{log}"
 
 

@@ -21,7 +21,6 @@ from simulator.pipeline import Pipeline
 from simulator.pipeline.recorder import Recorder
 from simulator.report.summary import build_summary, json_safe
 from simulator.rundir import RunDirectory, write_json
-from simulator.scenario.resolve import config_hash
 from simulator.units import format_duration
 from simulator.worlds.targets import TARGETS
 from simulator.worlds.targets.compare import fit_summary
@@ -117,7 +116,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
         "title": scenario.title or scenario.name,
         "description": scenario.description,
         "seed": scenario.seed,
-        "config_hash": config_hash(scenario),
+        "config_hash": plan.identity,
         "data": plan.log.meta.name,
         "origin": plan.log.meta.origin.isoformat(),
         "time_zone": plan.log.meta.time_zone,

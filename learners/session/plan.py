@@ -12,6 +12,7 @@ from learners.catalog import ResolvedMethod
 from learners.session.references import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import ScenarioError
+from simulator.log.meta import read_meta
 from simulator.log.reader import Log
 from simulator.log.source import Source
 from simulator.log.upload import Uploaded
@@ -19,6 +20,7 @@ from simulator.policies import Policy
 from simulator.program import program
 from simulator.scenario.model import Scenario
 from simulator.scenario.promotions import promotion_warnings
+from simulator.scenario.resolve import config_hash
 from simulator.scenario.ticks import tick_of
 from simulator.scenario.timeline import Extent, Timeline, extent_of_world, timeline
 from simulator.units import format_duration, parse_duration
@@ -45,6 +47,11 @@ class Plan:
     """Step of the replay: the scenario's, or by the log's density."""
     warnings: Sequence[str] = ()
     """What the results will not show of the promotions, and why."""
+
+    @property
+    def identity(self) -> str:
+        """What tells the run from others, but for its seed (`identity_of`)."""
+        return identity_of(self.scenario, self.methods, self.log.path)
 
     @property
     def replay_start(self) -> int:
@@ -79,6 +86,21 @@ class Plan:
             "transport_delay": delay or 0,
             "capacity": block.capacity if block.capacity is not None else engine.capacity,
         }
+
+
+def identity_of(scenario: Scenario, methods: Sequence[ResolvedMethod], log: Path | None) -> str:
+    """Return what identifies a run but for its seed: its configuration, and the content of what it reads.
+
+    ``log`` is that of ``[data]``; a world's follows from the configuration.
+    """
+    log_read = [] if scenario.data is None or log is None else [read_meta(log).fingerprint]
+    return config_hash(scenario, [*log_read, *read_by(methods).values()])
+
+
+def read_by(methods: Sequence[ResolvedMethod]) -> dict[str, str]:
+    """Return by name what identifies each thing that methods read beside the log."""
+    parts = (part for method in methods for part in method.parts().values() if part is not None)
+    return {name: found for part in parts for name, found in part.reads().items()}
 
 
 def policy_key(policy: Policy) -> str:

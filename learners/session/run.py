@@ -16,7 +16,7 @@ from learners.catalog import ResolvedMethod, resolve_all
 from learners.journal import Journal
 from learners.learner import TorchLearner
 from learners.session.ending import Stopwatch, conclude
-from learners.session.plan import Plan, plan_run
+from learners.session.plan import Plan, identity_of, plan_run, read_by
 from simulator.atomic import write_text
 from simulator.commands.console import warn
 from simulator.data import open_data
@@ -31,8 +31,12 @@ from simulator.pipeline.recorder import Recorder
 from simulator.report.progress import Progress
 from simulator.rundir import RunDirectory, manifest, write_json
 from simulator.scenario.load import Loaded, load_scenario
-from simulator.scenario.resolve import config_hash, to_toml
+from simulator.scenario.resolve import to_toml
 from simulator.units import format_duration
+
+_SAME = ("afterclick", "packages", "config_hash", "seed", "threads", "data_fingerprint", "reads")
+_SAME_CALLS = ("tick", "reader_batch")
+"""They change no result, but the order of the calls that a checkpoint knows by their number."""
 
 
 def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str, replace: bool) -> Path:
@@ -45,11 +49,16 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
     scenario = loaded.scenario
     methods = resolve_all(scenario)
     watch = Stopwatch()
+    # What is read tells one run from another; a world is made once its place is free.
+    with watch.stage("data"):
+        path = None if scenario.data is None else open_data(loaded, progress)
+    identity = identity_of(scenario, methods, path)
     with RunDirectory.create(
-        run_dir_base, scenario.name, config_hash(scenario), scenario.seed, replace=replace
+        run_dir_base, scenario.name, identity, scenario.seed, replace=replace
     ) as directory:
-        with watch.stage("data"):
-            path = open_data(loaded, progress)
+        if path is None:
+            with watch.stage("data"):
+                path = open_data(loaded, progress)
         plan = plan_run(scenario, methods, path)
         write_json(directory.manifest, {**_identity(plan), "dump_samples": dump_samples})
         write_text(directory.resolved, to_toml(loaded.resolved))
@@ -70,7 +79,7 @@ def resume(path: Path, progress: str) -> Path:
         with watch.stage("data"):
             plan = plan_run(scenario, resolve_all(scenario), open_data(loaded, progress))
         now = _identity(plan)
-        for key in ("afterclick", "packages", "config_hash", "seed", "threads", "data_fingerprint", "reads"):
+        for key in (*_SAME, *_SAME_CALLS):
             if began[key] != now[key]:
                 raise RunError(
                     f"{directory.path}: cannot go on to the same numbers, {key} was {began[key]} and is "
@@ -81,16 +90,16 @@ def resume(path: Path, progress: str) -> Path:
 
 def _identity(plan: Plan) -> dict[str, Any]:
     scenario = plan.scenario
-    parts = [part for method in plan.methods for part in method.parts().values() if part is not None]
     return {
         **manifest(
             seed=scenario.seed,
-            config_hash=config_hash(scenario),
+            config_hash=plan.identity,
             threads=scenario.engine.threads,
             fingerprint=plan.log.meta.fingerprint,
         ),
         "tick": format_duration(plan.tick),
-        "reads": {name: found for part in parts for name, found in part.reads().items()},
+        "reader_batch": scenario.engine.reader_batch,
+        "reads": read_by(plan.methods),
     }
 
 

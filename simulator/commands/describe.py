@@ -14,7 +14,7 @@ from simulator.scenario.faults import toml_like
 from simulator.scenario.lint import lint
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
-from simulator.scenario.resolve import config_hash, describe_keys
+from simulator.scenario.resolve import describe_keys
 from simulator.scenario.ticks import said_of_tick
 from simulator.scenario.timeline import Extent, extent_of_world, timeline
 from simulator.units import format_duration, parse_duration
@@ -27,15 +27,19 @@ Check = Callable[[Loaded], tuple["Meta", Path, list[str]] | None]
 """Opens the log of a scenario, if it is there; returns its meta, its place and what is doubtful about it."""
 
 
-def validated(loaded: Loaded, warnings: Sequence[str], check: Check) -> None:
+def validated(
+    loaded: Loaded, warnings: Sequence[str], check: Check, identity: Callable[[Path | None], str]
+) -> None:
     """Print that the scenario is valid, and warnings (``warnings`` among them) about what is probably not meant.
+
+    ``identity`` tells its runs from others by the place of its log (None for a world's).
 
     Raises
     ------
     ScenarioError : a run would not start.
     LogError : its log cannot be read.
     """
-    scenario = loaded.scenario
+    scenario, path = loaded.scenario, None
     try:
         opened = check(loaded)
         if opened is None:
@@ -55,11 +59,10 @@ def validated(loaded: Loaded, warnings: Sequence[str], check: Check) -> None:
         ]
         raise ScenarioError(told) from None
     warn([*lint(scenario, log), *warnings, *doubts])
-    stdout().print(
-        f"{loaded.path}: valid; {len(scenario.method)} method{'s' * (len(scenario.method) != 1)}, "
-        f"id {config_hash(scenario)}-s{scenario.seed}",
-        soft_wrap=True,
-    )
+    known = scenario.world is not None or path is not None  # else nobody knows yet what it will read
+    named = f", id {identity(path)}-s{scenario.seed}" if known else ""
+    methods = f"{len(scenario.method)} method{'s' * (len(scenario.method) != 1)}"
+    stdout().print(f"{loaded.path}: valid; {methods}{named}", soft_wrap=True)
 
 
 def attribution_doubts(scenario: Scenario, meta: Meta) -> list[str]:
@@ -90,9 +93,7 @@ def _at_rest(scenario: Scenario) -> Extent | None:
 
 def print_keys(loaded: Loaded) -> None:
     """Print every key of the resolved scenario with its value and where it was written."""
-    shown = table(
-        f"{loaded.path} ({config_hash(loaded.scenario)}-s{loaded.scenario.seed})", "key", "value", "from"
-    )
+    shown = table(str(loaded.path), "key", "value", "from")
     chosen = said_of_tick(loaded.scenario, _at_rest(loaded.scenario))
     for key, value, origin in describe_keys(loaded):
         shown.add_row(key, chosen if key == "engine.tick" and chosen is not None else value, origin)

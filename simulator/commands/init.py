@@ -77,12 +77,14 @@ def _write(
     told = " and ".join(sources[:3]) + (f" and {len(sources) - 3} more" if sources[3:] else "")
     faults = list(found.faults)
     with written_whole(out) as aside:
-        aside.write_text(scenario_text(found.draft, found.plan, title, told, faults), encoding="utf-8")
+        aside.write_text(
+            scenario_text(found.draft, found.plan, title, told, faults, out.parent), encoding="utf-8"
+        )
         if not found.draft.lacking and not faults:
             faults = _check(aside, out, load, check)
             if faults:
                 aside.write_text(
-                    scenario_text(found.draft, found.plan, title, told, faults), encoding="utf-8"
+                    scenario_text(found.draft, found.plan, title, told, faults, out.parent), encoding="utf-8"
                 )
     return [_said(found.draft, k) for k in range(len(found.draft.lacking))] + faults
 

@@ -6,11 +6,15 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
+import tomlkit
+
 from simulator.errors import ScenarioError, nearest
 from simulator.program import program
 from simulator.scenario.layers import missing_file
 from simulator.scenario.load import load_scenario
-from simulator.scenario.shipped import SHIPPED, found, typed
+from simulator.scenario.model import Scenario
+from simulator.scenario.places import Place, places, put
+from simulator.scenario.shipped import SHIPPED, folder_of, found, typed
 
 
 def check_first_word(word: str, verbs: Iterable[str]) -> None:
@@ -65,15 +69,22 @@ def copy_scenario(name: str, destination: Path | None) -> Path:
     if not target.parent.is_dir():
         raise ScenarioError(f"{target.parent}: no such directory")
     load_scenario(source)
-    text = source.read_text(encoding="utf-8")
-    base = tomllib.loads(text).get("extends")
     with target.open("x", encoding="utf-8") as file:
-        file.write(text)
-    if base is not None and source.parent.resolve() != target.parent.resolve():
-        target.write_text(
-            text.replace(f'"{base}"', f'"{(source.parent / base).resolve()}"', 1), encoding="utf-8"
-        )
+        file.write(_moved(source, target.parent))
     return target
+
+
+def _moved(source: Path, folder: Path) -> str:
+    """Return the text of a scenario with the paths that lead to the same places from another folder."""
+    document = tomlkit.parse(source.read_text(encoding="utf-8"))
+    plain = document.unwrap()
+    written = list(places(Scenario, plain))
+    if "extends" in plain:
+        written.append((("extends",), Place(), str(plain["extends"])))
+    for key, place, text in written:
+        if (moved := place.move(text, folder_of(source, text), folder)) != text:
+            put(document, key, moved)
+    return tomlkit.dumps(document)
 
 
 def run_directory(path: Path) -> Path:

@@ -61,7 +61,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What `compare` found. A group is a scenario (settings without the seed); its runs are replicates."""
+    """What `compare` found. A group is a scenario (what can change results, but for the seed); its runs are replicates."""
 
     confidence: float
     runs: dict[str, tuple[Path, ...]]
@@ -87,12 +87,13 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
     Raises
     ------
     RunError
-        a directory is not a finished run, is named twice, or no run has the baseline.
+        a directory is not a finished run, or is the same run as another; or no run has the baseline.
     """
     if not runs:
         raise RunError("compare: no run was given; allowed: one or more run directories")
     values: dict[_Key, dict[str, dict[Path, float]]] = defaultdict(lambda: defaultdict(dict))
     groups: dict[str, list[Path]] = defaultdict(list)
+    replicates: dict[tuple[str, int | None], Path] = {}
     references: set[tuple[str, str, str]] = set()
     notes: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     openings: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
@@ -100,6 +101,12 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
         raise RunError(f"compare: {twice[0]} was given twice; each run is one replicate")
     for run in runs:
         group, summary = read_summary(run)
+        seed = summary.get("seed")
+        if (other := replicates.setdefault((group, seed), run)) is not run and seed is not None:
+            raise RunError(
+                f"compare: {other} and {run} are the same scenario with the same seed ({seed}), so one replicate; "
+                "name one of them"
+            )
         groups[group].append(run)
         ranking = summary.get("ranking", {})
         for task, said in summary.get("notes", {}).items():

@@ -15,6 +15,7 @@ from simulator.log.opens import Opens
 from simulator.program import as_typed
 from simulator.scenario.base import Block
 from simulator.scenario.moments import Moment
+from simulator.scenario.places import APART, Place
 from simulator.units import PositiveDuration
 
 SHAPES = ("touches", "rows", "purchases")
@@ -28,6 +29,8 @@ Mark = Annotated[
 ]
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v or ())]
 """One column, or several in their order."""
+Files = Annotated[Names, Place(pattern=True)]
+"""Files: paths, patterns, folders."""
 
 
 def _zone(name: str) -> str:
@@ -49,8 +52,8 @@ class PartBlock(Block):
 class JoinBlock(Block):
     """``[[data.read.join]]``: a further table, whose columns are looked up by the columns ``on``."""
 
-    files: str
-    """The file, pattern or folder of the further table."""
+    files: Annotated[str, Place(pattern=True, bare=False)]
+    """The file or pattern of the further table: a name alone lies beside the first."""
     on: Names
     """The columns that both tables have in common."""
 
@@ -170,20 +173,20 @@ FeatureSpec = Annotated[FeatureBlock, BeforeValidator(lambda v: {"kind": v} if i
 class DataBlock(Block):
     """``[data]``: a log at rest (``path``), or files: ``clicks`` and ``events``, ``touches``, ``rows`` or ``purchases``.
 
-    ``format`` takes what a known format says for whatever is not written here.
+    ``format`` takes what a known format says for whatever is not written here. Paths are relative to the scenario's file.
     """
 
-    path: str | None = None
+    path: Annotated[str | None, Place()] = None
     """Directory of a log at rest, as import makes it."""
-    clicks: Names = ()
+    clicks: Files = ()
     """Files of clicks, beside events."""
-    events: Names = ()
+    events: Files = ()
     """Files of what followed the clicks, beside clicks."""
-    touches: Names = ()
+    touches: Files = ()
     """Files of one table of actions: user, item, time, kind."""
-    rows: Names = ()
+    rows: Files = ()
     """Files of one wide row a click, what followed in columns."""
-    purchases: Names = ()
+    purchases: Files = ()
     """Files of purchases alone."""
     format: str | None = None
     """A known format, whose keys stand for those that are not written here."""
@@ -215,11 +218,11 @@ class DataBlock(Block):
     """What becomes of exact repeats of a row without event_id."""
     refunded_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of what was paid from which a conversion is taken back; 0: any."""
-    most_bad: Annotated[float, Field(ge=0, le=1)] = 0.05
+    most_bad: Annotated[float, Field(ge=0, le=1), APART] = 0.05
     """Share of clicks, or of events, that may be put aside as bad."""
-    on_bad_row: Literal["quarantine", "fail"] = "quarantine"
+    on_bad_row: Annotated[Literal["quarantine", "fail"], APART] = "quarantine"
     """Put bad rows aside with a reason, or stop at the first."""
-    made_by: str | None = None
+    made_by: Annotated[str | None, APART] = None
     """The command that makes the data, shown when they are not there."""
     time_features: bool = False
     """Add hour and weekday of the click as features."""

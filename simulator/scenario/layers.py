@@ -11,7 +11,9 @@ from typing import Any
 
 from simulator.errors import ScenarioError, nearest
 from simulator.scenario.fields import Key, leaves
-from simulator.scenario.shipped import SHIPPED, found, typed
+from simulator.scenario.model import Scenario
+from simulator.scenario.places import places, put
+from simulator.scenario.shipped import SHIPPED, folder_of, found, typed
 
 _PLACE = re.compile(r"\s*\(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 
@@ -67,14 +69,23 @@ class Layers:
 def read_layers(path: Path) -> Layers:
     """Read a scenario file and every file it extends, the farthest base first; a shipped one is known by its name.
 
+    Their paths become those from the working directory.
+
     Raises
     ------
     ScenarioError : a file is missing, unreadable or no TOML, or the files extend each other in a circle.
     """
     layers, chain = Layers(), _chain(path)
     for file, data in reversed(chain):
-        layers.merge(data, str(file))
+        layers.merge(from_here(data, file), str(file))
     return layers
+
+
+def from_here(data: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Turn the paths of a scenario as written in ``file`` into those from the working directory, in place."""
+    for key, place, text in list(places(Scenario, data)):
+        put(data, key, place.read(text, folder_of(file, text)))
+    return data
 
 
 def _chain(path: Path) -> list[tuple[Path, dict[str, Any]]]:

@@ -13,6 +13,7 @@ from simulator.errors import ScenarioError
 from simulator.scenario.base import Block
 from simulator.scenario.data import DataBlock
 from simulator.scenario.moments import Moment, format_moment, instant_of
+from simulator.scenario.places import APART, Place
 from simulator.scenario.upload import UploadSetting
 from simulator.units import DAY, Duration, Period, PositiveDuration, format_duration
 from simulator.windows import Edges, Windows
@@ -86,17 +87,17 @@ class PipelineBlock(Block):
 
 
 class EngineBlock(PipelineBlock):
-    """``[engine]``: settings that must not change results (tick, reader_batch) and those of the pipeline."""
+    """``[engine]``: how the replay is done, which changes no result but by ``threads``, and the pipeline's settings."""
 
-    tick: Period | None = None
+    tick: Annotated[Period | None, APART] = None
     """Step of the replay; default: by the log's density, 1h to 1d."""
-    reader_batch: PositiveInt = 122_880
+    reader_batch: Annotated[PositiveInt, APART] = 122_880
     """Rows that are read at a time."""
     threads: PositiveInt = Field(default=1, le=256)
     """Torch threads of one operation; recorded, since results depend on it."""
-    workers: PositiveInt = 2
-    """Methods trained at a time; results do not depend on it."""
-    checkpoint_every: Period | None = None
+    workers: Annotated[PositiveInt, APART] = 2
+    """Methods trained at a time."""
+    checkpoint_every: Annotated[Period | None, APART] = None
     """How often an interrupted run could be resumed from, in time of the stream; default: never."""
 
 
@@ -125,7 +126,8 @@ class MethodBlock(PipelineBlock):
     """``[[method]]``: a method of the table by name; any part of it may be replaced.
 
     Parts take a name, or a table with ``kind`` and the parameters of that kind; a table without ``kind`` changes those of
-    the part that the method has. "none" takes an auxiliary, an offset or a start away.
+    the part that the method has. "none" takes an auxiliary, an offset or a start away. Of their parameters ``prior``,
+    ``path``, ``file`` and those that end in ``_path`` or ``_file`` are paths, relative to the file that they are written in.
     """
 
     method: str
@@ -219,9 +221,9 @@ class EvaluationBlock(Block):
 class OutputBlock(Block):
     """``[output]``: what a run leaves behind."""
 
-    dir: str = Field(default="runs", min_length=1)
+    dir: Annotated[str, Place()] = Field(default="runs", min_length=1)
     """Folder of the run directories."""
-    cache: str = Field(default="data/cache", min_length=1)
+    cache: Annotated[str, Place()] = Field(default="data/cache", min_length=1)
     """Generated worlds, mapped logs and pre-trained models."""
     samples: bool = False
     """Write samples/: what each learner was fed."""
@@ -232,13 +234,16 @@ class OutputBlock(Block):
 
 
 class Scenario(Block):
-    """A whole scenario. Exactly one of ``[data]`` and ``[world]``."""
+    """A whole scenario. Exactly one of ``[data]`` and ``[world]``.
 
-    name: Name = "scenario"
+    What is `APART` changes no result; with ``seed`` and paths it is left out of what identifies a run.
+    """
+
+    name: Annotated[Name, APART] = "scenario"
     """Name of the run's folder; default: that of the file."""
-    title: str = ""
+    title: Annotated[str, APART] = ""
     """One line for reports and lists."""
-    description: str = ""
+    description: Annotated[str, APART] = ""
     """A paragraph for the report."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of every random draw: the world, the initial values, the order of samples."""
@@ -258,9 +263,9 @@ class Scenario(Block):
     """Hyper-parameters of all methods."""
     method: tuple[MethodBlock, ...] = Field(min_length=1)
     """What is compared."""
-    evaluation: EvaluationBlock = EvaluationBlock()
+    evaluation: Annotated[EvaluationBlock, APART] = EvaluationBlock()
     """How it is compared."""
-    output: OutputBlock = OutputBlock()
+    output: Annotated[OutputBlock, APART] = OutputBlock()
     """What a run leaves behind."""
 
     @model_validator(mode="after")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import tomlkit
@@ -12,12 +14,17 @@ import tomlkit
 from simulator.scenario.fields import leaves, written
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
-
-_NOT_IDENTITY = {"seed", "output"}
+from simulator.scenario.places import counts, places, put
 
 
 def to_toml(resolved: Mapping[str, Any]) -> str:
-    """Write a resolved scenario as TOML that loads to the same scenario (keys without value left out)."""
+    """Write a resolved scenario as TOML that loads to the same scenario, wherever it lies: its paths are absolute.
+
+    Keys without a value are left out.
+    """
+    resolved = copy.deepcopy(dict(resolved))
+    for key, place, text in list(places(Scenario, resolved)):
+        put(resolved, key, place.absolute(text))
     document = tomlkit.document()
     document.add(
         tomlkit.comment("Every key of the scenario, defaults included. This file is itself a scenario.")
@@ -28,10 +35,20 @@ def to_toml(resolved: Mapping[str, Any]) -> str:
     return tomlkit.dumps(document)
 
 
-def config_hash(scenario: Scenario) -> str:
-    """Return 8 hex digits that identify what is run: all keys but ``seed`` and ``[output]``."""
-    data = scenario.model_dump(mode="json", exclude=_NOT_IDENTITY)
-    canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+def config_hash(scenario: Scenario, reads: Iterable[str] = ()) -> str:
+    """Return 8 hex digits that identify what is run, whatever the seed: the keys that can change results, and what is read.
+
+    Parameters
+    ----------
+    reads : what identifies each thing that the scenario's paths name, such as the fingerprint of its log.
+    """
+    data = scenario.model_dump(mode="json", exclude={"seed"})
+    keys = {written(key): value for key, value in leaves(data) if counts(Scenario, key)}
+    # Nothing but its name is known of a file that a part of somebody else reads and does not identify.
+    named = {
+        written(key): Path(text).name for key, _, text in places(Scenario, data) if counts(Scenario, key)
+    }
+    canonical = json.dumps([keys | named, sorted(reads)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 

@@ -17,6 +17,16 @@ def typed(path: Path) -> str:
     return path.name if path.parent == SHIPPED else str(path)
 
 
+def folder_of(file: Path, text: str) -> Path:
+    """Return the folder from which the path ``text`` in a scenario file counts: its own.
+
+    What an installed scenario names and the package does not hold, such as the data of a public log, is where the checkout
+    would have it if it were in the working directory.
+    """
+    installed = file.parent.resolve() == SHIPPED and SHIPPED.parent == _PACKAGE
+    return Path("scenarios") if installed and not (SHIPPED / text).exists() else file.parent
+
+
 def found(path: Path) -> Path:
     """Return a scenario file: the one at ``path``, else the shipped one of that name (or ``scenarios/NAME``).
 

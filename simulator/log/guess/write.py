@@ -7,10 +7,12 @@ import re
 import textwrap
 from collections.abc import Mapping
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from simulator.log.guess.draft import Draft, Entry, Lacking
 from simulator.log.guess.plan import Plan
+from simulator.scenario.places import Place
 from simulator.units import format_duration
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -44,9 +46,9 @@ def key(name: str) -> str:
     return name if _BARE.fullmatch(name) and name.isascii() else toml(name)
 
 
-def scenario_text(draft: Draft, plan: Plan, title: str, seen: str, faults: list[str]) -> str:
-    """Return the scenario file."""
-    lines = [*_head(draft, seen, faults), "", f"title = {toml(title)}", "", *_data(draft)]
+def scenario_text(draft: Draft, plan: Plan, title: str, seen: str, faults: list[str], folder: Path) -> str:
+    """Return the scenario file, whose paths are relative to ``folder``, in which it will lie."""
+    lines = [*_head(draft, seen, faults), "", f"title = {toml(title)}", "", *_data(draft, folder)]
     lines += ["", "[windows]"]
     for name in ("attribution", "refund", "observation"):
         lines += _length(name, getattr(plan, name), plan)
@@ -79,15 +81,14 @@ def _head(draft: Draft, seen: str, faults: list[str]) -> list[str]:
     return lines
 
 
-def _data(draft: Draft) -> list[str]:
+def _data(draft: Draft, folder: Path) -> list[str]:
     """Write ``[data]`` and the tables below it."""
     lines = ["[data]"]
     for profile in draft.profiles:
         keys = ("clicks", "events") if draft.shape == "events" else (draft.shape,)
         name = keys[list(draft.profiles).index(profile)]
-        lines.append(
-            f"{name} = {toml(profile.patterns[0] if len(profile.patterns) == 1 else list(profile.patterns))}"
-        )
+        written = [Place(pattern=True).move(pattern, Path(), folder) for pattern in profile.patterns]
+        lines.append(f"{name} = {toml(written[0] if len(written) == 1 else written)}")
     lines += _table(draft.data, [one for one in draft.lacking if one.table == "data"])
     for name in ("read", "columns"):
         lacking = [one for one in draft.lacking if one.table == name]

@@ -16,6 +16,7 @@ from simulator.log.opens import Opens
 from simulator.log.schema import Meta
 from simulator.program import program
 from simulator.scenario.data import SHAPES, DataBlock
+from simulator.scenario.layers import from_here
 from simulator.scenario.model import StreamBlock, WindowsBlock
 from simulator.units import format_duration
 
@@ -87,7 +88,7 @@ def import_mapped(
         document = tomllib.loads(mapping.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{mapping}: cannot be read as TOML ({error})") from None
-    given = dict(document.get("data", {}))
+    given = dict(from_here(document, mapping).get("data", {}))
     shape = next((key for key in SHAPES if given.get(key)), "events" if "clicks" in given else "")
     if not shape:
         raise UsageError(

@@ -72,14 +72,14 @@ class Settings:
 def open_own(data: DataBlock, settings: Settings, cache: Path) -> Path:
     """Return the log that the files of ``data`` make, ingesting them unless the ``cache`` has it.
 
-    The name in the cache is a hash of the settings and of the files' names, sizes and times of change; remote
+    The name in the cache is a hash of the settings and of the files' paths, sizes and times of change; remote
     files (``s3://``, ``https://``) count by their name alone.
 
     Raises
     ------
     LogError : see `make_log`.
     """
-    out = cache / _key(data, settings)
+    out = cache / key_of(data, settings)
     try:
         check_files(out, read_meta(out))
     except LogError:
@@ -286,7 +286,8 @@ def _views(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, origin: int
     )
 
 
-def _key(data: DataBlock, settings: Settings) -> str:
+def key_of(data: DataBlock, settings: Settings) -> str:
+    """Return what identifies the log that files make: by the settings, and the files' paths, sizes and times of change."""
     stats = {
         key: [_stat(file.path) for file in find(key, patterns, data.read)]
         for key, patterns in data.sources.items()
@@ -306,4 +307,4 @@ def _stat(path: str) -> tuple[str, int, int]:
     if "://" in path:
         return path, 0, 0
     stat = Path(path).stat()
-    return path, stat.st_size, stat.st_mtime_ns
+    return str(Path(path).resolve()), stat.st_size, stat.st_mtime_ns
