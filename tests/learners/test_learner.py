@@ -132,6 +132,32 @@ def test_rows_that_say_nothing_leave_no_trace(build, ground, samples):
     np.testing.assert_array_equal(served(plain, ground), served(mixed, ground))
 
 
+def test_publishing_slows_layers_and_embeddings_alike(one, ground, small, samples):
+    """With a decay of a half the embeddings, too, move by half as much after a publication."""
+    slowing = small.model_copy(update={"learning_rate_decay": 0.5})
+    learner = build_learner(
+        one.method({"method": "oracle", "learner": slowing.model_dump()}), **ground.arguments(learner=slowing)
+    )
+    model = learner._model
+    rates = model.adam.rate, model.table.rate
+    ids, labels = ground.log.ids[:1], ground.log.converted[:1].astype(float)
+
+    def moved():
+        """How far the rows of a click went for its gradient: a step is rate * gradient / sqrt(G) (Adagrad)."""
+        before, kept = model.table.weight.clone(), model.table.accumulator.clone()
+        learner.learn(samples(1, converted=labels), ids)
+        rows = torch.from_numpy(model.table.rows(ids))
+        total = model.table.accumulator[rows]
+        gradient = (total - kept[rows]).sqrt()  # the accumulator grows by the mean square
+        step = (model.table.weight - before)[rows].square().mean(dim=1, keepdim=True).sqrt()
+        return (step * total.sqrt() / gradient).mean().item()
+
+    assert moved() == pytest.approx(rates[1], rel=0.01)
+    learner.publish()
+    assert (model.adam.rate, model.table.rate) == (rates[0] / 2, rates[1] / 2)
+    assert moved() == pytest.approx(rates[1] / 2, rel=0.01)
+
+
 def test_prediction_depends_on_the_row_alone(build, ground):
     learner = build("fnw")
     many = learner.predict(asked(ground.log.ids[:5_000]))["cvr"]

@@ -95,3 +95,33 @@ def test_extreme_logits_stay_finite(logit, samples):
     loss, gradient = run("fnw", samples(2, converted=[0.0, 1.0]), {"cvr": np.full(2, logit)})
     assert np.isfinite(loss)
     assert np.isfinite(gradient).all()
+
+
+def test_a_mean_among_rows_counts_those_that_say_something(samples):
+    """Null rows are in neither sum; rows of another role count for the others alone; of no rows the mean is 0."""
+    converted = np.array([1.0, 0.0, np.nan, np.nan, 1.0])
+    target = Batch(samples(5, converted=converted), dtype=torch.float64).target("converted")
+    losses = torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0], dtype=torch.float64)
+    among = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0], dtype=torch.float64)
+    assert target.mean(losses, among).item() == (1 + 2) / 2
+    assert target.mean(losses, 1 - among).item() == 16
+    assert target.mean(losses).item() == (1 + 2 + 16) / 5
+    assert target.mean(losses, torch.zeros(5, dtype=torch.float64)).item() == 0
+
+
+def test_a_retraction_counts_among_the_rows_that_say_something(samples):
+    rows = samples(3, converted=[1.0, 1.0, 0.0], weight=[1.0, -1.0, 2.0])
+    target = Batch(rows, dtype=torch.float64).target("converted")
+    losses = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+    assert target.mean(losses, torch.ones(3, dtype=torch.float64)).item() == (1 - 2 + 8) / 3
+
+
+@pytest.mark.parametrize("kind", ["bce", "fnw", "es-dfm", "fsiw"])
+def test_a_label_of_a_half_is_half_of_each(kind, samples):
+    """Soft labels: the loss is linear in the label, so that a half costs the mean of what yes and no cost."""
+    estimates = {name: np.full(1, 0.3) for name in OBJECTIVES[kind].estimates}
+    no, half, yes = (
+        run(kind, samples(1, converted=y), {"cvr": np.array([0.7])}, estimates) for y in (0.0, 0.5, 1.0)
+    )
+    assert half[0] == pytest.approx((no[0] + yes[0]) / 2, rel=1e-12)
+    np.testing.assert_allclose(half[1], (no[1] + yes[1]) / 2, rtol=1e-12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.calendar import Calendar, Promotion
+from simulator.calendar import PHASES, Calendar, Promotion
 from simulator.units import DAY
 
 TWO = Calendar.of([Promotion("second", 12 * DAY, 13 * DAY), Promotion("first", 5 * DAY, 7 * DAY)])
@@ -25,3 +25,11 @@ def test_a_promotion_that_follows_soon_is_no_aftermath():
 
 def test_without_promotions_nothing_is_near_one():
     assert not Calendar().around(np.arange(5) * DAY).any()
+
+
+def test_a_switch_belongs_to_the_phase_that_begins_there():
+    times, codes = TWO.switches()
+    np.testing.assert_array_equal(TWO.phase(times), codes)
+    np.testing.assert_array_equal(TWO.phase(times - 1), np.append(0, codes[:-1]))
+    assert [PHASES[code] for code in codes] == ["anticipation", "promotion", "after"] * 2
+    assert times.tolist() == [2 * DAY, 5 * DAY, 7 * DAY, 9 * DAY, 12 * DAY, 13 * DAY]

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.engine import Engine
 from simulator.log.memory import MemoryLog
-from simulator.log.schema import ROW_GROUP
+from simulator.log.schema import ROW_GROUP, EventBatch, Kind
 from simulator.policies import POLICIES, Policy, policy_from
 from simulator.samples import ROLES, Samples
 from simulator.windows import Windows
@@ -35,6 +35,19 @@ def built_in(window: int) -> dict[str, Policy]:
     specs["windowed-gmv/once"] = {"kind": "windowed-gmv", "corrections": False}
     specs["windowed-gmv/every"] = {"kind": "windowed-gmv", "every": True}
     return {name: policy_from(spec, windows) for name, spec in specs.items()}
+
+
+def log_of(clicks: Sequence[int], events: Sequence[tuple[int, int, Kind, float]]) -> MemoryLog:
+    """Return the log of clicks at these times with events (row of the click, time, kind, amount), ids in their order."""
+    row, time, kind, amount = zip(*events, strict=True) if events else ((), (), (), ())
+    event = EventBatch(
+        np.array(row, np.int64),
+        np.arange(len(events)),
+        np.array(time, np.int64),
+        np.array(kind, np.uint8),
+        np.array(amount, np.float64),
+    )
+    return MemoryLog(np.arange(len(clicks)) + 1, np.array(clicks, np.int64), event.in_order())
 
 
 def replay(

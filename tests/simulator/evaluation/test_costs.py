@@ -124,6 +124,29 @@ def test_costs_match_a_slow_count(n, seed):
     assert sum(found["by_day"]["delivered"]) == found["samples"]
 
 
+@pytest.mark.parametrize("task", ["converted", "refunded"])
+@pytest.mark.parametrize(("stated", "says"), [(0.5, True), (np.nextafter(0.5, 0), False)])
+def test_a_soft_label_of_a_half_says_yes(task, stated, says):
+    labels, _ = random_case(2, 0)
+    labels.converted[:] = labels.refunded[:] = labels.gmv[:] = [1, 0]
+    _, samples = random_case(50, 1)
+    samples = samples[:2]
+    samples.row[:], samples.weight[:] = [0, 1], 1.0
+    for name in ("converted", "refunded", "gmv"):
+        getattr(samples, name)[:] = np.nan
+    getattr(samples, task)[:] = stated
+    meter = CostMeter()
+    meter.delivered(samples)
+    meter.settle(0, labels)
+    meter._resolve()
+    right = np.array([day[costs._RIGHT] for day in meter._days.values()]).sum()
+    negatives = np.array([day[costs._NEGATIVES] for day in meter._days.values()]).sum()
+    assert right == 1
+    assert negatives == (0 if says or task == "refunded" else 2)
+    # Which of the two it was right about: the one that converted (was refunded), if it says yes.
+    assert (meter._final[0].state & costs._CORRECT > 0).tolist() == [says, not says]
+
+
 def test_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(costs, "RETAINED", 500)
     labels, _ = random_case(100, 0)

@@ -11,7 +11,7 @@ from simulator.calendar import PHASES
 from simulator.errors import ScenarioError
 from simulator.evaluation.cells import Cell
 from simulator.evaluation.intervals import baselines, combine_seeds, paired_intervals, ranked
-from simulator.evaluation.results import Results
+from simulator.evaluation.results import SHORTEST, Results
 from simulator.evaluation.tasks import Statistics
 from simulator.units import DAY
 from tests.simulator.evaluation.stream import CALENDAR, METHODS, SCALE, feed, make_stream, new_ledger
@@ -73,6 +73,20 @@ def test_relative_improvement(judged):
     alone = Results(METHODS, results.cells, scale={"cvr": ("pre-trained", None)})
     assert math.isnan(alone.overall()["es-dfm"]["cvr"].values["ri_auc"])
     assert alone.references("cvr") == {"pre-trained"}
+
+
+@pytest.mark.parametrize(
+    ("above", "share"), [(SHORTEST, 50.0), (np.nextafter(SHORTEST, 0), None), (0.0, None), (-0.1, None)]
+)
+def test_a_scale_that_is_too_short_gives_no_relative_improvement(above, share):
+    """An oracle exactly the shortest span above the frozen model still is a scale; a hair less is noise."""
+    auc = {"pre-trained": 0.0, "es-dfm": above / 2, "oracle": above}
+    values = dict.fromkeys(("prauc", "nll", "regret_nll", "pcoc"), math.nan)
+    statistics = {(m, "cvr"): Statistics(100, 10, 10.0, 10.0, {**values, "auc": auc[m]}) for m in auc}
+    cells = [Cell(0, 0, 1, "before", after_switch=False, rows=100, statistics=statistics)]
+    found = Results(dict.fromkeys(auc, ("cvr",)), cells, scale=SCALE).overall()["es-dfm"]["cvr"]
+    for reached in (found.values, found.means):
+        assert reached["ri_auc"] == pytest.approx(math.nan if share is None else share, nan_ok=True)
 
 
 def test_long_form_pools_to_the_same(judged, tmp_path):

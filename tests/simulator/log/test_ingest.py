@@ -260,6 +260,71 @@ def test_of_rows_with_one_id_the_earliest_good_one_stays(tmp_path):
     assert gather(Log.open(tmp_path / "log").clicks(), "time")[0].tolist() == [20]
 
 
+def test_of_events_with_one_id_the_earliest_stays(tmp_path):
+    """Whatever the order of the rows; at one instant that of the smaller click id, then of the smaller amount."""
+    events = [
+        (1, 1, 14, "pay", 1.0), (1, 1, 12, "pay", 1.0), (1, 1, 13, "pay", 1.0),
+        (2, 2, 30, "pay", 2.0), (2, 1, 30, "pay", 9.0),
+        (3, 1, 40, "pay", 5.0), (3, 1, 40, "pay", 4.0), (3, 1, 40, "pay", 4.0),
+        (1, 1, 50, "cart", 0.0),
+    ]  # fmt: skip
+    expected = [(1, 0, 12, 1.0), (2, 0, 30, 9.0), (3, 0, 40, 4.0), (1, 0, 50, 0.0)]
+    for k, order in enumerate((events, events[::-1])):
+        out = tmp_path / str(k)
+        meta = run(out, CLICKS, order)
+        found = gather(Log.open(out).events(), "event_id", "row", "time", "amount")
+        assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+        assert meta.reasons == {reasons.DUPLICATE_EVENT: 3, reasons.SHARED_ID: 2}
+
+
+def test_of_clicks_with_one_id_and_instant_the_first_by_its_values_stays(tmp_path):
+    clicks = [(1, 10, 5, 0, 1, 0), (1, 10, 4, 0, 2, 0), (1, 10, 4, 0, 2, 0), (2, 20, 0, 0, 0, 0)]
+    for k, order in enumerate((clicks, clicks[::-1])):
+        meta = run(tmp_path / str(k), order, [])
+        ids, features = gather(Log.open(tmp_path / str(k)).clicks(), "click_id", "features")
+        assert (ids.tolist(), features.tolist()) == ([1, 2], [[2, 0], [0, 0]])
+        assert meta.reasons == {reasons.DUPLICATE_CLICK: 1, reasons.REPEATED_CLICK: 1}
+
+
+@pytest.mark.parametrize(
+    ("amount", "counts", "cut"),
+    [
+        (10.0, 10.0, False),  # exactly what is left
+        (10.0 + 2e-8, 10.0, True),
+        (10.0 + 1e-9, 10.0, False),  # within rounding, on either side
+        (10.0 - 1e-9, 10.0, False),
+        (10.0 - 1e-6, 10.0 - 1e-6, False),
+    ],
+)
+def test_a_refund_of_exactly_the_balance_is_whole(tmp_path, amount, counts, cut):
+    """Of 12 paid, 2 were refunded before; after the refund of the rest nothing is left for another one."""
+    events = [(1, 1, 11, "pay", 12.0), (2, 1, 12, "refund", 2.0), (3, 1, 13, "refund", amount)]
+    meta = run(tmp_path / "log", CLICKS, [*events, (4, 1, 14, "refund", 1e-7)])
+    found = gather(Log.open(tmp_path / "log").events(), "event_id", "amount")
+    assert found[1].tolist()[:3] == [12.0, 2.0, counts]
+    assert meta.reasons == ({} if counts < 10 else {reasons.NOTHING_LEFT: 1})
+    assert ("of more than was left" in " ".join(meta.notes)) == cut
+
+
+@pytest.mark.parametrize(
+    ("paid", "refunds", "counted", "left"),
+    [
+        # A billionth of 1e9 is 1: as far as that, a difference is rounding, and 1 itself is.
+        (1e9, [1e9 + 1], [1e9], True),
+        (1e9, [1e9 + 2], [1e9], False),
+        (1e9, [1e9 - 1, 0.5], [1e9], True),
+        (0.0, [1.0], [], True),
+    ],
+)
+def test_rounding_is_a_billionth_of_what_was_paid(tmp_path, paid, refunds, counted, left):
+    events = [(1, 1, 11, "pay", paid)] + [(k, 1, 10 + k, "refund", r) for k, r in enumerate(refunds, 2)]
+    meta = run(tmp_path / "log", CLICKS, events)
+    amounts = gather(Log.open(tmp_path / "log").events(), "amount")[0].tolist()
+    assert amounts == [paid, *counted]
+    assert meta.reasons == ({reasons.NOTHING_LEFT: 1} if len(counted) < len(refunds) else {})
+    assert ("of more than was left" in " ".join(meta.notes)) != left
+
+
 def test_events_go_to_the_latest_click_with_their_id(tmp_path):
     clicks = [(1, 30, 0, 0, 0, 0), (2, 15, 0, 0, 1, 0), (1, 10, 0, 0, 2, 0)]
     events = [(k, 1, time, "pay", 1.0) for k, time in enumerate((5, 10, 29, 30, 99))] + [

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from time import sleep
+
 import numpy as np
 import pytest
 
 from simulator.engine import Engine
 from simulator.log.memory import final_labels, random_log
 from simulator.pipeline import MethodRun, Pipeline, Stream
+from simulator.pipeline.lanes import Lane
 from simulator.pipeline.mailbox import Mailbox, Parcel, mini_batches
 from simulator.pipeline.pipeline import TruthCursor
 from simulator.policies import policy_from
@@ -250,6 +255,69 @@ def test_mini_batches_are_equal_parts():
             parts.append(taken.samples)
     whole = Samples.concatenate(parts)
     assert len(whole) == np.count_nonzero(samples.visible_time + 10 * SECOND >= 5 * HOUR)
+
+
+def at_times(*visible):
+    """A parcel of samples that become visible at these instants."""
+    log = random_log(generator(4, "log"), 100, WINDOWS, days=2)
+    engine = Engine(log, WINDOWS, {"p": policy_from("fake-negative")}, start=0, features=True)
+    samples = engine.advance(3 * DAY).samples["p"][: len(visible)]
+    samples.visible_time[:] = visible
+    return Parcel(samples, engine.features_of(samples))
+
+
+@pytest.mark.parametrize("delay", [0, HOUR])
+def test_the_edges_of_the_mailbox(delay):
+    """What is visible at the very start of the stream is kept; what is visible at the end of a segment waits for the next."""
+    box = Mailbox(delay, 5 * HOUR)
+    box.put(at_times(*(np.array([5 * HOUR - 1, 5 * HOUR, 6 * HOUR - 1, 6 * HOUR, 6 * HOUR]) - delay)))
+    assert box.take(5 * HOUR) is None
+    assert box.take(6 * HOUR).samples.visible_time.tolist() == [5 * HOUR, 6 * HOUR - 1]
+    assert box.take(6 * HOUR) is None
+    assert box.take(6 * HOUR + 1).samples.visible_time.tolist() == [6 * HOUR, 6 * HOUR]
+    assert box.take(9 * HOUR) is None
+
+
+def test_the_replay_waits_for_a_method_that_falls_behind(monkeypatch):
+    """No more than `LEAD` tasks of a method are left when the replay goes on after the end of a segment."""
+    waiting = []
+
+    class Watched(Lane):
+        def join(self, at_most=0):
+            super().join(at_most)
+            if at_most:
+                waiting.append((at_most, len(self._tasks) + self._running))
+
+    class Slow(Diary):
+        def learn(self, samples, features):
+            super().learn(samples, features)
+            sleep(0.002)
+
+    monkeypatch.setattr("simulator.pipeline.pipeline.LEAD", 3)
+    monkeypatch.setattr("simulator.pipeline.pipeline.Lane", Watched)
+    run([MethodRun("m", "elapsed-time", Slow(), 20, SEGMENT)], workers=1)
+    assert waiting
+    assert {at_most for at_most, _ in waiting} == {3}
+    assert max(left for _, left in waiting) <= 3
+
+
+def test_a_lane_lets_go_at_exactly_as_many_tasks_as_may_be_left():
+    with ThreadPoolExecutor(1) as pool:
+        lane, doors = Lane(pool), [Event() for _ in range(4)]
+        for door in doors:
+            lane.submit(door.wait)
+        passed = []
+        waiter = Thread(target=lambda: passed.append(lane.join(2)))
+        waiter.start()
+        doors[0].set()
+        waiter.join(0.2)
+        assert not passed  # three are left: one that runs and two that wait
+        doors[1].set()
+        waiter.join(10)
+        assert passed
+        doors[2].set()
+        doors[3].set()
+        lane.join()
 
 
 def test_truth_cursor_cuts_blocks_anywhere():

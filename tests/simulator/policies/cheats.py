@@ -10,12 +10,26 @@ from simulator.log.schema import Kind
 from simulator.policies import Policy
 
 
+def _will_have_paid(at):
+    """What the engine's arrays will hold at the end of the tick."""
+    journeys = at.scene.journeys
+    return journeys.state["pay_count"][journeys.columns["slot"][at.index]] > 0
+
+
 class EndOfTick(Policy):
-    """Delivers, at the click, what the engine's arrays will hold at the end of the tick."""
+    """Delivers, at the click, what will be true at the end of the tick."""
 
     def on_click(self, at, out):
-        journeys = at.scene.journeys
-        out.deliver(at, converted=journeys.state["pay_count"][journeys.columns["slot"][at.index]] > 0)
+        out.deliver(at, converted=_will_have_paid(at))
+
+
+class Withholds(Policy):
+    """Tells no lie, but keeps silent about clicks that will (or will not) have paid by the end of the tick."""
+
+    payers: bool = True
+
+    def on_click(self, at, out):
+        out.deliver(at[_will_have_paid(at) != self.payers], converted=False)
 
 
 class LaterClicks(Policy):

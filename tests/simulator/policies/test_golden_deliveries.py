@@ -192,3 +192,27 @@ def test_the_labels_of_three_windows_are_in_the_role(pay):
     samples = replay(one_click(pay, None), WINDOWS, {"p": policy}, 8 * DAY, 7 * DAY)["p"]
     (at_end,) = samples[samples.event_time == C * SECOND].role
     assert SAMPLE_ROLES[at_end] == INTERVALS[pay]
+
+
+EDGES = {
+    # The observation of the click ends at 1864 s, that of a pay 864 s after it: both still hold their last microsecond.
+    (1864, None, 0): ["immediate_positive", "no_refund"],
+    (1864, None, 1): ["negative", "delayed_positive", "no_refund_of_delayed"],
+    (1100, 1964, 0): ["immediate_positive", "refund"],
+    (1100, 1964, 1): ["immediate_positive", "no_refund", "delayed_refund"],
+    (1864, 2728, 0): ["immediate_positive", "refund"],
+    (1864, 2728, 1): ["immediate_positive", "no_refund", "delayed_refund"],
+    (2000, 2864, 0): ["negative", "delayed_positive", "refund_of_delayed"],
+    (2000, 2864, 1): ["negative", "delayed_positive", "no_refund_of_delayed", "delayed_refund_of_delayed"],
+}
+"""TESLA at the ends of its windows: second of the pay, of the refund, and microseconds by which the last of them is later."""
+
+
+@pytest.mark.parametrize("case", EDGES)
+def test_what_happens_at_the_very_end_of_a_window_is_inside(case):
+    pay, refund, later = case
+    spec, _ = CASES["TESLA"]
+    log = one_click(pay, refund)
+    log.event.time[-1] += later
+    samples = replay(log, WINDOWS, {"p": policy_from(spec)}, 8 * DAY, 7 * DAY)["p"]
+    assert [SAMPLE_ROLES[code] for code in samples.role] == EDGES[case]

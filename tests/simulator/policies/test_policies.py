@@ -9,12 +9,13 @@ from simulator.audit import audit
 from simulator.engine import Engine
 from simulator.errors import PluginError, PolicyError, ScenarioError
 from simulator.log.memory import random_log
+from simulator.log.schema import Kind
 from simulator.policies import POLICIES, Policy, policy, policy_from
 from simulator.policies.checks import check_policy
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
-from tests.simulator.engine.replay import replay
+from tests.simulator.engine.replay import log_of, replay
 from tests.simulator.policies import cheats
 
 WINDOWS = Windows(DAY, DAY)
@@ -42,6 +43,33 @@ def test_the_audit_catches_a_policy_that_peeks_and_names_a_witness(cheat, kind):
     assert leak.cut in cuts
     assert kind in leak.witness
     assert leak.before != leak.after
+
+
+@pytest.mark.parametrize(("payers", "shown"), [(True, "nothing"), (False, "click 2 at day 0 02:00:00")])
+def test_a_sample_too_few_or_too_many_at_the_end_is_a_leak(payers, shown):
+    """All that both futures show is equal; the last sample before the cut is there in one of them alone."""
+    log = log_of([HOUR, 2 * HOUR], [(1, 4 * HOUR, Kind.PAY, 1.0)])
+    audited = {"w": cheats.Withholds(payers=payers)}
+    settings = {"start": 0, "until": 20 * HOUR, "tick": 10 * HOUR, "segment": 20 * HOUR}
+    leak = next(
+        leak for leak in audit(log, WINDOWS, audited, cuts=[3 * HOUR], **settings).leaks if leak.how == "cut"
+    )
+    assert leak.before.startswith(shown)
+    assert (leak.before == "nothing") != (leak.after == "nothing")
+    assert leak.witness.startswith("pay 0 of click 2 ")
+    assert not audit(log, WINDOWS, audited, cuts=[5 * HOUR], **settings).leaks
+
+
+def test_a_sample_at_the_very_cut_is_compared():
+    log = log_of([3 * HOUR], [(0, 3 * HOUR + 1, Kind.PAY, 1.0)])
+    settings = {"start": 0, "until": 20 * HOUR, "tick": 10 * HOUR, "segment": 20 * HOUR}
+    report = audit(log, WINDOWS, {"c": cheats.EndOfTick()}, cuts=[3 * HOUR], **settings)
+    assert report.compared == {"c": 1}
+    assert "cut" in {leak.how for leak in report.leaks}
+    honest = audit(log, WINDOWS, {"h": policy_from("fake-negative")}, cuts=[3 * HOUR], **settings)
+    assert (honest.compared, honest.leaks) == ({"h": 1}, [])
+    # An event at the cut itself is known, and no part of the future.
+    assert not audit(log, WINDOWS, {"c": cheats.EndOfTick()}, cuts=[3 * HOUR + 1], **settings).leaks
 
 
 @pytest.mark.parametrize("lag", [0, 10 * HOUR])
