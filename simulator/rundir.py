@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import platform
@@ -15,11 +14,14 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from simulator.atomic import write_text
 from simulator.errors import RunError
 from simulator.program import program
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 PARTIAL = ".partial"
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "duckdb", "pyarrow", "simpy", "pydantic")
@@ -33,9 +35,9 @@ class RunDirectory:
     not finished.
     """
 
-    def __init__(self, final: Path, lock: int) -> None:
+    def __init__(self, final: Path, lock: BaseFileLock) -> None:
         self.final = final
-        self._lock: int | None = lock
+        self._lock: BaseFileLock | None = lock
 
     @classmethod
     def create(
@@ -192,8 +194,9 @@ class RunDirectory:
 
     def _release(self) -> None:
         if self._lock is not None:
-            _lock_file(self.final).unlink(missing_ok=True)
-            os.close(self._lock)
+            with contextlib.suppress(OSError):  # Windows: it is held open, and goes when it is let go of
+                _lock_file(self.final).unlink()
+            self._lock.release()
             self._lock = None
 
 
@@ -201,24 +204,20 @@ def _lock_file(final: Path) -> Path:
     return final.with_name(f".{final.name}.lock")
 
 
-def _acquire(final: Path) -> int:
-    """Take the lock of a run directory. Its last holder may remove it meanwhile: then try anew."""
+def _acquire(final: Path) -> BaseFileLock:
+    """Take the lock of a run directory. Its last holder may remove the folder meanwhile: then try anew."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415
+
+    lock = FileLock(_lock_file(final), blocking=False)
     while True:
-        final.parent.mkdir(parents=True, exist_ok=True)
         try:
-            handle = os.open(_lock_file(final), os.O_RDWR | os.O_CREAT, 0o644)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
         except FileNotFoundError:
             continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(handle).st_ino == _lock_file(final).stat().st_ino:
-                return handle
-        except BlockingIOError:
-            os.close(handle)
+        except Timeout:
             raise RunError(f"{final}: another process is writing this run now.") from None
-        except FileNotFoundError:
-            pass
-        os.close(handle)
+        return lock
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

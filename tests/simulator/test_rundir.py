@@ -2,14 +2,16 @@
 
 import json
 import multiprocessing
-import os
 import signal
+import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
 
 from simulator.errors import RunError
 from simulator.rundir import RunDirectory, manifest, software_version, write_json
+from tests.commands import ROOT
 
 
 def create(base, **more):
@@ -90,7 +92,7 @@ def test_nothing_to_resume(tmp_path):
     with pytest.raises(RunError, match="no such run"):
         RunDirectory.reopen(tmp_path / "demo" / "x-s0")
     run = create(tmp_path)
-    os.close(run._lock)  # the process died, the directory stayed
+    run._lock.release()  # the process died, the directory stayed
     with pytest.raises(RunError, match="no checkpoint"):
         RunDirectory.reopen(run.partial)
 
@@ -114,6 +116,11 @@ def test_two_processes_cannot_write_one_run_and_a_dead_one_is_replaced(tmp_path)
     other.join()
     with create(tmp_path) as run:
         assert list(run.path.iterdir()) == []
+
+
+def test_it_needs_nothing_that_only_unix_has():
+    program = "import sys; sys.modules.update(fcntl=None, pwd=None, resource=None); import simulator.rundir"
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
 
 
 def test_manifest_names_versions_without_importing(tmp_path):
