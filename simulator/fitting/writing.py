@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from simulator.errors import ScenarioError
 from simulator.fitting.estimate import Estimates, Key
 from simulator.scenario.free import check_free
 from simulator.scenario.load import load_scenario
+from simulator.toml import toml
 from simulator.units import DAY, format_duration
 from simulator.windows import Windows
 
@@ -48,7 +48,7 @@ def scenario_text(
     if matches:
         lines += ["# Facts of the log, and of the world when it was lived once:"]
         lines += [f"#   {name:<32} {log:>12.5g} {world:>12.5g}" for name, (log, world) in matches.items()]
-    lines += ["", f"title = {_toml(title)}", "", "[world]"]
+    lines += ["", f"title = {toml(title)}", "", "[world]"]
     lines += _table(estimates.values, estimates.notes, "world")
     for values, notes in estimates.promotions:
         lines += ["", "[[world.promotion]]", *_table(values, notes, "world.promotion")]
@@ -96,13 +96,8 @@ def _table(values: Mapping[Key, Any], notes: Mapping[Key, str], name: str) -> li
 
 
 def _line(key: str, value: Any, note: str) -> str:
-    line = f"{key} = {_toml(value)}"
+    line = f"{key} = {toml(value)}"
     return f"{line}  # {note}" if note else line
-
-
-def _toml(value: Any) -> str:
-    """Write a string, number or list: what JSON and TOML write alike."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _stream(days: int, windows: Windows) -> list[str]:

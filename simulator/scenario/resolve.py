@@ -15,6 +15,7 @@ from simulator.scenario.fields import leaves, written
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
 from simulator.scenario.places import counts, places, put
+from simulator.toml import toml
 
 
 def to_toml(resolved: Mapping[str, Any]) -> str:
@@ -56,7 +57,7 @@ def describe_keys(loaded: Loaded) -> list[tuple[str, str, str]]:
     """List every key with its value (as TOML; ``none`` for no value) and its origin, in the model's order."""
     rows = []
     for key, value in leaves(loaded.resolved):
-        shown = "none" if value is None else "{}" if value == {} else tomlkit.item(value).as_string()
+        shown = "none" if value is None else toml(value)
         rows.append((written(key, loaded.resolved), shown, loaded.origins[written(key)]))
     return rows
 

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 import textwrap
 from collections.abc import Mapping
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from simulator.log.guess.draft import Draft, Entry, Lacking
 from simulator.log.guess.plan import Plan
 from simulator.scenario.places import Place
+from simulator.toml import key, toml
 from simulator.units import format_duration
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 LINE = 118
-
-
-def toml(value: Any) -> str:
-    """Write a value as TOML, on one line.
-
-    >>> toml({"a b": [1, "x"], "c": True})
-    '{ "a b" = [1, "x"], c = true }'
-    """
-    if isinstance(value, Mapping):
-        return (
-            "{ " + ", ".join(f"{key(str(k))} = {toml(v)}" for k, v in value.items()) + " }" if value else "{}"
-        )
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    if isinstance(value, str):
-        # JSON escapes what TOML must; DEL, which JSON leaves, TOML does not allow.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(value)
-
-
-def key(name: str) -> str:
-    """Write a key, quoted where it must be."""
-    return name if _BARE.fullmatch(name) and name.isascii() else toml(name)
 
 
 def scenario_text(draft: Draft, plan: Plan, title: str, seen: str, faults: list[str], folder: Path) -> str:
