@@ -57,7 +57,10 @@ def build_learner(
             weights = torch_seed(seed, "learners", "no recipe", "weights")
             return Model(network, heads, log.features, learner, weights)
         extra = heads_beyond(method.start, heads)
-        return pretrained(Pretraining(method.start, network, extra, learner, source, seed), cache)
+        plan = Pretraining(method.start, network.pretraining(), extra, learner, source, seed)
+        model = pretrained(plan, cache)
+        model.network = network
+        return model
 
     materials = Materials(source, calendar or Calendar(), observation, learner, seed, cache, start)
     offset = None if method.offset is None else method.offset.prepare(materials)

@@ -168,8 +168,8 @@ def _variant(entry: Method, block: MethodBlock, key: str) -> Method:
     own = entry.netcvr_reference if cascade else entry.reference
     if block.fidelity == "reference" and not own:
         raise ScenarioError(
-            f'{key}.fidelity = "reference": {entry.name!r} has no such variant, since the public code does what the '
-            f"paper says; methods that have one: {_having('netcvr_reference' if cascade else 'reference')}"
+            f'{key}.fidelity = "reference": {entry.name!r} has no such variant, since no public code of it departs from '
+            f"the paper's formulas; methods that have one: {_having('netcvr_reference' if cascade else 'reference')}"
         )
     entry = _changed(entry, entry.netcvr) if cascade else entry
     return _changed(entry, own) if block.fidelity == "reference" else entry

@@ -49,7 +49,6 @@ def in_cascade(
     start: Spec = "cvr",
     serve: Spec = "probability",
     refund_link: str = "probability",
-    detach: bool = False,
 ) -> Mapping[str, Any]:
     """Return the parts of a method for CVR in the cascade with a refund rate (NetCVR, WWW 2026).
 
@@ -59,12 +58,11 @@ def in_cascade(
     conversion, network, start, serve : objective, network, recipe and link of the conversion tower.
     refund : the refund objective.
     refund_link : how the refund rate is served.
-    detach : keep the refund tower's embeddings at their random initial values, as some of the public code does.
     """
     return {
         "policy": policy,
         "objective": {"kind": "cascade", "conversion": conversion, "refund": refund},
-        "network": {"kind": "separate", "conversion": network, "detach": detach},
+        "network": {"kind": "separate", "conversion": network},
         "start": {"kind": "cascade", "conversion": start},
         "serve": {"kind": "cascade", "conversion": serve, "refund": refund_link},
     }

@@ -29,6 +29,10 @@ class Network(Part):
         """Return a copy in which sizes left open are those of ``[learner]``."""
         return self
 
+    def pretraining(self) -> Self:
+        """Return the network as it is pre-trained: the same layers, if with other gradients."""
+        return self
+
     @property
     def frozen_layers(self) -> tuple[str, ...]:
         """Names of the layers that the stream leaves as they start; "embeddings" are the table."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, PositiveInt
 
@@ -27,8 +27,9 @@ class Towers(Network):
     """The conversion tower: any network."""
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
     """Units of the second tower's hidden layers; ``[learner] hidden`` unless given."""
-    detach: bool = False
-    """Do not train embeddings through the second tower, so that its own keep their random initial values."""
+    detach: bool | Literal["pre-training"] = False
+    """Do not train embeddings through the second tower, so that its own keep their random initial values: always, or in
+    pre-training alone, from which the stream then sets out (most of NetCVR's public code)."""
 
     common: ClassVar[bool] = False
     """Whether each tower also reads one embedding of each feature that they share."""
@@ -38,6 +39,9 @@ class Towers(Network):
     def completed(self, learner: LearnerBlock) -> Self:
         hidden = self.hidden if self.hidden is not None else learner.hidden
         return self.model_copy(update={"conversion": self.conversion.completed(learner), "hidden": hidden})
+
+    def pretraining(self) -> Self:
+        return self.model_copy(update={"detach": bool(self.detach)})
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
         from torch import nn  # noqa: PLC0415
@@ -63,7 +67,7 @@ class Towers(Network):
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
         conversion, refund = self._dealt(embedded)
-        if self.detach:
+        if self.detach is True:
             refund = refund.detach()
         own, second = layers["conversion"], layers["refund"]
         return {
