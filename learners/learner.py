@@ -49,7 +49,6 @@ class TorchLearner:
         self._model, self._objective, self._link = model, objective, link
         self._estimator, self._offset = estimator, offset or Terms()
         self._decay, self._seed = decay, seed
-        self._answered: tuple[Clicks, Predictions] | None = None
         self._model.publish()
 
     @property
@@ -99,23 +98,13 @@ class TorchLearner:
 
     def publish(self) -> None:
         """Make the current weights the served ones."""
-        self._answered = None
         self._model.publish()
         self._offset.publish(self._model.served_outputs)
         if self._decay != 1:
             self._model.slow(self._decay)
 
     def predict(self, clicks: Clicks) -> Predictions:
-        """Predict with the weights published last, in chunks counted from the first row of the call.
-
-        Asked twice for the same clicks (by the policy, then to serve them) it answers twice the same.
-        """
-        if self._answered is not None and _same(self._answered[0], clicks):
-            return self._answered[1]
-        self._answered = clicks, self._predicted(clicks)
-        return self._answered[1]
-
-    def _predicted(self, clicks: Clicks) -> Predictions:
+        """Predict with the weights published last, in chunks counted from the first row of the call."""
         outputs = self._model.served_outputs(clicks.features)
         for head, offset in self._offset(clicks).items():
             outputs[head] = outputs[head] + offset
@@ -152,7 +141,6 @@ class TorchLearner:
         ------
         KeyError, ValueError : the state is that of another learner.
         """
-        self._answered = None
         self._model.load_state_dict(state)
         self._offset.load_state_dict(state["offset"])
         if self._estimator is not None:
@@ -162,7 +150,3 @@ class TorchLearner:
 def _slope(offset: Tensor) -> Float64:
     """Return the slope of the last loss in an offset; nothing where the loss did not ask for its head."""
     return np.zeros(len(offset)) if offset.grad is None else offset.grad.numpy().astype(np.float64)
-
-
-def _same(a: Clicks, b: Clicks) -> bool:
-    return len(a) == len(b) and np.array_equal(a.row, b.row) and np.array_equal(a.features, b.features)

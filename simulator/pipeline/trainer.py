@@ -58,6 +58,7 @@ class Trainer:
         self._backlog: simpy.Store = simpy.Store(env)
         self._learned: list[tuple[int, int]] = []
         self._told: list[Callable[[], None]] = []
+        self._asked: tuple[Clicks, Predictions] | None = None
         self.steps = 0
         self.samples = 0
         self._published = 0
@@ -68,7 +69,10 @@ class Trainer:
             env.process(self._checkpoint(method.checkpoint, method.checkpoint_every, start))
 
     def hand_over(self, until: int) -> Parcel | None:
-        """Give the trainer everything that has become visible, cut into mini-batches, and before that what it was told."""
+        """End a segment: give the trainer everything that has become visible, cut into mini-batches, and before that what
+        it was told.
+        """
+        self._asked = None
         for told in self._told:
             self.lane.submit(told)
         self._told.clear()
@@ -113,8 +117,13 @@ class Trainer:
         return event
 
     def serve(self, clicks: Clicks, then: Callable[[Predictions], None]) -> None:
-        """Predict with the model published last, in the method's own order of things."""
-        self.lane.submit(lambda: then(self.method.learner.predict(clicks)))
+        """Predict with the model published last, in the method's own order of things.
+
+        Where the policy has asked for the same clicks at this segment's end, what it was told is served.
+        """
+        known = self._remembered(clicks)
+        learner = self.method.learner
+        self.lane.submit(lambda: then(learner.predict(clicks) if known is None else known))
 
     @property
     def adapts(self) -> bool:
@@ -122,9 +131,18 @@ class Trainer:
         return self.method.learner.adapts
 
     def predict(self, clicks: Clicks) -> Predictions:
-        """Predict and wait for it (for policies that want predictions)."""
-        self.lane.join()
-        return self.method.learner.predict(clicks)
+        """Predict and wait for it (for policies that want predictions); remember it until the segment is over."""
+        known = self._remembered(clicks)
+        if known is None:
+            self.lane.join()
+            known = self.method.learner.predict(clicks)
+            self._asked = clicks, known
+        return known
+
+    def _remembered(self, clicks: Clicks) -> Predictions | None:
+        if self._asked is None or not np.array_equal(self._asked[0].row, clicks.row):
+            return None
+        return self._asked[1]
 
     def estimate(
         self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]

@@ -8,9 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from learners.build import build_learner
 from learners.journal import Journal
 from simulator.errors import RunError
 from simulator.samples import Samples
+from tests.learners.ask import asked
 
 
 class Adder:
@@ -96,6 +98,41 @@ def test_work_before_the_checkpoint_is_not_done_again(tmp_path):
     learner = Adder()
     go(Journal(learner, tmp_path, "a", resume=True), calls)
     assert learner.learned == 1
+
+
+def days(journal, ground, samples, stop=None, save=None):
+    """Two days of four segments: serve and learn in each, publish when the day is over."""
+    served = []
+    for segment in range(8):
+        if segment == stop:
+            break
+        first = 8_000 + 400 * segment
+        served.append(journal.predict(asked(ground.log.ids[first : first + 400]))["cvr"])
+        for k in range(first, first + 400, 200):
+            part = slice(k, k + 200)
+            journal.learn(samples(200, converted=ground.log.converted[part]), ground.log.ids[part])
+        if segment % 4 == 3:
+            journal.publish()
+        if segment == save:
+            journal.save()
+    return served
+
+
+@pytest.mark.parametrize("save", [1, 4, 6])
+def test_a_method_that_publishes_daily_goes_on_in_the_middle_of_a_day(
+    save, one, small, ground, samples, tmp_path
+):
+    """What it serves until the day's end are weights published before the checkpoint, and trained on since."""
+
+    def build():
+        method = one.method({"method": "oracle", "learner": small.model_dump()})
+        return build_learner(method, **ground.arguments(learner=small))
+
+    whole = days(Journal(build(), None, "m"), ground, samples)
+    days(Journal(build(), tmp_path, "m"), ground, samples, stop=save + 1, save=save)
+    again = days(Journal(build(), tmp_path, "m", resume=True), ground, samples)
+    for segment, (a, b) in enumerate(zip(whole, again, strict=True)):
+        np.testing.assert_array_equal(a, b, err_msg=f"segment {segment}")
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):

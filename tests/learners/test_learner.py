@@ -175,15 +175,3 @@ def test_faults_are_told_plainly(build, ground, samples):
         learner.predict(asked(ids))
     with pytest.raises(RunError, match=r"the loss is inf at step"):
         learner.learn(samples(2, converted=1.0, weight=np.inf), ground.log.ids[:2])
-
-
-def test_who_asks_again_gets_the_same_answer_until_the_model_changes(build, ground, samples):
-    learner = build("fnw")
-    first = learner.predict(asked(ground.log.ids[:500]))
-    assert learner.predict(asked(ground.log.ids[:500])) is first
-    other = learner.predict(asked(ground.log.ids[500:1_000]))["cvr"]
-    assert np.abs(other - first["cvr"]).max() > 1e-4, "the same rows, but other features"
-    learner.predict(asked(ground.log.ids[:500]))
-    feed(learner, ground, samples, 9_000, 9_500)
-    learner.publish()
-    assert np.abs(learner.predict(asked(ground.log.ids[:500]))["cvr"] - first["cvr"]).max() > 1e-4

@@ -149,8 +149,10 @@ class Listener(Diary):
     def __init__(self):
         super().__init__()
         self.heard = 0
+        self.asked = []
 
     def predict(self, clicks):
+        self.asked.append(clicks.row)
         return {"cvr": np.full(len(clicks), (1 + self.heard) / 100)}
 
     def estimate(self, clicks, now, journey, known):
@@ -173,6 +175,15 @@ def test_who_is_told_at_the_end_of_a_segment_has_served_its_clicks_before(beside
     for row, predicted in audience.predicted["m"]:
         segment = (log.click_time[row : row + len(predicted)] - START) // SEGMENT
         np.testing.assert_allclose(predicted, (1 + segment) / 100)
+
+
+def test_clicks_that_the_policy_asks_about_are_predicted_once():
+    m = MethodRun("m", "posterior-settlement", Listener(), 50, SEGMENT)
+    _, audience, _ = run([m])
+    # At the first segment's end the policy asks about the open clicks of the gap as well, which are not served.
+    assert len(m.learner.asked) - 1 == len(audience.predicted["m"]) == (END - START) // SEGMENT
+    for rows, (row, predicted) in zip(m.learner.asked[1:], audience.predicted["m"], strict=True):
+        np.testing.assert_array_equal(rows, np.arange(row, row + len(predicted)))
 
 
 def test_publishing_every_day_serves_a_model_of_yesterday():
