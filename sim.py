@@ -1,5 +1,5 @@
 """The command line: `python sim.py SCENARIO` runs a scenario, `python sim.py --help` lists the verbs."""
-# ruff: noqa: PLC0415 - a verb imports what it needs: --help and validate load no torch, no scikit-learn
+# ruff: noqa: PLC0415 - a verb imports what it needs: --help and validate load no torch
 
 from __future__ import annotations
 

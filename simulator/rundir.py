@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 PARTIAL = ".partial"
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "duckdb", "pyarrow", "simpy", "pydantic")
+PACKAGES = ("torch", "numpy", "scipy", "duckdb", "pyarrow", "simpy", "pydantic")
 
 
 class RunDirectory:

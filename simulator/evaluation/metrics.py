@@ -15,40 +15,6 @@ TINY = 1e-8
 """Predicted amounts below this are read as this where a ratio is taken."""
 
 
-def ranking(predictions: Float64, labels: Float64) -> tuple[float, float]:
-    """Return (AUC, PR-AUC) of scores against 0/1 labels from one sort; tied scores count as half a pair.
-
-    PR-AUC is average precision, the step-wise sum over distinct thresholds (not the trapezoid).
-    """
-    positives = float(labels.sum())
-    negatives = len(labels) - positives
-    if not positives or not _finite(predictions):
-        return math.nan, math.nan
-    order = np.argsort(-predictions)
-    score = predictions[order]
-    last = np.append(
-        np.flatnonzero(score[1:] != score[:-1]), len(score) - 1
-    )  # last row of each group of ties
-    true = np.cumsum(labels[order])[last]
-    false = last + 1.0 - true
-    gained = np.diff(true, prepend=0.0)
-    prauc = float(np.sum(gained * true / (last + 1.0)) / positives)
-    if not negatives:
-        return math.nan, prauc
-    below = negatives - false + 0.5 * np.diff(false, prepend=0.0)  # negatives under each group, ties by half
-    return float(np.sum(gained * below) / (positives * negatives)), prauc
-
-
-def auc(predictions: Float64, labels: Float64) -> float:
-    """Area under the ROC curve: P(score of a positive > score of a negative), ties by half."""
-    return ranking(predictions, labels)[0]
-
-
-def prauc(predictions: Float64, labels: Float64) -> float:
-    """Average precision."""
-    return ranking(predictions, labels)[1]
-
-
 def log_loss(probabilities: Float64, labels: Float64) -> Float64:
     """Binary cross-entropy of each row, shape (n,); labels may be soft. NaN probabilities stay NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from simulator.evaluation import metrics
 from simulator.log.schema import Bool, Float64, Int64, Labels
+from simulator.ranking import ranking
 from simulator.units import DAY
 
 RELATIVE = {"auc": "ri_auc", "prauc": "ri_prauc"}
@@ -121,7 +122,7 @@ def _gmv_truth(truth: Truth) -> Float64 | None:
 
 def _probability(served: Float64, judged: Outcome) -> dict[str, float]:
     label = judged.label
-    auc, prauc = metrics.ranking(served, label)
+    auc, prauc = ranking(served, label)
     nll = metrics.nll(served, label)
     regret = math.nan if judged.truth is None else nll - metrics.nll(judged.truth, label)
     return {"auc": auc, "prauc": prauc, "nll": nll, "regret_nll": regret, "pcoc": metrics.pcoc(served, label)}

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from simulator.log.feature_times import time_of
 from simulator.log.reader import HOUR_OF_DAY, WEEKDAY
-from simulator.log.schema import Bool, ClickBatch, Feature, Float64, Int32, Int64, Labels, column_slices
+from simulator.log.schema import Bool, ClickBatch, Feature, Int32, Int64, Labels, column_slices
 from simulator.log.source import Source
+from simulator.ranking import weighted_auc
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 
@@ -198,14 +199,6 @@ def _ranked(ids: Int64, label: Bool, half: Bool) -> float:
             parts.append((rate, positive, negative))
     figure = weighted_auc(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     return max(figure, 1 - figure)
-
-
-def weighted_auc(score: Float64, positive: Float64, negative: Float64) -> float:
-    """Return the AUC of scores that so many positives and so many negatives have; ties count by half."""
-    _, place = np.unique(score, return_inverse=True)
-    positives, negatives = np.bincount(place, positive), np.bincount(place, negative)
-    above = positives.sum() - np.cumsum(positives) + 0.5 * positives
-    return float(np.sum(negatives * above) / (positives.sum() * negatives.sum()))
 
 
 def _known(ids: Int64, values: Int64, half: Bool) -> float:

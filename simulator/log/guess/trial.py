@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import numpy as np
 from pydantic import ValidationError
 
 from simulator.errors import AfterclickError
@@ -13,6 +14,7 @@ from simulator.log.guess.draft import Draft
 from simulator.log.intake.open import Settings, make_log
 from simulator.log.schema import Meta
 from simulator.log.sql import identifier, literal
+from simulator.ranking import weighted_auc
 from simulator.scenario.data import DataBlock
 from simulator.units import DAY
 from simulator.windows import Windows
@@ -120,12 +122,10 @@ def _auc(con: duckdb.DuckDBPyConnection, feature: str) -> float:
     So an id with a click of its own tells nothing.
     """
     value = identifier(feature)
-    [(above, positives, negatives)] = con.execute(
+    found = con.execute(
         f"WITH halves AS (SELECT {value} AS id, click_id % 2 AS half, _delay IS NOT NULL AS paid FROM judged), "
-        "rates AS (SELECT id, half, avg(CAST(paid AS DOUBLE)) AS rate FROM halves GROUP BY id, half), "
-        "scored AS (SELECT coalesce(round(rate, 9), -1) AS score, count(*) FILTER (paid) AS p, count(*) FILTER (NOT paid) AS n "
-        "FROM halves LEFT JOIN (SELECT id, 1 - half AS half, rate FROM rates) USING (id, half) GROUP BY score), "
-        "ranked AS (SELECT p, n, coalesce(sum(n) OVER (ORDER BY score ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) "
-        "AS below FROM scored) SELECT sum(p * (below + n / 2)), sum(p), sum(n) FROM ranked"
-    ).fetchall()
-    return 0.5 if not positives or not negatives else float(above) / float(positives) / float(negatives)
+        "rates AS (SELECT id, half, avg(CAST(paid AS DOUBLE)) AS rate FROM halves GROUP BY id, half) "
+        "SELECT coalesce(round(rate, 9), -1) AS score, count(*) FILTER (paid) AS p, count(*) FILTER (NOT paid) AS n "
+        "FROM halves LEFT JOIN (SELECT id, 1 - half AS half, rate FROM rates) USING (id, half) GROUP BY score"
+    ).fetchnumpy()
+    return weighted_auc(found["score"], found["p"].astype(np.float64), found["n"].astype(np.float64))

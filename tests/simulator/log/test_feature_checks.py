@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.evaluation.metrics import auc
-from simulator.log.feature_checks import feature_doubts, weighted_auc
+from simulator.log.feature_checks import feature_doubts
 from simulator.log.memory import MemoryLog, final_labels
 from simulator.log.reader import HOUR_OF_DAY, WEEKDAY
 from simulator.log.schema import EventBatch, Feature, Kind
@@ -138,15 +137,6 @@ def test_hour_and_weekday_that_were_asked_for_are_left_alone():
         np.int32
     )
     assert feature_doubts(log, WINDOWS) == []
-
-
-@given(st.integers(0, 10_000), st.integers(2, 40))
-def test_the_weighted_auc_is_that_of_the_clicks(seed, n):
-    rng = np.random.default_rng(seed)
-    score, label = rng.integers(0, 6, n) / 6, np.append([0.0, 1.0], rng.integers(0, 2, n))[:n]
-    values = np.arange(6) / 6
-    positive, negative = (np.array([np.sum(label[score == v] == k) for v in values], float) for k in (1, 0))
-    assert weighted_auc(values, positive, negative) == pytest.approx(auc(score, label))
 
 
 def test_a_log_of_no_clicks_or_no_features_is_not_doubted():
