@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from simulator.errors import ScenarioError
@@ -14,6 +14,10 @@ from simulator.parts import Part, Registry
 T = TypeVar("T")
 NONE = "none"
 """What takes away a part that another can do without."""
+
+
+FAMILY = "family"
+"""Keyword, in the schema of a part, of what is a part of that family itself."""
 
 
 class Nested:
@@ -35,6 +39,12 @@ class Nested:
         return core_schema.no_info_plain_validator_function(
             self._read, serialization=core_schema.plain_serializer_function_ser_schema(_written)
         )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Name the family; the schema of scenarios says what a part of it is (`learners.reference`)."""
+        return {FAMILY: self._registry.family}
 
     def _read(self, value: Any) -> Part | None:
         if isinstance(value, Part):

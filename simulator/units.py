@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 MICROSECOND = 1
 SECOND = 1_000_000
@@ -74,6 +74,12 @@ def format_instant(micros: int) -> str:
     return f"day {micros // DAY} {clock}" + (f".{fraction:06}" if fraction else "")
 
 
+def _as_text(words: str, sign: str = "") -> WithJsonSchema:
+    """Say to editors what a duration is: text, in these words (a comment of the schema, which the reference shows)."""
+    pattern = rf"^\s*{sign}(\d+(\.\d+)?\s*({'|'.join(_UNITS)})\s*)+$"
+    return WithJsonSchema({"type": "string", "pattern": pattern, "$comment": words})
+
+
 class Microseconds(int):
     """An int that is known to be microseconds; prints as a duration in resolved scenarios."""
 
@@ -85,6 +91,7 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     AfterValidator(Microseconds),  # pydantic's int drops the type, by which defaults are known
     PlainSerializer(format_duration, return_type=str),
+    _as_text("a duration"),
 ]
 """Pydantic field type: a duration in TOML, integer microseconds in code."""
 
@@ -110,6 +117,7 @@ SignedDuration = Annotated[
     BeforeValidator(parse_signed_duration),
     AfterValidator(Microseconds),
     PlainSerializer(format_duration, return_type=str),
+    _as_text("a duration with or without a sign", "[-+]?"),
 ]
 """The same for how much later something is; earlier with a minus sign."""
 
@@ -120,7 +128,7 @@ def _positive(value: int) -> int:
     return value
 
 
-PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive), _as_text("a duration longer than 0s")]
 """The same, longer than nothing."""
 
 
@@ -130,5 +138,5 @@ def _at_least_a_second(value: int) -> int:
     return value
 
 
-Period = Annotated[Duration, AfterValidator(_at_least_a_second)]
+Period = Annotated[Duration, AfterValidator(_at_least_a_second), _as_text("a duration of 1s or more")]
 """The same for what is repeated: with steps shorter than a second a run would hardly end."""

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from simulator.clock import zone_of
 from simulator.errors import unknown
@@ -16,19 +23,13 @@ from simulator.program import as_typed
 from simulator.scenario.base import Block
 from simulator.scenario.moments import Moment
 from simulator.scenario.places import APART, Place
+from simulator.scenario.shorthands import Mark, Names, Value
 from simulator.units import PositiveDuration
 
 SHAPES = ("touches", "rows", "purchases")
 """Keys of ``[data]`` that name one table; ``clicks`` and ``events`` are two."""
 
 TouchKind = Literal["view", "cart", "favourite", "pay", "refund", "ignore"]
-Value = str | bool | int | float
-"""A value in a file, as TOML can write it."""
-Mark = Annotated[
-    tuple[Value, ...], BeforeValidator(lambda v: (v,) if isinstance(v, (str, int, float)) else v)
-]
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v or ())]
-"""One column, or several in their order."""
 Files = Annotated[Names, Place(pattern=True)]
 """Files: paths, patterns, folders."""
 
@@ -142,10 +143,13 @@ class ColumnsBlock(Block):
     """Pays of rows with these values alone count."""
 
 
+FeatureKind = Literal["categorical", "numeric", "tags", "hashed"]
+
+
 class FeatureBlock(Block):
     """``[data.features]``: one feature of the clicks."""
 
-    kind: Literal["categorical", "numeric", "tags", "hashed"] = "categorical"
+    kind: FeatureKind = "categorical"
     """How its values become ids: one each, by bins, several a click, or by a hash."""
     column: str | None = None
     """Its column; default: the feature's name."""
@@ -167,7 +171,12 @@ class FeatureBlock(Block):
     """Tags of a click that are kept."""
 
 
-FeatureSpec = Annotated[FeatureBlock, BeforeValidator(lambda v: {"kind": v} if isinstance(v, str) else v)]
+FeatureSpec = Annotated[
+    FeatureBlock,
+    BeforeValidator(
+        lambda v: {"kind": v} if isinstance(v, str) else v, json_schema_input_type=FeatureKind | FeatureBlock
+    ),
+]
 
 
 class DataBlock(Block):
@@ -201,7 +210,7 @@ class DataBlock(Block):
     attribute_by: tuple[Literal["user_id", "item_id"], ...] = ("user_id", "item_id")
     """What a touch and its click have in common."""
     attribution: PositiveDuration | None = None
-    """How long after its click a touch belongs to its click; default: windows.attribution."""
+    """How long after its click a touch belongs to it; default: windows.attribution."""
     counters: bool = False
     """Add counts of earlier touches as features."""
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"

@@ -6,7 +6,7 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import PlainSerializer, PlainValidator
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from simulator.clock import Clock
 from simulator.units import Microseconds, format_duration, parse_duration
@@ -54,6 +54,9 @@ Moment = Annotated[
     int | date,
     PlainValidator(parse_moment),
     PlainSerializer(format_moment, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "$comment": "a duration from the log's origin, or a date, or a date and time"}
+    ),
 ]
 """Pydantic field type: an instant of a log, by duration from its origin or by its local date."""
 

@@ -79,7 +79,10 @@ def _from_period(value: Any) -> Any:
     return {"every": value} if isinstance(value, str) else value
 
 
-UploadSetting = Annotated[UploadBlock | None, BeforeValidator(_from_period)]
+UploadSetting = Annotated[
+    UploadBlock | None,
+    BeforeValidator(_from_period, json_schema_input_type=Literal["none"] | Period | UploadBlock),
+]
 """A table, or a period in its place; "none" takes the upload of a base scenario away."""
 
 
