@@ -28,21 +28,15 @@ def _approximately(found: list[tuple], expected: list[tuple]) -> None:
 TICKS = st.sampled_from([MINUTE, 7 * MINUTE, HOUR, 5 * HOUR + 1, 3 * DAY])
 
 
-@settings(max_examples=25, deadline=None)
-@given(
+IN_TIME = given(
     seed=st.integers(0, 10**6),
-    clicks=st.integers(1, 300),
+    clicks=st.integers(1, 100),
     days=st.sampled_from([0.02, 1.0, 6.0]),
     tick=TICKS,
     batch_rows=st.sampled_from([1, 7, 1000]),
     windows=st.sampled_from([Windows(3 * DAY, 3 * DAY), Windows(2 * HOUR, 0), Windows(HOUR, DAY)]),
 )
-def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows):
-    _check(random_log(generator(seed, "log"), clicks, windows, days=days), windows, tick, batch_rows)
-
-
-@settings(max_examples=25, deadline=None)
-@given(
+LATE = given(
     seed=st.integers(0, 10**6),
     clicks=st.integers(1, 60),
     days=st.sampled_from([0.02, 1.0, 3.0]),
@@ -59,6 +53,17 @@ def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch
     ),
     lag=st.sampled_from([0, MINUTE, 5 * HOUR, 2 * DAY]),
 )
+
+
+@settings(max_examples=15, deadline=None)
+@IN_TIME
+def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows):
+    log = random_log(generator(seed, "log"), clicks, windows, days=days)
+    _check(log, windows, tick, batch_rows, most=300)
+
+
+@settings(max_examples=20, deadline=None)
+@LATE
 def test_the_same_where_events_become_known_late_and_out_of_order(
     seed, clicks, days, tick, batch_rows, windows, lag
 ):
@@ -66,7 +71,23 @@ def test_the_same_where_events_become_known_late_and_out_of_order(
     _check(log, windows, tick, batch_rows, most=300)
 
 
-def _check(log, windows, tick, batch_rows, most=3000):
+@pytest.mark.long
+@settings(max_examples=150, deadline=None)
+@IN_TIME
+def test_many_logs_in_fine_ticks(seed, clicks, days, tick, batch_rows, windows):
+    log = random_log(generator(seed, "log"), 3 * clicks, windows, days=days)
+    _check(log, windows, tick, batch_rows, most=3000)
+
+
+@pytest.mark.long
+@settings(max_examples=150, deadline=None)
+@LATE
+def test_many_logs_with_late_events(seed, clicks, days, tick, batch_rows, windows, lag):
+    log = random_log(generator(seed, "log"), 3 * clicks, windows, days=days, lag=lag)
+    _check(log, windows, tick, batch_rows, most=1000)
+
+
+def _check(log, windows, tick, batch_rows, most):
     until = int(log.click_time[-1]) + windows.lifetime + 2 * MINUTE
     if until // tick > most:
         tick = until // most
@@ -92,9 +113,9 @@ def test_ragged_ticks_change_nothing():
 def test_a_policy_does_not_change_what_another_delivers():
     windows = Windows(DAY, DAY)
     log = random_log(generator(7, "log"), 500, windows, days=5)
-    together = replay(log, windows, built_in(WINDOW), 8 * DAY, HOUR)
+    together = replay(log, windows, built_in(WINDOW), 8 * DAY, 7 * HOUR)
     for name, policy in built_in(WINDOW).items():
-        assert rows(replay(log, windows, {name: policy}, 8 * DAY, HOUR)[name]) == rows(together[name])
+        assert rows(replay(log, windows, {name: policy}, 8 * DAY, 7 * HOUR)[name]) == rows(together[name])
 
 
 @pytest.mark.parametrize(
@@ -168,7 +189,7 @@ def test_an_upload_delays_what_is_known_and_changes_no_label(upload):
     assert {r[1] == r[-1] for r in rows(whole["partial-gmv/partial"])} >= {False}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10**6), cut=st.integers(1, 7 * 24))
 def test_truncating_the_future_changes_nothing_before(seed, cut):
     from simulator.log.memory import MemoryLog

@@ -177,7 +177,7 @@ FAULTS = [
 FAULTS = [fault for fault in FAULTS if not fault.startswith("CASE")]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     clicks=st.integers(1, 40),

@@ -147,7 +147,7 @@ def test_every_policy_has_a_closed_form():
     assert set(CLOSED_FORM) == set(built_in(WINDOW))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     clicks=st.integers(1, 400),

@@ -104,7 +104,7 @@ def as_text(found: pa.Table) -> str:
     return "".join(",".join('"' + cell.replace('"', '""') + '"' for cell in row) + "\n" for row in rows)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(table, min_size=1, max_size=2),
     st.integers(0, 2**32 - 1),

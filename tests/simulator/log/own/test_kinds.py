@@ -209,7 +209,7 @@ actions = st.lists(
 
 
 @given(actions, st.sampled_from([0.0, 0.5, 1.0]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_counts_of_refunds_is_what_a_walk_counts(tmp_path, rows, share):
     rows = [(c, h, k, abs(a) / 4 if k == "pay" else a / 4) for c, h, k, a in rows]
     meta = two(tmp_path, *journeys([*rows, (4, 0, "cart", 0)]), most_bad=1, refunded_share=share)

@@ -31,7 +31,7 @@ def table_of(rows):
 
 
 @given(touches, st.sampled_from(["view", "cart"]), st.sampled_from([("user_id", "item_id"), ("user_id",)]))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_last_touch(tmp_path, rows, opens, by):
     rows = [*rows, NOTHING | {"kind": opens}]
     meta = one(tmp_path, "touches", table_of(rows), opens=opens, attribute_by=list(by), most_bad=1)
@@ -71,7 +71,7 @@ def _clicks(folder):
 
 
 @given(touches)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_first_purchases_open_journeys(tmp_path, rows):
     rows = [
         *(r | {"kind": "refund" if r["kind"] == "refund" else "pay"} for r in rows),
