@@ -126,7 +126,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
             "objective": _heads_fault(objective, link),
             "policy": _labels_fault(objective, policy),
             "auxiliary": _estimates_fault((objective, link, policy), block, auxiliary),
-            "offset": _offset_fault(offset, objective, link) or _unheard_fault(offset, policy),
+            "offset": _offset_fault(offset, objective, link),
         }
         found += [f"{key}.{part}: {fault}" for part, fault in checks.items() if fault]
     if found or policy is None or objective is None or network is None or learner is None or link is None:
@@ -268,16 +268,6 @@ def _offset_fault(offset: Offset | None, objective: Objective, link: Link) -> st
     return (
         f"{offset.kind!r} moves {', '.join(offset.heads)}, but the method has {', '.join(sorted(trained))}; "
         f"allowed: {', '.join([*able, NONE])}"
-    )
-
-
-def _unheard_fault(offset: Offset | None, policy: Policy) -> str:
-    if offset is None or not offset.listens or policy.tells:
-        return ""
-    able = [kind for kind, cls in POLICIES.items() if cls.tells is not Policy.tells]
-    return (
-        f"a level learns from what a policy believes of open clicks, and {policy.kind!r} says nothing of that; "
-        f"allowed policies: {', '.join(able)}"
     )
 
 

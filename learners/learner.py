@@ -13,7 +13,7 @@ from learners.auxiliary import Estimator
 from learners.batch import Batch
 from learners.model import Model
 from learners.objectives import Objective
-from learners.offsets import KnownOffset, Terms
+from learners.offsets import KnownOffset
 from learners.serve import Link
 from simulator.engine.batch import JourneyView
 from simulator.learning import Clicks, Predictions
@@ -47,14 +47,15 @@ class TorchLearner:
     ) -> None:
         self.tasks = link.tasks
         self._model, self._objective, self._link = model, objective, link
-        self._estimator, self._offset = estimator, offset or Terms()
+        self._estimator = estimator
+        self._offset: KnownOffset = offset if offset is not None else lambda _: {}
         self._decay, self._seed = decay, seed
         self._model.publish()
 
     @property
     def adapts(self) -> bool:
-        """Whether what it adds or estimates changes in the stream."""
-        return self._offset.adapts or (self._estimator is not None and self._estimator.adapts)
+        """Whether what it estimates changes in the stream."""
+        return self._estimator is not None and self._estimator.adapts
 
     @property
     def steps(self) -> int:
@@ -76,10 +77,7 @@ class TorchLearner:
             return
         batch = Batch(samples, self._estimates(samples, features), step=self.steps, seed=self._seed)
         clicks = Clicks(samples.row, samples.event_time - samples.elapsed, features)
-        known = {
-            head: torch.from_numpy(values).float().requires_grad_(self._offset.adapts)
-            for head, values in self._offset.training(clicks).items()
-        }
+        known = {head: torch.from_numpy(values).float() for head, values in self._offset(clicks).items()}
 
         def loss(outputs: dict[str, Tensor]) -> Tensor:
             for head, offset in known.items():
@@ -87,8 +85,6 @@ class TorchLearner:
             return self._objective.loss(batch, outputs)
 
         self._model.step(features, loss)
-        if self._offset.adapts:
-            self._offset.learn(clicks, {head: _slope(offset) for head, offset in known.items()})
 
     def _estimates(self, samples: Samples, features: Int32) -> dict[str, Tensor]:
         if self._estimator is None or not self._objective.estimates:
@@ -99,7 +95,6 @@ class TorchLearner:
     def publish(self) -> None:
         """Make the current weights the served ones."""
         self._model.publish()
-        self._offset.publish(self._model.served_outputs)
         if self._decay != 1:
             self._model.slow(self._decay)
 
@@ -121,8 +116,7 @@ class TorchLearner:
         return self._estimator.of_journeys(clicks, now, journey, known)
 
     def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        """Tell offset and auxiliary what the policy believes (`simulator.learning.Advisor`)."""
-        self._offset.heed(clicks, now, known, self._model.served_outputs)
+        """Tell the auxiliary what the policy believes (`simulator.learning.Advisor`)."""
         if self._estimator is not None:
             self._estimator.heed(clicks, now, known)
 
@@ -132,7 +126,7 @@ class TorchLearner:
         What is fitted on the history alone is not among it: `learners.build.build_learner` makes the same again.
         """
         estimator = {} if self._estimator is None else self._estimator.state_dict()
-        return {**self._model.state_dict(), "offset": self._offset.state_dict(), "estimator": estimator}
+        return {**self._model.state_dict(), "estimator": estimator}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned.
@@ -142,11 +136,5 @@ class TorchLearner:
         KeyError, ValueError : the state is that of another learner.
         """
         self._model.load_state_dict(state)
-        self._offset.load_state_dict(state["offset"])
         if self._estimator is not None:
             self._estimator.load_state_dict(state["estimator"])
-
-
-def _slope(offset: Tensor) -> Float64:
-    """Return the slope of the last loss in an offset; nothing where the loss did not ask for its head."""
-    return np.zeros(len(offset)) if offset.grad is None else offset.grad.numpy().astype(np.float64)

@@ -60,15 +60,3 @@ class Calendar:
         """Return the phase code of each instant. Intervals are half-open: a switch belongs to the new phase."""
         times, codes = self.switches()
         return np.concatenate([np.zeros(1, np.uint8), codes])[np.searchsorted(times, time, side="right")]
-
-    def around(self, time: Int64, after: int = 4 * DAY) -> UInt8:
-        """Return 1 for instants in a promotion, 2 for those up to ``after`` past its end, 0 for all others.
-
-        Unlike a phase, what follows a promotion is over some time before the next one is anticipated.
-        """
-        codes = np.zeros(len(time), np.uint8)
-        for code, begin, end in ((2, 0, after), (1, None, 0)):
-            for promotion in self.promotions:
-                start = promotion.start if begin is None else promotion.end
-                codes[(time >= start) & (time < promotion.end + end)] = code
-        return codes

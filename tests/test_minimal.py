@@ -134,8 +134,18 @@ def assert_equal_runs(run: Path, again: Path) -> None:
 ADAPTIVE = f"""extends = "{MINIMAL}"
 [[method]]
 method = "posterior-settlement"
-policy = {{ normalise = true }}
-offset = {{ level = true, tower = true }}
+auxiliary = {{ calendar_uncertainty = "3h" }}
+offset = {{ calendar_uncertainty = "3h" }}
+
+[[world.promotion]]     # the net knows the calendar by an earlier sale, and is not sure of the next
+name = "earlier"
+start = "1d"
+length = "12h"
+
+[[world.promotion]]
+name = "sale"
+start = "5d"
+length = "1d"
 """
 
 

@@ -89,7 +89,7 @@ def progressive(
     """
     refunds = "rfr" in plan.recipe.heads
     parts: list[KnownClicks] = []
-    for batch, logit in surprised(plan, _WithRefund(as_of_click=as_of_click) if refunds else WithJourney()):
+    for batch, logit in _surprised(plan, _WithRefund(as_of_click=as_of_click) if refunds else WithJourney()):
         known = _known(batch, logit, fields)
         parts.append(known[~np.isnan(batch.targets[:, -1])] if refunds else known)
     clicks = KnownClicks.concatenate(parts) if parts else _nobody(fields)
@@ -100,7 +100,7 @@ def progressive(
     return clicks[np.sort(rng.choice(len(clicks), most, replace=False))]
 
 
-def surprised(plan: Pretraining, recipe: Recipe) -> Iterator[tuple[Rows, Float64]]:
+def _surprised(plan: Pretraining, recipe: Recipe) -> Iterator[tuple[Rows, Float64]]:
     """Pre-train once over the history, and yield its batches with the logits of just before each one's own step.
 
     ``recipe`` says what the batches hold beside the targets of the plan's own.

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from learners.offsets.base import OFFSETS, FixedOffset, KnownOffset, Offset, Terms
+from learners.offsets.base import OFFSETS, KnownOffset, Offset
 
-__all__ = ["OFFSETS", "FixedOffset", "KnownOffset", "Offset", "Terms"]
+__all__ = ["OFFSETS", "KnownOffset", "Offset"]

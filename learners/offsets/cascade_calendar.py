@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveInt
 
-from learners.offsets.base import OFFSETS, KnownOffset, Terms
+from learners.offsets.base import OFFSETS, KnownOffset
 from learners.offsets.calendar import CalendarOffset, said_at_click
 
 if TYPE_CHECKING:
@@ -34,4 +34,5 @@ class CascadeCalendarOffset(CalendarOffset):
         pays = super().prepare(materials)
         few = {"carts": False, "epochs": self.refund_epochs, "batch_size": self.refund_batch_size}
         net = evidence_net(self.model_copy(update=few), materials, "refund at click")
-        return Terms([pays, said_at_click(net, materials, "rfr")])
+        refunds = said_at_click(net, materials, "rfr")
+        return lambda clicks: {**pays(clicks), **refunds(clicks)}

@@ -50,11 +50,6 @@ class Policy(Part):
     columns: ClassVar[dict[str, tuple[str, float]]] = {}
     """Own values per journey: name -> (numpy type, value at the click)."""
 
-    @property
-    def tells(self) -> bool:
-        """Whether it says by ``at.heed()`` what it believes of open clicks."""
-        return False
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in cls.__dict__:

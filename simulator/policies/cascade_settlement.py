@@ -37,7 +37,7 @@ class CascadeSettlement(PosteriorSettlement):
 
     @property
     def _refunds(self) -> RefundStage:
-        return RefundStage(self.refund_budget, self.evidence, self.pace)
+        return RefundStage(self.refund_budget, self.evidence)
 
     def on_pay(self, at: At, out: Outbox) -> None:
         first = at[at.journey.first_pay]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import PositiveFloat
 
 from simulator.policies.base import Policy
 from simulator.policies.registry import policy
-from simulator.policies.stage import Pace, Stage
+from simulator.policies.stage import Stage
 
 if TYPE_CHECKING:
     from simulator.engine.batch import At
@@ -56,27 +56,9 @@ class PosteriorSettlement(Policy):
     evidence: Literal["posterior", "retraction"] = "posterior"
     """"retraction" takes silence for a no until the pay, and then takes the no back: right weights, wrong timing."""
 
-    normalise: bool = False
-    """Multiply what silence weighs at a segment's end by what came over what was given up, for clicks of before, during and
-    after a promotion apart: a partial likelihood on the calendar's clock (Cox, 1972), so that a flood teaches who pays
-    rather than how many. The deliveries then do not add up to p - y any more: the level needs an offset of its own."""
-    normalise_prior: PositiveFloat = 10.0
-    """Pays added to both sides of that ratio."""
-    normalise_limit: Annotated[float, Field(ge=1)] = 3.0
-    """How far from 1 the ratio may be, as a factor."""
-
-    @property
-    def tells(self) -> bool:
-        return self.evidence == "posterior"
-
-    @property
-    def pace(self) -> Pace | None:
-        """What silence is scaled by; None where it is not."""
-        return Pace(self.normalise_prior, self.normalise_limit) if self.normalise else None
-
     @property
     def _pays(self) -> Stage:
-        return Stage(self.budget, self.evidence, self.pace)
+        return Stage(self.budget, self.evidence)
 
     def on_segment(self, at: At, out: Outbox) -> None:
         self._pays.segment(at, out)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from simulator.log.schema import Bool, Float64, Int64, UInt8
+from simulator.log.schema import Bool, Float64, Int64
 from simulator.randomness import draws
 
 if TYPE_CHECKING:
@@ -22,32 +22,6 @@ LEARNT = ("evidence", "start", "network", "prior")
 """What a stage asks of the auxiliary, each with the stage's prefix."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """What came over what was given up, by which silence is scaled.
-
-    Parameters
-    ----------
-    prior : outcomes added to both.
-    limit : how far from 1 it may be, as a factor.
-    """
-
-    prior: float
-    limit: float
-
-    def of(self, of_met: UInt8, met: Float64, of_silent: UInt8, silent: Float64) -> Float64:
-        """Return the pace per phase of the promotion (`Calendar.around`), shape (3,).
-
-        Parameters
-        ----------
-        of_met, of_silent : phases of the items whose outcome came, and of the others.
-        met, silent : what each was short of certainty before, and by how much each belief fell.
-        """
-        came = np.bincount(of_met, met, minlength=3)
-        given_up = np.maximum(np.bincount(of_silent, silent, minlength=3), 0.0)
-        return np.clip((came + self.prior) / (given_up + self.prior), 1 / self.limit, self.limit)
-
-
 class Stage:
     """What `PosteriorSettlement` does of one outcome: here a pay after its click; `RefundStage` is the other.
 
@@ -55,7 +29,6 @@ class Stage:
     ----------
     budget : settlements of silent items that are delivered, per item, over the whole window.
     evidence : "retraction" takes silence for a no.
-    pace : scales what silence weighs (`PosteriorSettlement.normalise`); None leaves it.
     """
 
     prefix = ""
@@ -67,10 +40,8 @@ class Stage:
     first, met, silence = "first", "pay", "silence"
     """Roles: the first delivery; the outcome has come; it has not come so far, or never will."""
 
-    def __init__(
-        self, budget: float, evidence: Literal["posterior", "retraction"], pace: Pace | None = None
-    ) -> None:
-        self._budget, self._believes, self._pace = budget, evidence == "posterior", pace
+    def __init__(self, budget: float, evidence: Literal["posterior", "retraction"]) -> None:
+        self._budget, self._believes = budget, evidence == "posterior"
 
     @classmethod
     def columns(cls) -> dict[str, tuple[str, float]]:
@@ -114,7 +85,7 @@ class Stage:
         met = at[happened]
         self._met(met, out, order=self.when(met))
         if self._believes:
-            self._silence(at[running & ~happened], out, met, evidence[happened])
+            self._silence(at[running & ~happened], out)
             self._closing(at)
             if len(at) and at.adapts:
                 self._tell(at, evidence)
@@ -159,21 +130,14 @@ class Stage:
         known = {"prior": self._get(at, "prior"), "evidence": self._get(at, "evidence"), "previous": previous}
         at.heed(**{self.prefix + name: values for name, values in known.items()})
 
-    def _silence(self, at: At, out: Outbox, met: At, met_previous: Float64) -> None:
-        """Settle the silent items; ``met`` are those whose outcome came, with their evidence before."""
+    def _silence(self, at: At, out: Outbox) -> None:
         if not len(at):
             return
         previous, prior = self._get(at, "evidence"), self._get(at, "prior")
         known = {"network": self._get(at, "network"), "start": self._get(at, "start")}
         now = self._asked(at, logit=prior, **known)["evidence"]
         self._set(at, "evidence", now)
-        change = posterior(prior, now) - posterior(prior, previous)
-        moved = np.abs(change)
-        pace = np.ones(len(at))
-        if self._pace is not None:
-            left = 1 - posterior(self._get(met, "prior"), met_previous)
-            of_met, of_silent = (at.calendar.around(self.origin(items)) for items in (met, at))
-            pace = self._pace.of(of_met, left, of_silent, -change)[of_silent]
+        moved = np.abs(posterior(prior, now) - posterior(prior, previous))
         chance = np.minimum(1.0, sampling_rate(moved, self._expected(at)) * moved)
         chosen = self._drawn(at, chance, "silence")
         delivered = at[chosen]
@@ -182,7 +146,7 @@ class Stage:
             out,
             role=self.silence,
             previous=previous[chosen],
-            weight=pace[chosen] / chance[chosen],
+            weight=1 / chance[chosen],
             order=spread(delivered, f"{self.prefix}silence"),
         )
 

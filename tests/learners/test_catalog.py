@@ -153,15 +153,3 @@ def test_all_faults_of_all_methods_at_once(resolved):
         "method[1].policy",
         "method[2].method",
     ]
-
-
-def test_a_level_needs_a_policy_that_says_what_it_believes(resolved):
-    with pytest.raises(
-        ScenarioError, match=r"method\[0\].offset: a level learns.*'elapsed-time' says nothing.*cascade"
-    ):
-        resolved({"method": "es-dfm", "offset": {"kind": "calendar", "level": True}})
-    settled = {"method": "posterior-settlement", "offset": {"level": True}}
-    (method,) = resolved(settled)
-    assert method.offset.level
-    with pytest.raises(ScenarioError, match="'posterior-settlement' says nothing"):
-        resolved({**settled, "policy": {"evidence": "retraction"}})

@@ -11,7 +11,7 @@ from simulator.engine import Engine
 from simulator.log.memory import MemoryLog, final_labels, random_log
 from simulator.log.schema import EventBatch, Feature, Kind
 from simulator.policies import policy_from
-from simulator.policies.stage import Pace, sampling_rate
+from simulator.policies.stage import sampling_rate
 from simulator.randomness import draws, generator
 from simulator.samples import ROLES, Samples
 from simulator.units import DAY, HOUR, MINUTE
@@ -269,43 +269,6 @@ def test_a_segments_deliveries_are_mixed():
         chosen = place[kinds == kind]
         assert len(chosen) > 20
         assert abs(chosen.mean() - 0.5) < 4 * np.sqrt(1 / 12 / len(chosen)) + 0.02, kind
-
-
-def test_normalised_silence_weighs_what_came():
-    """Evidence that expects nobody: few beliefs fall, many pay; silence then weighs up to three times as much."""
-    log = sale_world(4, 20_000)
-    segment = 150 * MINUTE
-    evidence = lambda c, now, j: np.full(len(c.row), -2.0) - 1e-3 * (now - c.time) / HOUR  # noqa: E731
-    found = [
-        replay(log, policy_from({"kind": "posterior-settlement", "budget": 1e9, "normalise": on}),
-               6 * DAY, segment, Fixed(evidence), tick=segment)
-        for on in (False, True)
-    ]  # fmt: skip
-    plain, normal = found
-    for column in ("row", "evidence", "visible_time"):
-        np.testing.assert_array_equal(getattr(plain, column), getattr(normal, column))
-    inside = (role(normal) == "silence") & np.isfinite(normal.evidence)
-    assert (normal.weight[~inside] == 1).all()
-    settled = inside & (normal.visible_time > DAY)
-    assert (normal.weight[settled] > 1.5).mean() > 0.9
-    assert normal.weight.max() <= 3
-    # One pace per segment and phase.
-    time = log.click_time[normal.row]
-    group = (normal.visible_time, (time >= SALE).astype(int))
-    key = np.stack(group)[:, inside]
-    _, place = np.unique(key, axis=1, return_inverse=True)
-    for k in range(place.max() + 1):
-        assert len(set(normal.weight[inside][place.ravel() == k])) == 1
-
-
-@pytest.mark.parametrize(
-    ("met", "silent", "expected"),
-    [([90.0], [40.0], 2.0), ([0.0], [90.0], 1 / 3), ([500.0], [0.0], 3.0), ([0.0], [-500.0], 1.0), ([], [], 1.0)],
-)  # fmt: skip
-def test_paces(met, silent, expected):
-    of = lambda values: np.full(len(values), 1, np.uint8)  # noqa: E731
-    found = Pace(10.0, 3.0).of(of(met), np.array(met), of(silent), np.array(silent))
-    np.testing.assert_allclose(found, [1, expected, 1])
 
 
 class Listening(Fixed):
