@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from learners.auxiliary.windows import TwoWindows
 from learners.heads import SMALLEST
 from simulator.errors import ScenarioError
 from simulator.log.schema import Float64, Int32, Int64
+from simulator.pieces import RowQueue
 from simulator.samples import Samples
 from simulator.units import format_duration, parse_duration
 
@@ -115,11 +117,8 @@ class _True(Estimator):
 
     def __init__(self, history: History) -> None:
         self._log, self._lifetime = history.log, history.windows.lifetime
-        self._batches: Iterator[tuple[int, Truth]] | None = None
-        self._first = 0
-        self._held: dict[str, Float64] = {}
-        self._size = 0
-        self._marks: list[tuple[int, int]] = []
+        self._held: RowQueue | None = None
+        self._marks: deque[tuple[int, int]] = deque()
         """Click times that were asked about, and their rows, ascending: what they make forgettable later."""
 
     def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:  # noqa: ARG002
@@ -129,39 +128,20 @@ class _True(Estimator):
         return self._of(clicks.row, clicks.time, int(clicks.time.min()))
 
     def _of(self, row: Int64, time: Int64, now: int) -> dict[str, Float64]:
-        if self._batches is None:
-            self._batches = iter(self._log.truth(max(0, now - self._lifetime)))
+        """Return the truth of rows; forget that of clicks whose lifetime is over, of which nothing will be asked any more."""
+        oldest = max(0, now - self._lifetime)
+        if self._held is None:
+            self._held = RowQueue("truth", self._read(oldest))
         newest = int(np.argmax(row))
-        self._reach(int(row[newest]), now - self._lifetime)
+        while self._marks and self._marks[0][0] < oldest:
+            self._held.drop(self._marks.popleft()[1])
         if not self._marks or self._marks[-1][1] < row[newest]:
             self._marks.append((int(time[newest]), int(row[newest])))
-        place = row - self._first
-        return {name: values[place] for name, values in self._held.items()}
+        return self._held.of(row)
 
-    def _reach(self, row: int, oldest: int) -> None:
-        """Hold the truth up to ``row``; forget that of clicks before ``oldest``, of which nothing will be asked any more."""
-        assert self._batches is not None, "reading has begun"
-        while row >= self._first + self._size:
-            first, truth = next(self._batches)
-            if not self._size:
-                self._first = first
-            self._forget(oldest)
-            new = {name: np.clip(of(truth), SMALLEST, 1 - SMALLEST) for name, (_, of) in ESTIMATES.items()}
-            self._held = {
-                name: np.concatenate([self._held[name], values]) if self._size else values
-                for name, values in new.items()
-            }
-            self._size = len(next(iter(self._held.values())))
-
-    def _forget(self, oldest: int) -> None:
-        known = 0
-        while known < len(self._marks) and self._marks[known][0] < oldest:
-            known += 1
-        if not known:
-            return
-        gone = self._marks[known - 1][1] - self._first
-        del self._marks[:known]
-        if 0 < gone < self._size:
-            self._held = {name: values[gone:] for name, values in self._held.items()}
-            self._first += gone
-            self._size -= gone
+    def _read(self, start: int) -> Iterator[tuple[int, dict[str, Float64]]]:
+        for row, truth in self._log.truth(start):
+            yield (
+                row,
+                {name: np.clip(of(truth), SMALLEST, 1 - SMALLEST) for name, (_, of) in ESTIMATES.items()},
+            )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from simulator.calendar import Calendar
 from simulator.engine.batch import Scene
-from simulator.engine.cursor import Cursor
 from simulator.engine.future import Future
 from simulator.engine.journeys import Journeys
 from simulator.engine.late import LateRefunds
@@ -18,6 +17,7 @@ from simulator.errors import PolicyError
 from simulator.learning import Advisor
 from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Int32, Labels
 from simulator.log.source import Source
+from simulator.pieces import TimeQueue
 from simulator.policies.base import Policy
 from simulator.samples import Samples
 from simulator.windows import Windows
@@ -82,12 +82,12 @@ class Engine:
         peeking = any(policy.peeks for policy in policies.values())
         self._future = Future(source, windows, start, batch_rows) if peeking else None
 
-    def _cursors(self, source: Source) -> tuple[Cursor[ClickBatch], Cursor[EventBatch]]:
+    def _cursors(self, source: Source) -> tuple[TimeQueue[ClickBatch], TimeQueue[EventBatch]]:
         """Begin to read a log, from now on."""
         features, batch_rows = self._reading
         return (
-            Cursor(source.clicks(self.now, features=features, batch_rows=batch_rows)),
-            Cursor(source.events(self.now, batch_rows=batch_rows), by="arrival"),
+            TimeQueue(source.clicks(self.now, features=features, batch_rows=batch_rows)),
+            TimeQueue(source.events(self.now, batch_rows=batch_rows), by="arrival"),
         )
 
     def fork(self, source: Source) -> Engine:

@@ -16,9 +16,9 @@ from simulator.evaluation.cells import Cell, Grid
 from simulator.evaluation.openings import Openings
 from simulator.evaluation.predictions import PredictionsFile
 from simulator.evaluation.results import Results, Scale
-from simulator.evaluation.rowqueue import RowQueue
 from simulator.evaluation.tasks import Outcome, Statistics, measure, outcome
 from simulator.log.schema import Float64, Int64, Labels
+from simulator.pieces import RowQueue
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class Ledger:
         ``truth`` has the true columns of the same rows in a synthetic world (p_pay; p_refund given a
         pay; expected_gmv per click). Rows before the first served one are passed over.
         """
-        columns = {f.name: getattr(labels, f.name) for f in fields(Labels)}
+        columns = labels.arrays()
         columns.update({f"true.{name}": values for name, values in (truth or {}).items()})
         start = self._clicks.start
         if start is None and self._labels.stop is None:

@@ -19,10 +19,10 @@ from simulator.log.directory import NewDirectory
 from simulator.log.fingerprint import fingerprint, parquet_files
 from simulator.log.intake.spans import main_span
 from simulator.log.meta import origin_utc, read_meta, write_meta
-from simulator.log.quarantine import KIND_RANK, Rules, check_strays, collect, stage_clicks, stage_events
+from simulator.log.quarantine import Rules, check_strays, collect, stage_clicks, stage_events
 from simulator.log.refunds import settle_refunds
 from simulator.log.schema import ROW_GROUP, Aside, Feature, Meta, column_names
-from simulator.log.sql import identifier, literal, one_line
+from simulator.log.sql import identifier, kind_rank, literal, one_line
 from simulator.log.writer import click_schema, event_files, event_schema
 
 QUARANTINE = "quarantine.parquet"
@@ -241,7 +241,7 @@ def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str], 
             {", arrival_time" if arrivals else ""}
         FROM staging.joined ANTI JOIN staging.bad_events AS bad ON joined._rid = bad._rid
         LEFT JOIN (SELECT _rid, amount FROM staging.refunded) AS refunded ON joined._rid = refunded._rid
-        ORDER BY {"arrival_time, " if arrivals else ""}joined.time, {KIND_RANK.format("kind")}, event_id
+        ORDER BY {"arrival_time, " if arrivals else ""}joined.time, {kind_rank("kind")}, event_id
     """
     events = _stream(con, query, event_files(root, arrivals=arrivals), event_schema(arrivals=arrivals))
     con.execute(

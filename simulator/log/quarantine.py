@@ -41,7 +41,6 @@ CLASS = {
 }  # fmt: skip
 """Classes of the reasons that are no faults."""
 
-KIND_RANK = "CASE {0} WHEN 'cart' THEN 1 WHEN 'pay' THEN 2 ELSE 3 END"
 ROUNDING = 1e-9
 """Share of what was paid below which an amount is a rounding error."""
 _INT32 = 2**31 - 1

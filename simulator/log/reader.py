@@ -27,14 +27,12 @@ from simulator.log.schema import (
     UInt8,
     column_names,
 )
-from simulator.log.sql import identifier, one_line
+from simulator.log.sql import identifier, kind_rank, one_line
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 
 HOUR_OF_DAY = Feature("hour", 24)
 WEEKDAY = Feature("weekday", 7)
-
-_KIND = "CASE kind WHEN 'cart' THEN 1 WHEN 'pay' THEN 2 WHEN 'refund' THEN 3 ELSE 0 END::UTINYINT"
 
 
 class Log:
@@ -125,7 +123,7 @@ class Log:
         self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
     ) -> Iterator[EventBatch]:
         """Yield the events that became known in ``[start, end)``, in order of (arrival, time, kind, event_id)."""
-        columns = f"click_row, event_id, time, {_KIND} AS kind, amount"
+        columns = f"click_row, event_id, time, {kind_rank('kind')}::UTINYINT AS kind, amount"
         arrivals = (self._known,) if self.meta.arrivals else ()
         last: tuple[int, ...] = ()
         for batch in self._stream(

@@ -6,14 +6,13 @@ import duckdb
 
 from simulator.log.quarantine import (
     BELOW_SHARE,
-    KIND_RANK,
     NO_REFUND,
     NOTHING_LEFT,
     ROUNDING,
     UNPAID_REFUND,
     Rules,
 )
-from simulator.log.sql import literal
+from simulator.log.sql import kind_rank, literal
 
 
 def settle_refunds(con: duckdb.DuckDBPyConnection, rules: Rules) -> int:
@@ -25,7 +24,7 @@ def settle_refunds(con: duckdb.DuckDBPyConnection, rules: Rules) -> int:
     no row has to wait for the one before it.
     """
     inside = "true" if rules.attribution is None else f"time - clicked <= {rules.attribution}"
-    order = f"PARTITION BY click_row ORDER BY time, {KIND_RANK.format('kind')}, event_id"
+    order = f"PARTITION BY click_row ORDER BY time, {kind_rank('kind')}, event_id"
     con.execute(f"""
         CREATE TABLE staging.balance AS
         SELECT _rid, click_row, kind, time, event_id, amount, pays, paid, sum - least(0, lowest) AS left_over,

@@ -49,6 +49,10 @@ class Columns:
     def __getitem__(self, index: slice | Int64 | Bool) -> Self:
         return self._of(getattr(self, f.name)[index] for f in fields(self))
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the columns by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
     @classmethod
     def empty(cls) -> Self:
         """No rows, with the right types."""

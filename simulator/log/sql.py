@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from simulator.errors import LogError
+from simulator.log.schema import EVENT_KINDS
 
 MEMORY = "1GB"
 """Memory DuckDB may hold while it sorts and joins; what does not fit goes to the workspace's disk. What it takes beside
@@ -35,6 +36,16 @@ def literal(value: str) -> str:
     "'it''s'"
     """
     return "'" + value.replace("'", "''") + "'"
+
+
+def kind_rank(column: str) -> str:
+    """Return the expression of a kind's rank, as `Kind` has it, from a column of its name; 0 for what is no event.
+
+    >>> kind_rank("kind")
+    "CASE kind WHEN 'cart' THEN 1 WHEN 'pay' THEN 2 WHEN 'refund' THEN 3 ELSE 0 END"
+    """
+    cases = " ".join(f"WHEN {literal(kind.name.lower())} THEN {int(kind)}" for kind in EVENT_KINDS)
+    return f"CASE {column} {cases} ELSE 0 END"
 
 
 def one_line(error: duckdb.Error) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import simpy
 
 from simulator.engine import Engine, Tick
-from simulator.evaluation.rowqueue import RowQueue
 from simulator.learning import Advisor, Clicks, Predictions
 from simulator.log.schema import Float64, Int32, Int64, Labels
+from simulator.pieces import RowQueue
 from simulator.pipeline.lanes import Lane
 from simulator.pipeline.mailbox import Parcel
 from simulator.pipeline.trainer import MethodRun, Trainer
@@ -92,7 +92,7 @@ class Pipeline:
     ) -> None:
         self._stream, self._audience, self._workers = stream, audience, workers
         self._make_engine, self._methods = make_engine, methods
-        self._truth = None if truth is None else TruthCursor(truth)
+        self._truth = None if truth is None else RowQueue("truth", truth)
         self._serving = _Serving()
         self._served = (0, 0)
         self._trainers: dict[str, Trainer] = {}
@@ -196,7 +196,7 @@ class Pipeline:
         end = min(tick.final_row + len(tick.final), self._served[1])
         if row < end:
             labels = tick.final[row - tick.final_row : end - tick.final_row]
-            truth = None if self._truth is None else self._truth.take(row, end - row)
+            truth = None if self._truth is None else self._truth.take(end, row)
             self._audience.finalise(row, labels, truth)
 
     def _drain(self) -> None:
@@ -206,19 +206,3 @@ class Pipeline:
         while self._engine.now < end:
             tick = self._engine.advance(min(end, self._engine.now + self._stream.tick), deliver=False)
             self._finalise(tick)
-
-
-class TruthCursor:
-    """Takes blocks of truth by row."""
-
-    def __init__(self, blocks: Iterator[tuple[int, dict[str, Float64]]]) -> None:
-        self._blocks = blocks
-        self._read = RowQueue("truth")
-
-    def take(self, row: int, n: int) -> dict[str, Float64]:
-        """Return the truth of ``n`` clicks from ``row`` on; rows before are skipped."""
-        while self._read.stop is None or self._read.stop < row + n:
-            self._read.push(*next(self._blocks))
-            self._read.drop(row)
-        self._read.drop(row)
-        return self._read.take(row + n)

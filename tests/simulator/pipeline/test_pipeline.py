@@ -14,7 +14,6 @@ from simulator.log.memory import final_labels, random_log
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.lanes import Lane
 from simulator.pipeline.mailbox import Mailbox, Parcel, mini_batches
-from simulator.pipeline.pipeline import TruthCursor
 from simulator.policies import policy_from
 from simulator.randomness import generator
 from simulator.samples import Samples
@@ -329,16 +328,3 @@ def test_a_lane_lets_go_at_exactly_as_many_tasks_as_may_be_left():
         doors[2].set()
         doors[3].set()
         lane.join()
-
-
-def test_truth_cursor_cuts_blocks_anywhere():
-    rows = np.arange(5000.0)
-    rng = generator(1, "cuts")
-    blocks = iter([(a, {"t": rows[a : a + 900]}) for a in range(100, 5000, 900)])
-    cursor = TruthCursor(blocks)
-    at = 350
-    while at < 4500:
-        n = int(rng.integers(1, 1500))
-        n = min(n, 4600 - at)
-        np.testing.assert_array_equal(cursor.take(at, n)["t"], rows[at : at + n])
-        at += n + int(rng.integers(0, 3))
