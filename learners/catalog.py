@@ -213,8 +213,7 @@ class _Parts:
 def _learner(
     block: MethodBlock, entry: Method, common: LearnerBlock, key: str, found: list[str]
 ) -> LearnerBlock | None:
-    usual = LearnerBlock()
-    written = {name: value for name, value in common if value != getattr(usual, name)}
+    written = common.model_dump(exclude_unset=True)
     try:
         return LearnerBlock.model_validate({**entry.learner, **written, **block.learner})
     except ValidationError as error:

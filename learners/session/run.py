@@ -61,7 +61,7 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
                 path = open_data(loaded, progress)
         plan = plan_run(scenario, methods, path)
         write_json(directory.manifest, {**_identity(plan), "dump_samples": dump_samples})
-        write_text(directory.resolved, to_toml(loaded.resolved))
+        write_text(directory.resolved, to_toml(loaded))
         return _execute(plan, directory, watch, progress)
 
 

@@ -102,7 +102,10 @@ class EngineBlock(PipelineBlock):
 
 
 class LearnerBlock(Block):
-    """``[learner]``: hyper-parameters common to all methods; ``[method.learner]`` overrides any of them."""
+    """``[learner]``: hyper-parameters of all methods, if written; ``[method.learner]`` overrides any of them.
+
+    The defaults are those of methods that have none of their own in the table.
+    """
 
     embedding_dim: PositiveInt = 16
     """Numbers in the embedding of a feature's value."""

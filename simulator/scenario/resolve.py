@@ -13,17 +13,18 @@ import tomlkit
 
 from simulator.scenario.fields import leaves, written
 from simulator.scenario.load import Loaded
-from simulator.scenario.model import Scenario
+from simulator.scenario.model import LearnerBlock, Scenario
 from simulator.scenario.places import counts, places, put
 from simulator.toml import toml
 
 
-def to_toml(resolved: Mapping[str, Any]) -> str:
+def to_toml(loaded: Loaded) -> str:
     """Write a resolved scenario as TOML that loads to the same scenario, wherever it lies: its paths are absolute.
 
-    Keys without a value are left out.
+    Keys without a value are left out, and so is what nobody wrote of ``[learner]``: there a method's own value counts.
     """
-    resolved = copy.deepcopy(dict(resolved))
+    resolved = copy.deepcopy(dict(loaded.resolved))
+    resolved["learner"] = _written_of(loaded.scenario.learner)
     for key, place, text in list(places(Scenario, resolved)):
         put(resolved, key, place.absolute(text))
     document = tomlkit.document()
@@ -43,7 +44,7 @@ def config_hash(scenario: Scenario, reads: Iterable[str] = ()) -> str:
     ----------
     reads : what identifies each thing that the scenario's paths name, such as the fingerprint of its log.
     """
-    data = scenario.model_dump(mode="json", exclude={"seed"})
+    data = {**scenario.model_dump(mode="json", exclude={"seed"}), "learner": _written_of(scenario.learner)}
     keys = {written(key): value for key, value in leaves(data) if counts(Scenario, key)}
     # Nothing but its name is known of a file that a part of somebody else reads and does not identify.
     named = {
@@ -60,6 +61,13 @@ def describe_keys(loaded: Loaded) -> list[tuple[str, str, str]]:
         shown = "none" if value is None else toml(value)
         rows.append((written(key, loaded.resolved), shown, loaded.origins[written(key)]))
     return rows
+
+
+def _written_of(learner: LearnerBlock) -> dict[str, Any]:
+    """Return the hyper-parameters that are written: what is written counts for every method, a default for those without
+    a value of their own.
+    """
+    return learner.model_dump(mode="json", exclude_unset=True)
 
 
 def _without_none(value: Any) -> Any:

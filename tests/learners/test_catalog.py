@@ -7,10 +7,12 @@ import sys
 
 import pytest
 
-from learners.catalog import METHODS
+from learners.catalog import METHODS, resolve_all
 from simulator.errors import ScenarioError
 from simulator.policies import POLICIES, policy_from
+from simulator.scenario.load import load_scenario
 from simulator.scenario.model import LearnerBlock
+from simulator.scenario.resolve import config_hash, to_toml
 from simulator.units import HOUR
 
 
@@ -89,6 +91,32 @@ def test_hyper_parameters_method_over_scenario_over_table(resolved):
     assert resolved("online-single", learner={"batch_size": 99})[0].learner.batch_size == 99
     table = {"method": "online-single", "learner": {"batch_size": 7}}
     assert resolved(table, learner={"batch_size": 99})[0].learner.batch_size == 7
+
+
+def test_a_hyper_parameter_that_is_written_counts_though_it_is_the_default(resolved, tmp_path):
+    usual = LearnerBlock().batch_size
+    assert resolved("online-single", learner={"batch_size": usual})[0].learner.batch_size == usual
+
+    base, top, bare = (tmp_path / f"{name}.toml" for name in ("base", "top", "bare"))
+    bare.write_text('[world]\n[[method]]\nmethod = "online-single"\n')
+    base.write_text(f"{bare.read_text()}[learner]\nbatch_size = {usual}\n")
+    top.write_text('extends = "base.toml"\n[learner]\nembedding_dim = 4\n')
+    loads = {
+        "file": load_scenario(base),
+        "extends": load_scenario(top),
+        "--set": load_scenario(bare, [f"learner.batch_size={usual}"]),
+        "nowhere": load_scenario(bare),
+    }
+    for name, loaded in list(loads.items()):
+        again = tmp_path / f"{name}.resolved.toml"
+        again.write_text(to_toml(loaded))
+        loads[f"{name}, resolved"] = load_scenario(again)
+        assert config_hash(loaded.scenario) == config_hash(load_scenario(again).scenario)
+    found = {name: resolve_all(loaded.scenario)[0].learner.batch_size for name, loaded in loads.items()}
+    own = METHODS["online-single"].learner["batch_size"]
+    assert found == {name: own if name.startswith("nowhere") else usual for name in loads}
+    assert config_hash(loads["file"].scenario) == config_hash(loads["--set"].scenario)
+    assert config_hash(loads["file"].scenario) != config_hash(loads["nowhere"].scenario), "other results"
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_resolved_scenario_means_the_same_from_anywhere(shop, tmp_path, monkey
     monkeypatch.chdir(shop)
     loaded = load_scenario(shop / "own.toml")
     again = tmp_path / "resolved.toml"
-    again.write_text(to_toml(loaded.resolved))
+    again.write_text(to_toml(loaded))
     assert load_scenario(again).scenario == loaded.scenario
     monkeypatch.chdir(tmp_path)
     moved = load_scenario(again).scenario

@@ -61,7 +61,7 @@ def test_start_and_end_by_offset_and_by_date(load, keys, begin, end):
     (promotion,) = loaded.scenario.calendar(SHANGHAI).promotions
     assert (promotion.start, promotion.end) == (begin, end)
     again = loaded.path.with_name("again.toml")
-    again.write_text(to_toml(loaded.resolved))
+    again.write_text(to_toml(loaded))
     twin = load_scenario(again)
     assert twin.scenario.model_dump(exclude={"name"}) == loaded.scenario.model_dump(exclude={"name"})
     assert twin.resolved["promotion"] == loaded.resolved["promotion"]

@@ -53,7 +53,7 @@ def test_resolved_toml_loads_to_the_same_scenario(tmp_path, title, segment, hist
         ],
     )
     again = tmp_path / "again.toml"
-    again.write_text(to_toml(loaded.resolved), encoding="utf-8")
+    again.write_text(to_toml(loaded), encoding="utf-8")
     reloaded = load_scenario(again)
     assert reloaded.scenario == loaded.scenario
     assert reloaded.resolved == loaded.resolved
@@ -64,7 +64,7 @@ def test_resolved_toml_loads_to_the_same_scenario(tmp_path, title, segment, hist
 def test_shipped_scenarios_load_and_resolve_to_themselves(path, tmp_path):
     loaded = load_scenario(path)
     again = tmp_path / path.name
-    again.write_text(to_toml(loaded.resolved), encoding="utf-8")
+    again.write_text(to_toml(loaded), encoding="utf-8")
     assert load_scenario(again).scenario == loaded.scenario
     assert loaded.scenario.title
     assert path.read_text().startswith("# ")
