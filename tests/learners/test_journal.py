@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,40 +11,8 @@ from learners.build import build_learner
 from learners.journal import Journal
 from simulator.errors import RunError
 from simulator.samples import Samples
+from tests.doubles import Adder
 from tests.learners.ask import asked
-
-
-class Adder:
-    """Predicts the published sum of everything it has learned."""
-
-    tasks = ("cvr",)
-    adapts = True
-
-    def __init__(self):
-        self.total, self.served = torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
-        self.learned = 0
-
-    def learn(self, samples, features):
-        self.learned += 1
-        self.total = self.total + float(features.sum())
-
-    def publish(self):
-        self.served = self.total.clone()
-
-    def predict(self, features):
-        return {"cvr": features.sum(axis=1) + self.served.item()}
-
-    def estimate(self, clicks, now, journey, known):
-        return {"evidence": clicks.sum(axis=1) - self.total.item()}
-
-    def heed(self, clicks, now, known):
-        self.total = self.total + float(clicks.max())
-
-    def state_dict(self):
-        return {"total": self.total, "served": self.served}
-
-    def load_state_dict(self, state):
-        self.total, self.served = state["total"].clone(), state["served"].clone()
 
 
 def go(journal, calls, *, saves=(), stop=None):
@@ -53,6 +20,7 @@ def go(journal, calls, *, saves=(), stop=None):
     rng, answers = np.random.default_rng(0), []
     for place, call in enumerate(calls):
         features = rng.integers(0, 9, (3, 2)).astype(np.int32)
+        clicks = asked(features)
         if place == stop:
             break
         if call == "learn":
@@ -60,11 +28,11 @@ def go(journal, calls, *, saves=(), stop=None):
         elif call == "publish":
             journal.publish()
         elif call == "heed":
-            journal.heed(features, None, {})
+            journal.heed(clicks, clicks.time, {})
         elif call == "estimate":
-            answers.append(journal.estimate(features, None, None, {})["evidence"].tolist())
+            answers.append(journal.estimate(clicks, clicks.time, None, {})["evidence"].tolist())
         else:
-            answers.append(journal.predict(features)["cvr"].tolist())
+            answers.append(journal.predict(clicks)["cvr"].tolist())
         if place in saves:
             journal.save()
     return answers

@@ -16,8 +16,8 @@ from learners.networks import NETWORKS
 from simulator.errors import LogError
 from simulator.log.schema import Feature
 from simulator.scenario.model import LearnerBlock
+from tests.doubles import FakeLog
 from tests.learners.ask import asked
-from tests.learners.conftest import FakeLog
 
 FEATURES = (Feature("a", 5), Feature("t", 6, 3, "tags"), Feature("c", 7))
 TINY = LearnerBlock(embedding_dim=3, hidden=(5,))

@@ -137,7 +137,7 @@ def test_a_soft_label_of_a_half_says_yes(task, stated, says):
     getattr(samples, task)[:] = stated
     meter = CostMeter()
     meter.delivered(samples)
-    meter.settle(0, labels)
+    meter.finalise(0, labels)
     meter._resolve()
     right = np.array([day[costs._RIGHT] for day in meter._days.values()]).sum()
     negatives = np.array([day[costs._NEGATIVES] for day in meter._days.values()]).sum()

@@ -19,67 +19,16 @@ from simulator.randomness import generator
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR, MINUTE, SECOND
 from simulator.windows import Windows
+from tests.doubles import Diary, Guestbook, Listener
 
 WINDOWS = Windows(DAY, 0)
 START, END, SEGMENT = 2 * DAY, 4 * DAY, 6 * HOUR
 
 
-class Diary:
-    """A learner whose model is the number of samples it has learned."""
-
-    tasks = ("cvr",)
-
-    def __init__(self):
-        self.learned, self.served = [], 0
-        self.published = []
-
-    def learn(self, samples, features):
-        assert len(samples) == len(features)
-        self.learned.append(samples)
-
-    def publish(self):
-        self.served = sum(len(s) for s in self.learned)
-        self.published.append(self.served)
-
-    def predict(self, features):
-        return {"cvr": np.full(len(features), float(self.served))}
-
-    def state_dict(self):
-        return {}
-
-    def load_state_dict(self, state):
-        pass
-
-
-class Audience:
-    def __init__(self):
-        self.served, self.predicted, self.fed_, self.settled = [], {}, {}, []
-        self.delivered_ = {}
-        self.times = []
-
-    def serve(self, row, click_id, time):
-        self.served.append((row, time))
-
-    def predict(self, method, row, predictions):
-        self.predicted.setdefault(method, []).append((row, predictions["cvr"]))
-
-    def delivered(self, policy, samples):
-        self.delivered_.setdefault(policy, []).append(samples)
-
-    def fed(self, method, samples):
-        self.fed_.setdefault(method, []).append(samples)
-
-    def finalise(self, row, labels, truth):
-        self.settled.append((row, labels, truth))
-
-    def advance(self, time, items):
-        self.times.append(time)
-
-
 def run(methods, *, tick=HOUR, workers=2, truth=None, clicks=3000, **settings):
     log = random_log(generator(4, "log"), clicks, WINDOWS, days=5)
     policies = {m.policy: policy_from(m.policy, {"window": "15m"}) for m in methods}
-    audience = Audience()
+    audience = Guestbook()
 
     def engine(advisors):
         return Engine(log, WINDOWS, policies, start=START - DAY, features=True, advisors=advisors)
@@ -104,7 +53,7 @@ def method(name="m", policy="elapsed-time", **settings):
 def test_clicks_of_a_segment_are_predicted_by_the_model_published_before_it():
     m = method()
     log, audience, _ = run([m])
-    fed = np.cumsum([0, *(len(s) for s in audience.fed_["m"])])
+    fed = np.cumsum([0, *(len(s) for s in audience.meals["m"])])
     time = log.click_time
     for n, (row, predicted) in enumerate(audience.predicted["m"]):
         inside = np.flatnonzero((time >= START + n * SEGMENT) & (time < START + (n + 1) * SEGMENT))
@@ -116,11 +65,11 @@ def test_clicks_of_a_segment_are_predicted_by_the_model_published_before_it():
 def test_the_learner_is_fed_what_became_visible_in_the_segment_in_order():
     m = method()
     _, audience, _ = run([m])
-    for n, samples in enumerate(audience.fed_["m"]):
+    for n, samples in enumerate(audience.meals["m"]):
         assert samples.visible_time.min() >= START + n * SEGMENT
         assert samples.visible_time.max() < START + (n + 1) * SEGMENT
         assert np.all(np.diff(samples.visible_time) >= 0)
-    whole = Samples.concatenate(audience.fed_["m"])
+    whole = Samples.concatenate(audience.meals["m"])
     np.testing.assert_array_equal(Samples.concatenate(m.learner.learned).click_id, whole.click_id)
     late = whole.elapsed > 15 * MINUTE
     assert np.any(whole.event_time[late] - whole.elapsed[late] < START)  # late positives of the gap's clicks
@@ -138,29 +87,6 @@ def test_ticks_and_threads_change_nothing():
             )
         )
     assert results[0] == results[1] == results[2]
-
-
-class Listener(Diary):
-    """Serves how often it was told something; asked for evidence, it knows none."""
-
-    adapts = True
-
-    def __init__(self):
-        super().__init__()
-        self.heard = 0
-        self.asked = []
-
-    def predict(self, clicks):
-        self.asked.append(clicks.row)
-        return {"cvr": np.full(len(clicks), (1 + self.heard) / 100)}
-
-    def estimate(self, clicks, now, journey, known):
-        nothing = np.zeros(len(clicks))
-        return {"evidence": nothing, "start": nothing, "network": nothing, "prior": known["logit"]}
-
-    def heed(self, *told):
-        assert len(told[0])
-        self.heard += 1
 
 
 @pytest.mark.parametrize("beside", [[], [HOUR]])
@@ -188,7 +114,7 @@ def test_clicks_that_the_policy_asks_about_are_predicted_once():
 def test_publishing_every_day_serves_a_model_of_yesterday():
     m = method(publish_every=DAY)
     _, audience, _ = run([m])
-    fed = np.cumsum([0, *(len(s) for s in audience.fed_["m"])])
+    fed = np.cumsum([0, *(len(s) for s in audience.meals["m"])])
     served = [set(p) for _, p in audience.predicted["m"]]
     assert served == [{float(fed[n // 4 * 4])} for n in range(8)]
 
@@ -204,7 +130,7 @@ def test_publishing_more_often_than_a_segment_cuts_predictions_there():
 def test_a_slow_trainer_falls_behind_and_its_model_goes_stale():
     fast, slow = method("fast"), method("slow", capacity=200 / (6 * 60 * 60))
     _, audience, pipeline = run([fast, slow])
-    assert sum(len(s) for s in audience.fed_["slow"]) == sum(len(s) for s in audience.fed_["fast"])
+    assert sum(len(s) for s in audience.meals["slow"]) == sum(len(s) for s in audience.meals["fast"])
     assert sum(len(s) for s in slow.learner.learned) < sum(len(s) for s in fast.learner.learned)
     # 200 samples a segment at most, and the last mini-batch may still be in service
     assert all(n <= 200 * (k + 1) for k, n in enumerate(slow.learner.published))
@@ -215,7 +141,7 @@ def test_a_slow_trainer_falls_behind_and_its_model_goes_stale():
 def test_transport_delay_moves_visibility():
     plain, late = method("plain"), method("late", transport_delay=HOUR)
     _, audience, _ = run([plain, late])
-    a, b = (Samples.concatenate(audience.fed_[name]) for name in ("plain", "late"))
+    a, b = (Samples.concatenate(audience.meals[name]) for name in ("plain", "late"))
     shift = b.visible_time - b.event_time
     assert set(shift.tolist()) == {HOUR}
     assert a.event_time.max() > b.event_time.max()
@@ -228,9 +154,9 @@ def test_labels_settle_once_for_every_served_click_with_its_truth():
     log, audience, _ = run([method()], truth=truth)
     expected = final_labels(log.click_time, log.event, 0, WINDOWS)
     served = [row + i for row, time in audience.served for i in range(len(time))]
-    settled = [row + i for row, labels, _ in audience.settled for i in range(len(labels))]
+    settled = [row + i for row, labels, _ in audience.finals for i in range(len(labels))]
     assert settled == served
-    for row, labels, block in audience.settled:
+    for row, labels, block in audience.finals:
         np.testing.assert_array_equal(labels.converted, expected.converted[row : row + len(labels)])
         np.testing.assert_array_equal(block["p_pay"], rows[row : row + len(labels)])
 
