@@ -10,28 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from simulator.errors import RunError
 from simulator.evaluation.intervals import Combined, combine_seeds
-from simulator.evaluation.results import SUMS
 
 OVERALL = "overall"
-
-_BY_PHASE = """
-    SELECT method, task, phase, metric, sum(value * "rows") / sum("rows") AS value
-    FROM read_parquet($path)
-    WHERE value IS NOT NULL AND "rows" > 0 AND metric NOT IN ('pcoc', 'sum_prediction', 'sum_label')
-    GROUP BY method, task, phase, metric
-    UNION ALL
-    SELECT method, task, phase, 'pcoc', predicted / observed FROM (
-        SELECT method, task, phase,
-               sum(value) FILTER (metric = 'sum_prediction') AS predicted,
-               sum(value) FILTER (metric = 'sum_label') AS observed
-        FROM read_parquet($path) GROUP BY method, task, phase)
-    WHERE observed <> 0
-    ORDER BY ALL
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +62,7 @@ _Key = tuple[str, str, str, str]
 
 
 def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: float = 0.95) -> Comparison:
-    """Compare finished runs by what they wrote (``summary.json``, ``metrics.parquet``); judge nothing anew.
+    """Compare finished runs by what they wrote (``summary.json``); judge nothing anew.
 
     Differences are taken against ``baseline``, or where there is none, between every two methods of a run.
 
@@ -114,7 +96,7 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
         references |= {(group, task, method) for task in ranking for method in ranking[task]["references"]}
         for opening in summary.get("openings", ()):
             _pool(openings[group].setdefault(opening["name"], {}), opening)
-        for phase, task, metric, method, value in _numbers(run, summary):
+        for phase, task, metric, method, value in _numbers(summary):
             values[group, phase, task, metric][method][run] = value
     methods = {method for found in values.values() for method in found}
     if baseline is not None and baseline not in methods:
@@ -172,8 +154,8 @@ def repeated(runs: Sequence[Path]) -> list[Path]:
 def read_summary(run: Path) -> tuple[str, dict[str, Any]]:
     """Return the group of a run (``<name>/<config hash>``, from where it lies) and its ``summary.json``."""
     path = run / "summary.json"
-    if not path.is_file() or not (run / "metrics.parquet").is_file():
-        raise RunError(f"{run}: not a finished run; a run directory holds summary.json and metrics.parquet")
+    if not path.is_file():
+        raise RunError(f"{run}: not a finished run; a run directory holds summary.json")
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -184,18 +166,10 @@ def read_summary(run: Path) -> tuple[str, dict[str, Any]]:
     return f"{place.parent.name}/{place.name.rsplit('-s', 1)[0]}", summary
 
 
-def _numbers(run: Path, summary: dict[str, Any]) -> Iterator[tuple[str, str, str, str, float]]:
+def _numbers(summary: dict[str, Any]) -> Iterator[tuple[str, str, str, str, float]]:
     """Yield (phase, task, metric, method, value) of one run; null is NaN."""
-    for method, tasks in summary["methods"].items():
-        for task, metrics in tasks.items():
-            for metric, value in metrics.items():
-                yield OVERALL, task, metric, method, math.nan if value is None else float(value)
-    path = run / "metrics.parquet"
-    try:
-        with duckdb.connect() as connection:
-            rows = connection.execute(_BY_PHASE, {"path": str(path)}).fetchall()
-    except duckdb.Error as error:
-        raise RunError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
-    for method, task, phase, metric, value in rows:
-        if metric not in SUMS:
-            yield phase, task, metric, method, value
+    for phase, methods in ({OVERALL: summary["methods"]} | summary["phases"]).items():
+        for method, tasks in methods.items():
+            for task, metrics in tasks.items():
+                for metric, value in metrics.items():
+                    yield phase, task, metric, method, math.nan if value is None else float(value)

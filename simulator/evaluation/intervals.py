@@ -152,7 +152,7 @@ def _fraction(series: Series, metric: str, scope: _Scope) -> tuple[Float64, Floa
     if metric == "pcoc":
         up, down = series.values["sum_prediction"][chosen], series.values["sum_label"][chosen]
     else:
-        value, rows = series.values[metric][chosen], series.rows[chosen].astype(np.float64)
+        value, rows = series.values[metric][chosen], series.over[metric][chosen].astype(np.float64)
         known = np.isfinite(value)
         up, down = np.where(known, value, 0.0) * rows, rows * known
     sums = (np.bincount(scope.block, part, scope.count) for part in (up, down))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,10 +13,11 @@ import numpy as np
 from simulator.calendar import Calendar
 from simulator.errors import unknown
 from simulator.evaluation.cells import Cell, Grid
+from simulator.evaluation.deciles import Deciles
 from simulator.evaluation.openings import Openings
 from simulator.evaluation.predictions import PredictionsFile
 from simulator.evaluation.results import Results, Scale
-from simulator.evaluation.tasks import Outcome, Statistics, measure, outcome
+from simulator.evaluation.tasks import TASKS, Outcome, Statistics, measure, outcome
 from simulator.log.schema import Float64, Int64, Labels
 from simulator.pieces import RowQueue
 
@@ -64,6 +65,7 @@ class Ledger:
         self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
         self.grid = Grid(stream_start, segment, calendar)
         self._openings = Openings(calendar)
+        self._deciles: defaultdict[tuple[str, str, str], Deciles] = defaultdict(Deciles)
         self._scale, self._peeking = dict(scale or {}), tuple(peeking)
         self._lifetime = lifetime
         self._open: deque[_OpenCell] = deque()
@@ -151,7 +153,7 @@ class Ledger:
             immature=self._served - judged,
             peeking=self._peeking,
             openings=self._openings.summary(),
-            clock=self.grid.calendar.clock,
+            deciles=self._deciles,
         )
 
     def _ready(self) -> int:
@@ -172,13 +174,18 @@ class Ledger:
         clicks, final = self._clicks.take(stop), self._labels.take(stop)
         labels = Labels(**{f.name: final[f.name] for f in fields(Labels)})
         truth = {name.removeprefix("true."): v for name, v in final.items() if name.startswith("true.")}
+        phase = self.grid.cell(*key).phase
         outcomes: dict[str, Outcome] = {}
         statistics: dict[tuple[str, str], Statistics] = {}
         for name, tasks in self.methods.items():
             for task in tasks:
                 if task not in outcomes:
                     outcomes[task] = outcome(task, labels, truth, clicks["time"])
-                statistics[name, task] = measure(task, predicted[name][task], outcomes[task])
+                judged = outcomes[task]
+                statistics[name, task] = measure(task, predicted[name][task], judged)
+                if "decile_error" in TASKS[task].measured:
+                    served = predicted[name][task][judged.kept]
+                    self._deciles[phase, name, task].add(served, judged.label)
         self._openings.add(clicks["time"], outcomes, predicted)
         last = int(clicks["time"][-1])
         cell = replace(

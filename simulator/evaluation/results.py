@@ -14,11 +14,10 @@ import pyarrow.parquet as pq
 
 from simulator.atomic import written_whole
 from simulator.calendar import PHASES
-from simulator.clock import UTC_CLOCK, Clock
 from simulator.evaluation.cells import Cell
+from simulator.evaluation.deciles import Deciles
 from simulator.evaluation.tasks import RELATIVE, TASKS
 from simulator.log.schema import Bool, Float64, Int64
-from simulator.units import DAY
 
 SUMS = ("sum_prediction", "sum_label")
 """Stored beside the metrics, so that PCOC of any set of cells can be had from ``metrics.parquet`` alone."""
@@ -44,9 +43,9 @@ METRICS_SCHEMA = pa.schema(
 )
 """``metrics.parquet``, long form: one row for each cell, method, task and metric (and the two sums).
 
-``rows`` counts the clicks the task is judged on (converted ones for rfr and gmv), ``positives`` those with a
-label above 0. An undefined value is null; ``mature_at`` is when the last label of the cell was final (null:
-not known).
+``rows`` counts the clicks that the metric is over: all that the task is judged on (converted ones for rfr and gmv), or
+some of them (those that paid again, for bias_again); ``positives`` those of the task with a label above 0. An undefined
+value is null; ``mature_at`` is when the last label of the cell was final (null: not known).
 """
 
 
@@ -54,9 +53,8 @@ not known).
 class Aggregate:
     """What a method reached on a task over a set of cells.
 
-    ``values`` weights cells by rows (for NLL and regret that is the pooled mean; PCOC is sum over sum);
-    ``means`` is the plain mean over cells, as some papers report. Cells in which a metric is undefined are
-    left out of it.
+    ``values`` are over all rows, but for those `BY_SEGMENT`: means over cells, weighted by rows. ``means`` is the plain
+    mean over cells of each metric, as some papers report. Cells in which a metric is undefined are left out of it.
     """
 
     rows: int
@@ -75,11 +73,12 @@ Table = dict[str, dict[str, Aggregate]]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One method on one task, cell by cell: arrays of shape (cells,), NaN where undefined."""
+    """One method on one task, cell by cell: arrays of shape (cells,), NaN where undefined; ``over`` are rows by metric."""
 
     rows: Int64
     positives: Int64
     values: Mapping[str, Float64]
+    over: Mapping[str, Int64]
 
 
 @dataclass
@@ -95,6 +94,7 @@ class Results:
     immature : served clicks whose label was not final when the log ended; they are in no cell.
     peeking : methods that read the future or the truth: they are shown apart, too.
     openings : hour by hour around each promotion (`simulator.evaluation.openings`).
+    deciles : calibration by decile, by phase, method and task.
     """
 
     methods: Mapping[str, tuple[str, ...]]
@@ -103,7 +103,7 @@ class Results:
     immature: int = 0
     peeking: Collection[str] = ()
     openings: Sequence[Mapping[str, Any]] = ()
-    clock: Clock = UTC_CLOCK
+    deciles: Mapping[tuple[str, str, str], Deciles] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.series = {
@@ -138,12 +138,18 @@ class Results:
             if of == task
         )
 
-    def aggregate(self, chosen: Bool) -> Table:
-        """Pool the chosen cells; ``chosen`` has one entry a cell."""
+    def _pool(self, chosen: Bool, phases: Sequence[str] = ()) -> Table:
+        """Pool the chosen cells (one entry a cell), which are one cell, or all of ``phases``."""
         table: Table = {
             method: {task: _aggregate(self.series[method, task], chosen) for task in tasks}
             for method, tasks in self.methods.items()
         }
+        for method, task in self.series if phases else ():
+            if "decile_error" in TASKS[task].measured:
+                whole = Deciles()
+                for phase in phases:
+                    whole.merge(self.deciles.get((phase, method, task), Deciles()))
+                table[method][task].values["decile_error"] = whole.error()
         for task, ends in self.scale.items():
             for tasks in table.values():
                 if task in tasks:
@@ -152,25 +158,20 @@ class Results:
 
     def overall(self) -> Table:
         """Pool all cells."""
-        return self.aggregate(np.ones(len(self.cells), np.bool_))
+        return self._pool(np.ones(len(self.cells), np.bool_), PHASES)
 
     def by_phase(self) -> dict[str, Table]:
         """Pool by phase of the promotion; phases without a cell are absent."""
         return {
-            phase: self.aggregate(self.phases == code)
+            phase: self._pool(self.phases == code, [phase])
             for code, phase in enumerate(PHASES)
             if code in set(self.phases)
         }
 
-    def by_day(self) -> dict[int, Table]:
-        """Pool by the (local) day of the log in which a cell starts."""
-        days = self.clock.local(self.starts) // DAY
-        return {int(day): self.aggregate(days == day) for day in np.unique(days)}
-
     def first_after_switch(self) -> list[tuple[Cell, Table]]:
         """Return each cell that begins with a phase switch, by itself."""
         marks = np.flatnonzero(self.after_switch)
-        return [(self.cells[int(i)], self.aggregate(np.arange(len(self.cells)) == i)) for i in marks]
+        return [(self.cells[int(i)], self._pool(np.arange(len(self.cells)) == i)) for i in marks]
 
     @property
     def metrics(self) -> pa.Table:
@@ -194,7 +195,7 @@ class Results:
                         cell.after_switch,
                         metric,
                         value if math.isfinite(value) else None,
-                        statistics.rows,
+                        statistics.rows_of(metric),
                         statistics.positives,
                         None if cell.mature_at < 0 else cell.mature_at,
                     )
@@ -219,20 +220,23 @@ class Results:
             np.array([s.rows for s in found], np.int64),
             np.array([s.positives for s in found], np.int64),
             values,
+            {name: np.array([s.rows_of(name) for s in found], np.int64) for name in values},
         )
 
 
 def _aggregate(series: Series, chosen: Bool) -> Aggregate:
-    rows = series.rows[chosen].astype(np.float64)
+    rows = series.rows[chosen]
     values: dict[str, float] = {}
     means: dict[str, float] = {}
     for name, column in series.values.items():
         if name in SUMS:
             continue
-        kept = column[chosen]
-        known = np.isfinite(kept) & (rows > 0)
-        weight = float(rows[known].sum())
-        values[name] = float(kept[known] @ rows[known]) / weight if weight else math.nan
+        kept, over = column[chosen], series.over[name][chosen].astype(np.float64)
+        known = np.isfinite(kept) & (over > 0)
+        weight, power = float(over[known].sum()), 2 if name == "rmse" else 1
+        values[name] = (
+            (float(kept[known] ** power @ over[known]) / weight) ** (1 / power) if weight else math.nan
+        )
         means[name] = float(kept[known].mean()) if known.any() else math.nan
     total = float(series.values["sum_label"][chosen].sum())
     values["pcoc"] = float(series.values["sum_prediction"][chosen].sum()) / total if total else math.nan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,6 +18,9 @@ RELATIVE = {"auc": "ri_auc", "prauc": "ri_prauc"}
 LOWER_IS_BETTER = frozenset(
     {"nll", "regret_nll", "alpr", "log_mae", "gamma", "regret_gamma", "rmse", "decile_error"}
 )
+BY_SEGMENT = frozenset({"auc", "prauc"})
+"""Metrics that are shown as the mean of the segments' own, weighted by rows: ranking is inside a segment, as papers on
+streams report it. Every other one is over all rows."""
 LATE = DAY
 """A first pay later than this after the click counts as late in what is told apart by maturity."""
 
@@ -47,6 +50,12 @@ class Statistics:
     sum_prediction: float
     sum_label: float
     values: dict[str, float]
+    over: Mapping[str, int] = field(default_factory=dict)
+    """How many rows a metric is over, where these are not all."""
+
+    def rows_of(self, metric: str) -> int:
+        """Return how many rows a metric is over."""
+        return self.over.get(metric, self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +74,7 @@ class Task:
     headline : the metric that leads the tables where the truth is known (elsewhere the primary one does).
     further : metrics that tables show beside headline, AUC and PCOC where there is room.
     binary : whether the label is 0 or 1.
+    some : by metric, which of the kept clicks it is over; the others are over all.
     scaled : whether methods compete on it, from a frozen model (0) to an oracle (100); not on a by-product.
     """
 
@@ -81,6 +91,7 @@ class Task:
     further: tuple[str, ...]
     binary: bool
     scaled: bool = True
+    some: Callable[[Outcome], dict[str, Bool]] = lambda _: {}
 
     @property
     def short(self) -> str:
@@ -128,12 +139,23 @@ def _probability(served: Float64, judged: Outcome) -> dict[str, float]:
     return {"auc": auc, "prauc": prauc, "nll": nll, "regret_nll": regret, "pcoc": metrics.pcoc(served, label)}
 
 
+def _some(judged: Outcome) -> dict[str, Bool]:
+    """Return the clicks that ratios to the label are over: those that paid, told apart by how."""
+    paid = judged.label > 0
+    again, late = (np.zeros_like(paid) if of is None else of for of in (judged.again, judged.late))
+    once = np.zeros_like(paid) if judged.again is None else ~again
+    return {
+        "alpr": paid,
+        "bias": paid,
+        "bias_once": paid & once,
+        "bias_again": paid & again,
+        "bias_late": paid & late,
+    }
+
+
 def _amount(served: Float64, judged: Outcome) -> dict[str, float]:
     label, truth = judged.label, judged.truth
-    nobody = np.zeros(len(label), np.bool_)
-    again = nobody if judged.again is None else judged.again
-    once = nobody if judged.again is None else ~again
-    late = nobody if judged.late is None else judged.late
+    biases = {name: of for name, of in _some(judged).items() if name != "alpr"}
     return {
         "auc": metrics.concordance(served, label),
         "acc": metrics.acc(served, label),
@@ -143,10 +165,7 @@ def _amount(served: Float64, judged: Outcome) -> dict[str, float]:
         "regret_gamma": math.nan if truth is None else metrics.regret_gamma(served, label, truth),
         "pcoc": metrics.pcoc(served, label),
         "decile_error": metrics.decile_error(served, label),
-        "bias": metrics.log_bias(served, label),
-        "bias_once": metrics.log_bias(served[once], label[once]),
-        "bias_again": metrics.log_bias(served[again], label[again]),
-        "bias_late": metrics.log_bias(served[late], label[late]),
+        **{name: metrics.log_bias(served[of], label[of]) for name, of in biases.items()},
     }
 
 
@@ -187,6 +206,7 @@ def _amounts(
         headline="alpr",
         further=("acc",),
         binary=False,
+        some=_some,
     )
 
 
@@ -290,4 +310,5 @@ def measure(task: str, predictions: Float64, judged: Outcome) -> Statistics:
         sum_prediction=float(served.sum()),
         sum_label=float(judged.label.sum()),
         values=TASKS[task].measure(served, judged),
+        over={name: int(np.count_nonzero(of)) for name, of in TASKS[task].some(judged).items()},
     )

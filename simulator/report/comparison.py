@@ -16,7 +16,9 @@ from simulator.report.tables import Column, lay_out
 
 
 def comparison_tables(comparison: Comparison, width: int) -> Iterator[RenderableType]:
-    """Yield a table for each group and task: methods from best to worst, those that do not compete apart."""
+    """Yield a table for each group and task: methods from best to worst, those that do not compete apart; then what is said
+    of their figures.
+    """
     for group, runs in comparison.runs.items():
         tasks = dict.fromkeys(s.task for s in comparison.scores if s.group == group and s.phase == OVERALL)
         for task in tasks:
@@ -25,6 +27,7 @@ def comparison_tables(comparison: Comparison, width: int) -> Iterator[Renderable
             apart = [i for i, m in enumerate(columns[0].cells) if (group, task, m) in comparison.references]
             laid = lay_out(columns, width, title, dim=apart, note=_note(comparison, len(runs)))
             yield Group(laid, *(Text(f"{said}.") for said in comparison.notes.get((group, task), ())))
+    yield Text(f"{numbers.BY_SEGMENT}.", "dim")
 
 
 def columns_of(comparison: Comparison, group: str, task: str) -> list[Column]:

@@ -25,7 +25,14 @@ def write_comparison(path: Path, comparison: Comparison) -> None:
     drawn = {name: figure for group in groups for name, figure in group.pop("figures").items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_page(path, "comparison.html.j2", drawn, groups=groups, confidence=comparison.confidence)
+        write_page(
+            path,
+            "comparison.html.j2",
+            drawn,
+            groups=groups,
+            confidence=comparison.confidence,
+            by_segment=numbers.BY_SEGMENT,
+        )
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror})") from None
 

@@ -53,10 +53,10 @@ _DELAY_TICKS = {
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One metric of one method cell by cell: middle of each cell (micros), rows, value and its two sums."""
+    """Metrics of one method cell by cell: middle of each cell (micros), and by metric the rows it is over and its value."""
 
     middle: Float64
-    rows: Int64
+    rows: dict[str, Int64]
     values: dict[str, Float64]
 
 
@@ -255,18 +255,19 @@ def _line(rows: pa.Table, shown: Sequence[str]) -> _Line | None:
         return None
     middle = (base["start"].to_numpy() + base["end"].to_numpy()) / 2.0
     values = {metric: table["value"].to_numpy().astype(np.float64) for metric, table in found.items()}
-    return _Line(middle, base["rows"].to_numpy(), values)
+    return _Line(middle, {metric: table["rows"].to_numpy() for metric, table in found.items()}, values)
 
 
 def _by_day(line: _Line, metric: str, clock: Clock | None) -> tuple[Float64, Float64]:
-    """Pool cells by day as the tables do: PCOC sum over sum, the rest weighted by rows."""
+    """Pool cells by day as the tables do: PCOC sum over sum, the rest weighted by the rows that it is over."""
     middle = line.middle if clock is None else clock.local(line.middle.astype(np.int64))
     days, index = np.unique(middle // DAY, return_inverse=True)
     if metric == "pcoc":
         up, down = line.values["sum_prediction"], line.values["sum_label"]
     else:
         known = np.isfinite(line.values[metric])
-        up, down = np.where(known, line.values[metric], 0.0) * line.rows, known * line.rows
+        rows = line.rows[metric]
+        up, down = np.where(known, line.values[metric], 0.0) * rows, known * rows
     with np.errstate(divide="ignore", invalid="ignore"):
         pooled = np.bincount(index, up) / np.bincount(index, down)
     return _noons(days, clock), pooled

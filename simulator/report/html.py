@@ -75,6 +75,7 @@ def write_report(
         description=summary.get("description", ""),
         summary=summary,
         reading=sentences(summary),
+        by_segment=numbers.BY_SEGMENT,
         tasks=[_task(summary, task) for task in summary["ranking"]],
         costs=[_cost(method, costs) for method, costs in summary["costs"].items()],
         beliefs=[_beliefs(stage, parts) for stage, parts in audits(summary)],

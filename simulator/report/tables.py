@@ -75,6 +75,8 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
                 for cell in summary["after_switch"]
             ]
             yield from _matrices(summary, task, "first segment after each switch", columns, width)
+    if summary["ranking"]:
+        yield Text(f"{numbers.BY_SEGMENT}.", "dim")
     if summary["costs"]:
         yield costs_table(summary, width)
         yield from beliefs_table(summary, width)

@@ -50,11 +50,8 @@ def test_auc_is_weighted_by_rows_with_the_plain_mean_beside_it(judged):
     assert found.values["auc"] != found.means["auc"]
 
 
-def test_days_and_switches(judged):
-    stream, results = judged
-    by_day = results.by_day()
-    assert sum(table["both"]["cvr"].rows for table in by_day.values()) == 8000
-    assert by_day[3]["both"]["cvr"].rows == ((stream.time // DAY) == 3).sum()
+def test_switches(judged):
+    _, results = judged
     assert [cell.start for cell, _ in results.first_after_switch()] == [3 * DAY, 5 * DAY, 6 * DAY]
     cell, table = results.first_after_switch()[1]
     assert table["es-dfm"]["cvr"].values["pcoc"] == pytest.approx(

@@ -6,10 +6,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from simulator.calendar import PHASES, Calendar, Promotion
+from simulator.calendar import Calendar, Promotion
 from simulator.errors import LogError
-from simulator.evaluation.cells import Cell
-from simulator.evaluation.results import Results
 from simulator.log.facts.gather import gather
 from simulator.log.facts.phases import day_facts
 from simulator.log.memory import random_log
@@ -76,14 +74,6 @@ def test_days_and_hours_of_the_facts_are_local(case):
         next((h for m, h in changed if m == month and "New" in str(opened.clock.zone) and day == 3), 24)
         for day in range(len(lengths))
     ]
-
-
-def test_evaluation_by_day_is_local(case):
-    path, log, local = case
-    clock = Log.open(path).clock
-    cells = [Cell(i, int(t), int(t) + HOUR, PHASES[0], False) for i, t in enumerate(log.click_time)]
-    table = Results({}, cells, clock=clock).by_day()
-    assert sorted(table) == sorted({(m.date() - local[0].date()).days for m in local})
 
 
 def test_times_are_shown_in_it(case):

@@ -4,6 +4,7 @@ import copy
 import json
 import re
 
+import numpy as np
 import pytest
 
 from simulator.errors import RunError
@@ -103,7 +104,11 @@ def test_days_pool_as_the_tables_do():
     results, summary = make_run()
     figure = calibration_figure(summary, results.metrics, "cvr")
     trace = next(t for t in figure["data"] if t["name"] == "es-dfm")
-    wanted = [table["es-dfm"]["cvr"].values["pcoc"] for table in results.by_day().values()]
+    series, days = results.series["es-dfm", "cvr"].values, results.starts // DAY
+    wanted = [
+        series["sum_prediction"][days == day].sum() / series["sum_label"][days == day].sum()
+        for day in np.unique(days)
+    ]
     assert trace["y"] == pytest.approx(wanted, abs=1e-6)
     assert trace["x"][0] == "2024-11-08T12:00:00"
     shades = [s for s in figure["layout"]["shapes"] if s["type"] == "rect"]
