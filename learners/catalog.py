@@ -15,7 +15,7 @@ from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
-from simulator.errors import ScenarioError, nearest, unknown
+from simulator.errors import ScenarioError, nearest
 from simulator.parts import Part, Registry, faults, merged
 from simulator.policies import POLICIES, Policy
 from simulator.scenario.model import LearnerBlock, MethodBlock, Scenario
@@ -110,9 +110,11 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
 
 
 def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod:
-    if block.method not in METHODS:
-        raise ScenarioError(f"{key}.method: {unknown('method', block.method, METHODS)}")
-    entry = _variant(METHODS[block.method], block, key)
+    try:
+        entry = METHODS.find(block.method)
+    except ScenarioError as error:
+        raise ScenarioError(f"{key}.method: {error}") from None
+    entry = _variant(entry, block, key)
     found: list[str] = []
     parts = _Parts(block, entry, key, found)
     objective, network = parts.one(OBJECTIVES, "objective"), parts.one(NETWORKS, "network")

@@ -53,7 +53,7 @@ class Nested:
             return None
         if not isinstance(value, str | Mapping):
             raise ValueError("must be a name, or a table with kind and parameters")  # noqa: TRY004 - what pydantic reports
-        key = self._registry.family
+        key = self._registry.noun
         try:
             part: Part = self._registry.parse(value, key, fill=self._fill)
         except ScenarioError as error:

@@ -1,16 +1,14 @@
-"""Plug-ins by name: typed blocks of parameters, one a file, found in their package or in installed distributions."""
+"""Parts of methods: typed blocks of parameters, known by the names of their classes' kinds."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from simulator.errors import AfterclickError, PluginError, ScenarioError, nearest, unknown
+from simulator.errors import PluginError, ScenarioError, unknown
+from simulator.plugins import Family, place_of, told
 from simulator.scenario.base import Block
 
 if TYPE_CHECKING:
@@ -20,8 +18,15 @@ if TYPE_CHECKING:
 class Part(Block):
     """Base of everything a method is composed of, its delay policy included; the fields are its parameters."""
 
+    family: ClassVar[str] = "part"
+    """What parts of its family are called in messages."""
     kind: ClassVar[str] = ""
-    """The name that scenarios and the table of methods use."""
+    """The name that scenarios and the table of methods use; of a class that was given none, ``module:Class``."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "kind" not in cls.__dict__:  # a kind is never inherited: two classes are two kinds
+            cls.kind = place_of(cls)
 
     def spec(self) -> dict[str, Any]:
         """Return kind and parameters as plain values, such as a scenario could hold."""
@@ -39,113 +44,59 @@ class Part(Block):
 P = TypeVar("P", bound=Part)
 
 
-class Registry(Mapping[str, type[P]], Generic[P]):
-    """The parts of one family: those of its package (or module), and those that others bring.
+class Registry(Family[type[P]], Generic[P]):
+    """The classes of one family of parts.
 
     Parameters
     ----------
-    family : what a part is called in messages.
-    base : what every part of the family is derived from.
+    noun : what a part of the family is called in messages.
+    plural : names the entry-point group.
     package : its modules are imported when the family is first asked for.
-    group : entry-point group of installed distributions; with it, ``package.module:Class`` names a part, too.
+    base : what every part of the family is derived from.
     """
 
-    def __init__(self, family: str, base: type[P], package: str, group: str | None = None) -> None:
-        self.family = family
-        self._base, self._package, self._group = base, package, group
-        self._classes: dict[str, type[P]] = {}
-        self._entries: dict[str, EntryPoint] = {}
-        self._loaded = False
+    def __init__(self, noun: str, plural: str, package: str, base: type[P]) -> None:
+        super().__init__(noun, plural, package, base)
+        base.family = noun
 
-    def register(self, kind: str) -> Callable[[type[P]], type[P]]:
-        """Class decorator: make a part known under ``kind``. A name can be taken once."""
-
-        def add(cls: type[P]) -> type[P]:
-            known = self._classes.get(kind)
-            if known is not None and _place(known) != _place(cls):
-                raise PluginError(f"{self.family} {kind!r} is taken by {_place(known)}")
-            cls.kind = kind
-            self._classes[kind] = cls
-            return cls
-
-        return add
-
-    def _load(self) -> None:
-        if self._loaded:
-            return
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
-            importlib.import_module(f"{self._package}.{module.name}")
-        for entry in entry_points(group=self._group) if self._group is not None else ():
-            if entry.name in self._classes:
-                raise PluginError(
-                    f"entry point {entry.name!r} ({entry.value}) has the name of a built-in {self.family}"
-                )
-            self._entries[entry.name] = entry
-        self._loaded = True
-
-    def __getitem__(self, kind: str) -> type[P]:
-        self._load()
-        if kind in self._entries and kind not in self._classes:
-            self.register(kind)(self._installed(self._entries[kind]))
-        return self._classes[kind]
-
-    def __iter__(self) -> Iterator[str]:
-        self._load()
-        return iter(sorted({*self._classes, *self._entries}))
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))
-
-    def _installed(self, entry: EntryPoint) -> type[P]:
-        try:
-            found = entry.load()
-        except Exception as error:  # whatever the module of somebody else does when it is loaded
-            raise PluginError(
-                f"entry point {entry.name!r} ({entry.value}) cannot be loaded: {_told(error)}"
-            ) from error
+    def _meant(self, found: Any) -> type[P]:
         if not self._fits(found):
-            raise PluginError(f"entry point {entry.name!r} ({entry.value}) {self._misfit()}")
+            raise PluginError(f"is not a {self.noun}; {self._wanted()}")
         return found  # type: ignore[no-any-return]
 
-    def _fits(self, found: object) -> bool:
-        return isinstance(found, type) and issubclass(found, self._base)
+    def _fits(self, value: object) -> bool:
+        return isinstance(value, type) and issubclass(value, self.base)
 
-    def _misfit(self) -> str:
-        base = self._base
-        return (
-            f"is not a {self.family}; a {self.family} is a subclass of {base.__module__}.{base.__qualname__}"
-        )
+    def _wanted(self) -> str:
+        return f"a {self.noun} is a subclass of {place_of(self.base)}"
 
-    def find(self, kind: str) -> type[P]:
-        """Return the class of a name, or of ``package.module:Class`` where the family is open to it.
+    def _same(self, known: type[P], other: type[P]) -> bool:
+        return place_of(known) == place_of(other)
+
+    def _told_its_name(self, found: type[P], name: str) -> None:
+        if self._found.get(found.kind) is not found:  # it may have another name already
+            found.kind = name
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(super().__iter__()))
+
+    def find(self, name: str) -> type[P]:
+        """Return the class of a name, or of ``package.module:Class``.
 
         Raises
         ------
-        ScenarioError : no such name, module or class, or a class of another family.
+        ScenarioError : no such name, module or class, a class of another family, or one that says it is of a kind that
+            is another class.
         """
-        if self._group is None or ":" not in kind:
-            if kind not in self:
-                own = " Your own is written 'package.module:Class'." if self._group is not None else ""
-                raise ScenarioError(f"{unknown(self.family, kind, self)}{own}")
-            return self[kind]
-        module_name, _, class_name = kind.partition(":")
-        try:
-            module = importlib.import_module(module_name)
-        except Exception as error:  # whatever the module of somebody else does when it is loaded
+        cls = super().find(name)
+        known = self.get(cls.kind)
+        if known is not None and not self._same(known, cls):
             raise ScenarioError(
-                f"{self.family} {kind!r}: cannot import {module_name!r} ({_told(error)})"
-            ) from error
-        if not hasattr(module, class_name):
-            names = [name for name, found in vars(module).items() if self._fits(found)]
-            raise ScenarioError(
-                f"{self.family} {kind!r}: {module_name} has no class {class_name!r}.{nearest(class_name, names)}"
+                f"{self.noun} {name!r}: kind = {cls.kind!r} is that of {place_of(known)}; give it another kind, or none"
             )
-        cls: type[P] = getattr(module, class_name)
-        if not self._fits(cls):
-            raise ScenarioError(f"{kind} {self._misfit()}")
-        if not cls.kind:
-            cls.kind = kind
+        if cls.kind != place_of(cls):
+            self._found[cls.kind] = cls
+            self._makers.setdefault(cls.kind, cls.__module__)
         return cls
 
     def parse(
@@ -182,21 +133,9 @@ class Registry(Mapping[str, type[P]], Generic[P]):
         try:
             return cls.model_validate(table)
         except ValidationError as error:
-            raise ScenarioError(faults(error, cls, key, f"{self.family} {cls.kind!r}")) from None
+            raise ScenarioError(faults(error, cls, key, f"{self.noun} {cls.kind!r}")) from None
         except Exception as error:  # a constructor or validator of somebody else's class
-            raise ScenarioError(
-                f"{key}: {self.family} {cls.kind!r} cannot be made: {_told(error)}"
-            ) from error
-
-
-def _told(error: Exception) -> str:
-    """Say what a plug-in raised; the house's errors and failed imports speak for themselves."""
-    plain = isinstance(error, AfterclickError | ImportError)
-    return str(error) if plain else f"{type(error).__name__}: {error}"
-
-
-def _place(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
+            raise ScenarioError(f"{key}: {self.noun} {cls.kind!r} cannot be made: {told(error)}") from error
 
 
 def merged(spec: str | Mapping[str, Any], default: Mapping[str, Any] | None = None) -> dict[str, Any]:

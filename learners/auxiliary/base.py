@@ -93,4 +93,4 @@ class FittedAuxiliary(Auxiliary, Recipe):
         return materials.fitted(self)
 
 
-AUXILIARIES: Registry[Auxiliary] = Registry("auxiliary", Auxiliary, "learners.auxiliary")
+AUXILIARIES: Registry[Auxiliary] = Registry("auxiliary", "auxiliaries", "learners.auxiliary", Auxiliary)

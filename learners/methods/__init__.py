@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from learners.methods import cvr, gmv, netcvr, settlement
-from learners.methods.base import Method, Spec
+from learners.methods.base import METHODS, Method, Spec
 
 __all__ = ["METHODS", "Method", "Spec"]
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {method.name: method for module in (cvr, netcvr, settlement, gmv) for method in module.TABLE}
-)
+for table in (cvr, netcvr, settlement, gmv):
+    for method in table.TABLE:
+        METHODS.register(method.name)(method)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from simulator.plugins import Family
+
 Spec = str | Mapping[str, Any]
 """A part: its name, or a table of its kind and parameters."""
 
@@ -38,6 +40,10 @@ class Method:
     netcvr_reference: Mapping[str, Any] = field(default_factory=dict)
     learner: Mapping[str, Any] = field(default_factory=dict)
     publish_every: str | None = None
+
+
+METHODS: Family[Method] = Family("method", "methods", "learners.methods", Method)
+"""The table of methods."""
 
 
 def in_cascade(

@@ -56,4 +56,4 @@ class Network(Part):
         raise NotImplementedError
 
 
-NETWORKS: Registry[Network] = Registry("network", Network, "learners.networks")
+NETWORKS: Registry[Network] = Registry("network", "networks", "learners.networks", Network)

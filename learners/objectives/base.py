@@ -34,4 +34,4 @@ class Objective(Part):
         raise NotImplementedError
 
 
-OBJECTIVES: Registry[Objective] = Registry("objective", Objective, "learners.objectives")
+OBJECTIVES: Registry[Objective] = Registry("objective", "objectives", "learners.objectives", Objective)

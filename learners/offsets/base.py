@@ -35,4 +35,4 @@ class Offset(Part):
         raise NotImplementedError
 
 
-OFFSETS: Registry[Offset] = Registry("offset", Offset, "learners.offsets")
+OFFSETS: Registry[Offset] = Registry("offset", "offsets", "learners.offsets", Offset)

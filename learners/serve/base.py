@@ -24,4 +24,4 @@ class Link(Part):
         raise NotImplementedError
 
 
-LINKS: Registry[Link] = Registry("link", Link, "learners.serve")
+LINKS: Registry[Link] = Registry("link", "links", "learners.serve", Link)

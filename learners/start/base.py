@@ -93,4 +93,4 @@ def rows_of(examples: Examples, heads: Mapping[str, Head]) -> tuple[Float64, Int
     return targets, np.flatnonzero(~np.isnan(targets).all(axis=1))
 
 
-RECIPES: Registry[Recipe] = Registry("pre-training recipe", Recipe, "learners.start")
+RECIPES: Registry[Recipe] = Registry("pre-training recipe", "recipes", "learners.start", Recipe)

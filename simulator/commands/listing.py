@@ -2,50 +2,60 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Iterable
 
 from rich.console import Console
 
-from simulator.commands.console import stdout, table
+from simulator.commands.console import stdout, table, warn
 from simulator.commands.scenarios import shipped
 from simulator.parts import Part
+from simulator.plugins import FAMILIES, troubles
 from simulator.scenario.faults import toml_like
 from simulator.units import Microseconds, format_duration
 
+PARTS = ("policies", "objectives", "networks", "recipes", "links", "offsets", "auxiliaries")
+"""Families of what methods are composed of."""
+
 
 def listing(kind: str | None, methods: Iterable[tuple[str, str, str]]) -> None:
-    """Print one listing, or all of them; ``methods`` are rows of name, tasks and description."""
+    """Print one listing, or all of them; ``methods`` are rows of name, tasks and description.
+
+    What others bring is listed with where it comes from; what could not be taken in is a warning.
+    """
     console = stdout()
     if kind in (None, "scenarios"):
         _print(console, "scenarios", ("file", "title"), shipped())
     if kind in (None, "methods"):
-        _print(console, "methods", ("name", "task", "what it is"), methods)
-    if kind in (None, "policies"):
-        from simulator.policies import POLICIES  # noqa: PLC0415 - imports every policy
-
-        rows = [(name, summary_of(cls), parameters_of(cls)) for name, cls in POLICIES.items()]
-        _print(console, "policies", ("name", "what it does", "parameters"), rows)
+        rows = [(*row, FAMILIES["methods"].origin(row[0])) for row in methods]
+        _print(console, "methods", ("name", "task", "what it is", "from"), rows)
     if kind in (None, "formats"):
-        from simulator.log.formats import format_names, format_table  # noqa: PLC0415
-        from simulator.log.importers import IMPORTERS  # noqa: PLC0415 - loads DuckDB
+        _print(console, "formats", ("format", "shape", "what it reads", "from"), _formats())
+    for plural in PARTS:
+        if kind in (None, plural):
+            family = FAMILIES[plural]
+            rows = [
+                (name, summary_of(cls), parameters_of(cls), family.origin(name))
+                for name, cls in family.items()
+            ]
+            _print(console, plural, ("name", "what it does", "parameters", "from"), rows)
+    for plural, what in (("importers", "what it reads"), ("exporters", "what it writes")):
+        if kind in (None, plural):
+            importlib.import_module(f"simulator.log.{plural}")  # loads DuckDB
+            family = FAMILIES[plural]
+            made = [(name, found.description, family.origin(name)) for name, found in family.items()]
+            _print(console, plural, ("format", what, "from"), made)
+    warn(troubles() if kind is None else FAMILIES[kind].troubles() if kind in FAMILIES else [])
 
-        known = [
-            (name, str(format_table(name)["shape"]), str(format_table(name)["title"]))
-            for name in format_names()
-        ]
-        known += [(name, "code", importer.description) for name, importer in IMPORTERS.items()]
-        _print(console, "formats", ("format", "shape", "what it reads"), known)
-    if kind in (None, "importers"):
-        from simulator.log.importers import IMPORTERS  # noqa: PLC0415 - loads DuckDB
 
-        formats = [(name, importer.description) for name, importer in IMPORTERS.items()]
-        _print(console, "importers", ("format", "what it reads"), formats)
-    if kind in (None, "exporters"):
-        from simulator.log.exporters import EXPORTERS  # noqa: PLC0415 - loads DuckDB
+def _formats() -> list[tuple[str, str, str, str]]:
+    from simulator.log.formats import format_names, format_table  # noqa: PLC0415
+    from simulator.log.importers import IMPORTERS  # noqa: PLC0415 - loads DuckDB
 
-        layouts = [(name, exporter.description) for name, exporter in EXPORTERS.items()]
-        _print(console, "exporters", ("format", "what it writes"), layouts)
+    known = [(name, format_table(name)) for name in format_names()]
+    rows = [(name, str(table["shape"]), str(table["title"]), "afterclick") for name, table in known]
+    return rows + [(name, "code", own.description, IMPORTERS.origin(name)) for name, own in IMPORTERS.items()]
 
 
 def summary_of(part: type[Part]) -> str:

@@ -61,7 +61,20 @@ LogPromotions = Annotated[
         help="A promotion in a log: START..END from its origin or by date: 20d..21d, 2025-11-11..2025-11-12. Repeatable.",
     ),
 ]
-Listed = Literal["scenarios", "methods", "policies", "formats", "importers", "exporters"]
+Listed = Literal[
+    "scenarios",
+    "methods",
+    "policies",
+    "objectives",
+    "networks",
+    "recipes",
+    "links",
+    "offsets",
+    "auxiliaries",
+    "formats",
+    "importers",
+    "exporters",
+]
 
 
 def examples(*lines: str) -> str:

@@ -57,9 +57,7 @@ def check_policy(policy: Policy, *, seed: int = 0, clicks: int = 400) -> list[st
             else:
                 passed[name] = None
     if broken:
-        raise PolicyError(
-            f"policy {policy.kind or type(policy).__name__!r} breaks its contract:\n" + "\n".join(broken)
-        )
+        raise PolicyError(f"policy {policy.kind!r} breaks its contract:\n" + "\n".join(broken))
     return list(passed)
 
 
@@ -103,7 +101,7 @@ def _replay(policy: Policy, log: MemoryLog, windows: Windows, until: int, tick: 
 def _parameters(policy: Policy) -> str:
     again = policy_from(
         {
-            "kind": policy.kind or f"{type(policy).__module__}:{type(policy).__qualname__}",
+            "kind": policy.kind,
             **policy.model_dump(mode="json"),
         }
     )

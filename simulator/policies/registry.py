@@ -8,7 +8,7 @@ from typing import Any
 from simulator.parts import Registry
 from simulator.policies.base import Policy
 
-POLICIES: Registry[Policy] = Registry("policy", Policy, "simulator.policies", group="afterclick.policies")
+POLICIES: Registry[Policy] = Registry("policy", "policies", "simulator.policies", Policy)
 
 policy = POLICIES.register
 

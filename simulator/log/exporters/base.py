@@ -15,6 +15,7 @@ from simulator.log.meta import FILE
 from simulator.log.reader import Log
 from simulator.log.schema import Feature, Meta
 from simulator.log.sql import identifier, literal, one_line, workspace
+from simulator.plugins import Family
 from simulator.windows import Windows
 
 
@@ -76,16 +77,8 @@ class Exporter:
     raw: bool = False
 
 
-EXPORTERS: dict[str, Exporter] = {}
+EXPORTERS: Family[Exporter] = Family("exporter", "exporters", "simulator.log.exporters", Exporter)
 TEXT = (".txt", ".tsv", ".csv", ".gz")
-
-
-def register(exporter: Exporter) -> Exporter:
-    """Add an exporter to `EXPORTERS`; a format can have only one."""
-    if exporter.format in EXPORTERS:
-        raise ValueError(f"there is an exporter of {exporter.format!r} already")
-    EXPORTERS[exporter.format] = exporter
-    return exporter
 
 
 def export_log(

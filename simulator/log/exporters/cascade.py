@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from simulator.log.exporters.base import TEXT, Asked, Exporter, Written, chosen, column, register
+from simulator.log.exporters.base import EXPORTERS, TEXT, Asked, Exporter, Written, chosen, column
 from simulator.log.exporters.journeys import count_fractions, count_left_out, make_journeys
 from simulator.log.exporters.placement import place
 from simulator.log.importers.cascade import FEATURES, ITEM, ORIGIN_SECONDS, SIZES, USER
@@ -89,7 +89,7 @@ def preimages(used: list[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
     return [table[ids] for table, ids in zip(tables, used, strict=True)]
 
 
-EXPORTER = register(
+EXPORTER = EXPORTERS.register("cascade")(
     Exporter(
         format="cascade",
         description="CASCADE: 25 columns, processed (default) or raw (--raw)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from simulator.log.exporters.base import TEXT, Asked, Exporter, Written, chosen, column, register
+from simulator.log.exporters.base import EXPORTERS, TEXT, Asked, Exporter, Written, chosen, column
 from simulator.log.exporters.journeys import count_fractions, count_left_out, make_journeys
 from simulator.log.exporters.placement import place
 from simulator.log.importers.criteo import BINS, CATEGORIES, FEATURES, INTEGERS, binned
@@ -56,7 +56,7 @@ def _spread(con: duckdb.DuckDBPyConnection, feature: str, bins: int) -> str:
     return f"nullif({binned(known, bins, least, largest)}, {bins})"
 
 
-EXPORTER = register(
+EXPORTER = EXPORTERS.register("criteo")(
     Exporter(
         format="criteo",
         description="Criteo: 19 columns (click, conversion, 8 integers, 9 categories)",

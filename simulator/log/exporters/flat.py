@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from simulator.errors import UsageError
-from simulator.log.exporters.base import Asked, Exporter, Written, chosen_features, column, register
+from simulator.log.exporters.base import EXPORTERS, Asked, Exporter, Written, chosen_features, column
 from simulator.log.schema import Feature, Meta
 from simulator.log.sql import identifier
 from simulator.windows import Windows
@@ -72,7 +72,7 @@ def _value(feature: Feature) -> str:
     return f"[tag FOR tag IN [{tags}] IF tag >= 0] AS {identifier(feature.name)}"
 
 
-EXPORTER = register(
+EXPORTER = EXPORTERS.register("parquet")(
     Exporter(
         format="parquet",
         description="one flat Parquet file: clicks with their final labels",

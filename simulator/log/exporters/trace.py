@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from simulator.log.exporters.base import TEXT, Asked, Exporter, Written, chosen, column, register
+from simulator.log.exporters.base import EXPORTERS, TEXT, Asked, Exporter, Written, chosen, column
 from simulator.log.exporters.journeys import count_fractions, count_left_out, make_journeys
 from simulator.log.exporters.placement import place
 from simulator.log.importers.cells import LONGEST
@@ -47,7 +47,7 @@ def _text(values: str) -> str:
     return f"CAST({values} AS VARCHAR)"
 
 
-EXPORTER = register(
+EXPORTER = EXPORTERS.register("trace")(
     Exporter(
         format="trace",
         description="TRACE: one line a click that paid, pays and amounts as lists, 22 features",

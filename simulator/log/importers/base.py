@@ -16,6 +16,7 @@ from simulator.log.meta import from_epoch
 from simulator.log.opens import Opens
 from simulator.log.schema import Meta
 from simulator.log.sql import literal, one_line, workspace
+from simulator.plugins import Family
 from simulator.units import format_duration
 
 
@@ -74,15 +75,7 @@ class Importer:
     unattributed: tuple[str, ...] = ()
 
 
-IMPORTERS: dict[str, Importer] = {}
-
-
-def register(importer: Importer) -> Importer:
-    """Add an importer to `IMPORTERS`; a format can have only one."""
-    if importer.format in IMPORTERS:
-        raise ValueError(f"there is an importer of {importer.format!r} already")
-    IMPORTERS[importer.format] = importer
-    return importer
+IMPORTERS: Family[Importer] = Family("importer", "importers", "simulator.log.importers", Importer)
 
 
 def import_log(

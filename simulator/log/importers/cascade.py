@@ -14,7 +14,7 @@ import duckdb
 
 from simulator.errors import UsageError
 from simulator.log.importers import hashing
-from simulator.log.importers.base import Choices, Importer, Journeys, register
+from simulator.log.importers.base import IMPORTERS, Choices, Importer, Journeys
 from simulator.log.importers.cells import (
     MISSING,
     entries,
@@ -221,7 +221,7 @@ def _parse(
     )
 
 
-IMPORTER = register(
+IMPORTER = IMPORTERS.register("cascade")(
     Importer(
         format="cascade",
         description="CASCADE of NetCVR: raw *.txt shards (file or directory), or the processed 25-column file",

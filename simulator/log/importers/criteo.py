@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import duckdb
 
-from simulator.log.importers.base import Choices, Importer, Journeys, register
+from simulator.log.importers.base import IMPORTERS, Choices, Importer, Journeys
 from simulator.log.importers.cells import first_fault, is_missing, reject, whole
 from simulator.log.importers.journeys import count_late, make_events
 from simulator.log.importers.source import Layout, has_nul
@@ -101,7 +101,7 @@ def binned(column: str, bins: int, least: int | None, largest: int | None) -> st
     return f"CASE WHEN {column} IS NULL THEN {bins} ELSE CAST(least({scaled}, {bins - 1}) AS BIGINT) END"
 
 
-IMPORTER = register(
+IMPORTER = IMPORTERS.register("criteo")(
     Importer(
         format="criteo",
         description="Criteo conversion logs (click s, conversion s, 8 integers, 9 categories; no header)",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import duckdb
 
-from simulator.log.importers.base import Choices, Importer, Journeys, register
+from simulator.log.importers.base import IMPORTERS, Choices, Importer, Journeys
 from simulator.log.importers.source import Layout
 from simulator.log.intake.touches import log_bucket
 from simulator.units import DAY
@@ -153,7 +153,7 @@ def _make_events(con: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-IMPORTER = register(
+IMPORTER = IMPORTERS.register("online-retail")(
     Importer(
         format="online-retail",
         description="UCI Online Retail (InvoiceNo, StockCode, Description, Quantity, InvoiceDate, ...)",

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from simulator.errors import UsageError, nearest
-from simulator.log.importers.base import Choices, Importer, Journeys, register
+from simulator.log.importers.base import IMPORTERS, Choices, Importer, Journeys
 from simulator.log.importers.cells import (
     LONGEST,
     entries,
@@ -175,7 +175,7 @@ def _make_events(con: duckdb.DuckDBPyConnection, attribution: int) -> int:
     return int(late)
 
 
-IMPORTER = register(
+IMPORTER = IMPORTERS.register("trace")(
     Importer(
         format="trace",
         description="TRACE of READER (trace.txt, or trace_encrypted.txt with --mapping feature_mapping.pkl)",
