@@ -44,7 +44,7 @@ class Nested:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Name the family; the schema of scenarios says what a part of it is (`learners.reference`)."""
-        return {FAMILY: self._registry.family}
+        return {FAMILY: self._registry.noun}
 
     def _read(self, value: Any) -> Part | None:
         if isinstance(value, Part):

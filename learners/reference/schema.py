@@ -57,7 +57,8 @@ def scenario_schema() -> Schema:
     }
     schema["properties"] = {"extends": extends, **schema["properties"]}
     method = definitions["MethodBlock"]["properties"]
-    method["method"] |= {"enum": list(METHODS)}
+    methods = [name for name in METHODS if METHODS.origin(name) == "afterclick"]
+    method["method"] = {"description": method["method"]["description"], "anyOf": [{"enum": methods}, OUTSIDE]}
     method["learner"] |= {"$ref": f"#/$defs/{LearnerBlock.__name__}"}
     for key in FAMILIES:
         method[key] = {"description": method[key]["description"], "$ref": f"#/$defs/{key}"}
@@ -146,7 +147,7 @@ def _tidy(schema: Any) -> Any:
         return [_tidy(item) for item in schema if item != {"type": "null"}]
     if not isinstance(schema, dict):
         return schema
-    names = {registry.family: key for key, registry in FAMILIES.items()}
+    names = {registry.noun: key for key, registry in FAMILIES.items()}
     if isinstance(family := schema.get(FAMILY), str) and family in names:
         schema = {**{k: v for k, v in schema.items() if k != FAMILY}, "$ref": f"#/$defs/{names[family]}"}
     tidy = {key: _tidy(value) for key, value in schema.items()}
