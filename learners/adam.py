@@ -22,6 +22,7 @@ class FlatAdam:
         self, module: nn.Module, rate: float, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8
     ) -> None:
         self.rate, self.betas, self.epsilon = rate, betas, epsilon
+        self.decay = 0.0
         self.weight = flatten(module)
         self._gradient = flatten_gradients(module)
         self._mean = torch.zeros_like(self.weight)
@@ -37,8 +38,18 @@ class FlatAdam:
         self._square.mul_(second).addcmul_(self._gradient, self._gradient, value=1 - second)
         torch.sqrt(self._square, out=self._scratch)
         self._scratch.div_((1 - second**self.steps) ** 0.5).add_(self.epsilon)
+        if self.decay:  # decoupled from the gradient: AdamW (Loshchilov and Hutter, ICLR 2019)
+            self.weight.mul_(1 - self.rate * self.decay)
         self.weight.addcdiv_(self._mean, self._scratch, value=-self.rate / (1 - first**self.steps))
         self._gradient.zero_()
+
+    def begin(self, rate: float, decay: float, *, fresh: bool) -> None:
+        """Set rate and weight decay for the stream, with or without the moments of pre-training."""
+        self.rate, self.decay = rate, decay
+        if fresh:
+            self._mean.zero_()
+            self._square.zero_()
+            self.steps = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of the weights and both moments, and the number of steps."""

@@ -13,7 +13,7 @@ from learners.model import Model
 from learners.pretrain import Pretraining, heads_beyond, pretrained
 from simulator.calendar import Calendar
 from simulator.randomness import torch_seed
-from simulator.scenario.model import LearnerBlock
+from simulator.scenario.learner import LearnerBlock
 from simulator.windows import Windows
 
 
@@ -67,6 +67,7 @@ def build_learner(
     materials = replace(materials, offset=offset)
     auxiliary = method.auxiliary
     model = start()
+    model.begin(learner)
     model.freeze()
     return TorchLearner(
         model,

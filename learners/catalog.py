@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
+from learners.like import brought, like_fault
 from learners.methods import METHODS, Method, Spec
 from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
@@ -18,7 +19,8 @@ from learners.start import RECIPES, Recipe
 from simulator.errors import ScenarioError, nearest
 from simulator.parts import Part, Registry, faults, merged
 from simulator.policies import POLICIES, Policy
-from simulator.scenario.model import LearnerBlock, MethodBlock, Scenario
+from simulator.scenario.learner import LearnerBlock
+from simulator.scenario.model import MethodBlock, Scenario
 from simulator.units import Microseconds, format_duration
 
 __all__ = ["METHODS", "Method", "ResolvedMethod", "resolve_all"]
@@ -104,6 +106,8 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
             resolved.append(_resolve(block, scenario, f"method[{index}]"))
         except ScenarioError as error:
             found += error.faults
+    if fault := like_fault(scenario.learner.like, [block.method for block in scenario.method]):
+        found.append(f'learner.like = "{scenario.learner.like}": {fault}')
     if found:
         raise ScenarioError(found)
     return tuple(resolved)
@@ -217,7 +221,11 @@ def _learner(
 ) -> LearnerBlock | None:
     written = common.model_dump(exclude_unset=True)
     try:
-        return LearnerBlock.model_validate({**entry.learner, **written, **block.learner})
+        like = LearnerBlock.model_validate({**written, **block.learner}).like
+        whole = {**entry.learner, **brought(like, entry.name), **written, **block.learner}
+        if "like" in block.learner and (fault := like_fault(like, [entry.name])):
+            found.append(f'{key}.like = "{like}": {fault}')
+        return LearnerBlock.model_validate(whole)
     except ValidationError as error:
         found += faults(error, LearnerBlock, key, "[method.learner]")
         return None

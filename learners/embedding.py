@@ -36,12 +36,19 @@ class EmbeddingTable:
     features : the log's features, in their order.
     dim : numbers per embedding.
     rate : learning rate of Adagrad.
-    generator : source of the initial weights, N(0, 0.05).
+    generator : source of the initial weights.
     embeddings : embeddings per row, each with an accumulator of its own.
+    deviation : standard deviation of the initial weights; their mean is 0.
     """
 
     def __init__(
-        self, features: Sequence[Feature], dim: int, rate: float, generator: Generator, embeddings: int = 1
+        self,
+        features: Sequence[Feature],
+        dim: int,
+        rate: float,
+        generator: Generator,
+        embeddings: int = 1,
+        deviation: float = STANDARD_DEVIATION,
     ) -> None:
         self.features = tuple(features)
         self.dim, self.rate, self.embeddings = dim, rate, embeddings
@@ -55,7 +62,7 @@ class EmbeddingTable:
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(cardinalities)[:-1]])[: len(features)]
         self._offsets = np.repeat(offsets, widths)
         rows = int(cardinalities.sum())
-        self.weight = torch.empty(rows, embeddings * dim).normal_(0, STANDARD_DEVIATION, generator=generator)
+        self.weight = torch.empty(rows, embeddings * dim).normal_(0, deviation, generator=generator)
         self.accumulator = torch.zeros(rows, embeddings)
         self._position = np.zeros(rows, np.int32)
         self._changed = _Changed(rows, embeddings * dim)
@@ -119,6 +126,12 @@ class EmbeddingTable:
     def publish(self) -> None:
         """Serve the rows as they are now."""
         self._changed.clear()
+
+    def begin(self, rate: float, decay: float, *, fresh: bool) -> None:  # noqa: ARG002 - what Adam alone has
+        """Set the rate for the stream, with or without what pre-training accumulated."""
+        self.rate = rate
+        if fresh:
+            self.accumulator.zero_()
 
     def update(self, rows: Int64, values: Tensor, gradient: Tensor) -> None:
         """Take one Adagrad step.

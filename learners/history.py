@@ -137,8 +137,10 @@ def _inside(events: EventBatch, clicks: ClickBatch, labels: Labels, windows: Win
     return events[known & (since >= 0) & (since <= window)]
 
 
-def batches(rows: Iterable[Rows], size: int, rng: np.random.Generator, pool: int = POOL) -> Iterator[Rows]:
-    """Yield shuffled batches of ``size`` rows; less than half a batch left over joins the last one.
+def batches(
+    rows: Iterable[Rows], size: int, rng: np.random.Generator, pool: int = POOL, *, keep_short: bool = False
+) -> Iterator[Rows]:
+    """Yield shuffled batches of ``size`` rows; less than half a batch left over joins the last one, unless it is kept.
 
     A full pool gives random rows for every piece that arrives, and itself, permuted, at the end. What is
     yielded depends on the rows and the generator alone, not on how the rows were cut.
@@ -154,7 +156,7 @@ def batches(rows: Iterable[Rows], size: int, rng: np.random.Generator, pool: int
         left = [joined[whole * size :]]
     if left:
         last = left[0]
-        split = size if len(last) >= size * 1.5 else len(last)
+        split = size if keep_short or len(last) >= size * 1.5 else len(last)
         for begin, end in ((0, split), (split, len(last))):
             if end > begin:
                 yield last[begin:end]

@@ -18,7 +18,7 @@ from simulator.calendar import Calendar
 from simulator.learning import Clicks
 from simulator.log.schema import Float64, Int32
 from simulator.samples import Samples
-from simulator.scenario.model import LearnerBlock
+from simulator.scenario.learner import LearnerBlock
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learners.adam import FlatAdam, flatten
+from learners.dense_adam import AdamTable
 from learners.embedding import EmbeddingTable
 from learners.networks import Network
 from simulator.errors import RunError
 from simulator.log.schema import Feature, Float64, Int32, Int64
-from simulator.scenario.model import LearnerBlock
+from simulator.scenario.learner import LearnerBlock
 
 CHUNK = 2048
 """Rows of one forward pass of a prediction; constant, since last bits may depend on a product's size."""
@@ -27,7 +28,7 @@ Inputs = Float64 | NDArray[np.float32]
 
 
 class Model:
-    """What is trained: dense layers by Adam, embeddings by row-wise Adagrad.
+    """What is trained: dense layers by Adam, embeddings by row-wise Adagrad, or densely by Adam.
 
     Parameters
     ----------
@@ -52,12 +53,14 @@ class Model:
         generator = torch.Generator().manual_seed(seed)
         width = len(features) * learner.embedding_dim
         self.layers = network.build(width, self.heads, generator, inputs)
-        self.table = EmbeddingTable(
+        table = AdamTable if learner.embedding_optimiser == "adam" else EmbeddingTable
+        self.table = table(
             features,
             learner.embedding_dim,
             learner.embedding_learning_rate,
             generator,
             network.embeddings,
+            learner.embedding_deviation,
         )
         self.adam = FlatAdam(self.layers, learner.learning_rate)
         self._kept: list[tuple[Tensor, Tensor]] = []
@@ -106,6 +109,12 @@ class Model:
         # Put back after each step: Adam's momentum moves a weight that has no gradient.
         parameters = [p for name in names if name != "embeddings" for p in self.layers[name].parameters()]
         self._kept = [(parameter, parameter.detach().clone()) for parameter in parameters]
+
+    def begin(self, learner: LearnerBlock) -> None:
+        """Set out into the stream, with its rates, and with the moments of pre-training unless they are to be forgotten."""
+        self.adam.begin(learner.learning_rate, learner.weight_decay, fresh=learner.fresh_moments)
+        rate = learner.embedding_learning_rate
+        self.table.begin(rate, learner.weight_decay, fresh=learner.fresh_moments)
 
     def slow(self, factor: float) -> None:
         """Multiply both learning rates."""

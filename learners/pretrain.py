@@ -17,7 +17,7 @@ from learners.model import Model, Outputs
 from learners.networks import Network
 from learners.start import Recipe
 from simulator.randomness import generator, torch_seed
-from simulator.scenario.model import LearnerBlock
+from simulator.scenario.learner import LearnerBlock
 
 LOGGER = logging.getLogger(__name__)
 
@@ -39,13 +39,32 @@ class Pretraining:
         """All heads of the network, those of the recipe first."""
         return (*self.recipe.heads, *self.extra_heads)
 
+    @property
+    def settings(self) -> LearnerBlock:
+        """The hyper-parameters with the rates of pre-training."""
+        rate = self.learner.pretrain_learning_rate
+        if rate is None:
+            return self.learner
+        rates = {"learning_rate": rate}
+        if self.learner.embedding_optimiser == "adam":
+            rates["embedding_learning_rate"] = rate
+        return self.learner.model_copy(update=rates)
+
+    @property
+    def keeps_short(self) -> bool:
+        """Whether what is left over after whole batches is a step of its own, however few rows."""
+        return self.learner.left_over != "spread"
+
     def parts(self) -> dict[str, Any]:
         """Return what identifies the checkpoint, as plain values."""
-        log = self.history.log
+        log, learner = self.history.log, self.settings
         names = (
             "embedding_dim",
             "learning_rate",
             "embedding_learning_rate",
+            "embedding_optimiser",
+            "embedding_deviation",
+            "head_start",
             "pretrain_batch_size",
             "pretrain_epochs",
         )
@@ -53,7 +72,7 @@ class Pretraining:
             "recipe": self.recipe.spec(),
             "network": self.network.spec(),
             "heads": self.heads,
-            "learner": {name: getattr(self.learner, name) for name in names},
+            "learner": {name: getattr(learner, name) for name in names} | {"keeps_short": self.keeps_short},
             "seed": self.seed,
             "log": log.meta.fingerprint,
             "features": [[f.name, f.cardinality, *([f.width] if f.tags else [])] for f in log.features],
@@ -65,7 +84,7 @@ class Pretraining:
         """Return the model before its first step."""
         seed = torch_seed(self.seed, "learners", self.recipe.kind, "weights")
         inputs = len(self.recipe.inputs)
-        return Model(self.network, self.heads, self.history.log.features, self.learner, seed, inputs)
+        return Model(self.network, self.heads, self.history.log.features, self.settings, seed, inputs)
 
 
 def pretrained(plan: Pretraining, cache: Path) -> Model:
@@ -92,10 +111,13 @@ def pretrained(plan: Pretraining, cache: Path) -> Model:
 
 
 def _fit(model: Model, plan: Pretraining) -> None:
-    model.set_biases(plan.history.biases(plan.recipe))
+    biases = plan.history.biases(plan.recipe)  # asked in any case: it refuses a history without targets
+    if plan.learner.head_start == "base-rate":
+        model.set_biases(biases)
     rng = generator(plan.seed, "learners", plan.recipe.kind, "shuffle")
     for _ in range(plan.learner.pretrain_epochs):
-        for batch in batches(plan.history.rows(plan.recipe), plan.learner.pretrain_batch_size, rng):
+        rows, size = plan.history.rows(plan.recipe), plan.learner.pretrain_batch_size
+        for batch in batches(rows, size, rng, keep_short=plan.keeps_short):
             model.step(batch.features, history_loss(plan.recipe, batch), batch.inputs)
 
 

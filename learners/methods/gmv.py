@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from learners.like import FAST, SLOW
 from learners.methods.base import Method
 
 _GMV = "OnlineGMV, WWW 2026"
@@ -15,10 +16,7 @@ _QUANTILE = "Koenker and Bassett, Regression quantiles, Econometrica 1978"
 _OWN = "afterclick"
 # Only converting clicks teach a GMV model: at a few per cent of all, smaller batches make up for it in steps.
 AMOUNTS: Mapping[str, Any] = MappingProxyType({"batch_size": 64, "pretrain_batch_size": 64})
-# The public code decays learning rates by g^(k/2) after k publications, with another g in either of its two halves; the
-# learning rates themselves (dense Adam on every embedding) are not ours, whose embeddings have row-wise Adagrad.
-_SLOW = {"learning_rate_decay": 0.99**0.5}
-_FAST = {"learning_rate_decay": 0.95**0.5}
+# A reference has the decay of the public code; its rates, for dense Adam on every embedding, come by ``like`` alone.
 # The public code's networks give the amount itself, and its router is sharpened where it is used.
 _ABS = {"output": "abs"}
 _SHARP = {"temperature": 0.5}
@@ -32,11 +30,11 @@ _SINGLE = tuple(
     )
     for name, policy, every, decay, description in (
         ("pre-single", "never", None, {}, "The GMV model of the pre-training, never updated."),
-        ("online-single", {"kind": "partial-gmv", "final": False}, None, _SLOW,
+        ("online-single", {"kind": "partial-gmv", "final": False}, None, SLOW,
          "Learns the GMV so far at every pay, as if it were final."),
-        ("offline-single", {"kind": "partial-gmv", "partial": False}, "1d", _FAST,
+        ("offline-single", {"kind": "partial-gmv", "partial": False}, "1d", FAST,
          "Learns the final GMV when the attribution window closes."),
-        ("oracle-single", {"kind": "oracle", "at": "first-pay"}, None, _SLOW,
+        ("oracle-single", {"kind": "oracle", "at": "first-pay"}, None, SLOW,
          "Learns the final GMV at the first pay, from the future."),
     )
 )  # fmt: skip
@@ -54,13 +52,13 @@ _DUAL = tuple(
     for name, policy, every, auxiliary, decay, reference, description in (
         ("pre-dual", "never", None, "router", {}, {"auxiliary": {"kind": "router", **_SHARP}},
          "Two towers and a router as the pre-training leaves them, never updated."),
-        ("online-dual", {"kind": "partial-gmv", "final": False}, None, "router", _FAST,
+        ("online-dual", {"kind": "partial-gmv", "final": False}, None, "router", FAST,
          {"auxiliary": {"kind": "router", **_SHARP}},
          "Two towers; learns the GMV so far at every pay, from the second on as one that pays again."),
-        ("offline-dual", {"kind": "partial-gmv", "partial": False}, "1d", "router", _FAST,
+        ("offline-dual", {"kind": "partial-gmv", "partial": False}, "1d", "router", FAST,
          {"auxiliary": {"kind": "router", **_SHARP}},
          "Two towers; learns the final GMV, each click in its tower, when the attribution window closes."),
-        ("oracle-dual", {"kind": "oracle", "at": "first-pay"}, None, {"kind": "true-tag"}, _SLOW,
+        ("oracle-dual", {"kind": "oracle", "at": "first-pay"}, None, {"kind": "true-tag"}, SLOW,
          {"auxiliary": {"kind": "true-tag", "served": True},
           "objective": {"kind": "routed-log-mae", "balanced": True}},
          "Two towers; learns final GMV and tower at the first pay, from the future."),
@@ -113,7 +111,7 @@ TABLE = (
         reference={
             "objective": {"kind": "reader", "finals_in_main": True, "soft_targets": False},
             "network": _ABS | {"kind": "dual"}, "start": {"kind": "gmv-dual", "balanced": True}, "serve": "routed",
-            "auxiliary": {"kind": "router-and-calibrator", **_SHARP}, "learner": _FAST,
+            "auxiliary": {"kind": "router-and-calibrator", **_SHARP}, "learner": FAST,
         },
         description="Routed towers, partial labels calibrated to what they will become, corrected when final.",
         source=_READER,

@@ -10,7 +10,7 @@ from simulator.parts import Part, Registry
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from simulator.scenario.model import LearnerBlock
+    from simulator.scenario.learner import LearnerBlock
 
 
 class Network(Part):

@@ -13,7 +13,7 @@ from learners.networks.base import NETWORKS
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from simulator.scenario.model import LearnerBlock
+    from simulator.scenario.learner import LearnerBlock
 
 Sizes = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 

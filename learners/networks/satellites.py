@@ -12,7 +12,7 @@ from learners.networks.base import NETWORKS, Network
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from simulator.scenario.model import LearnerBlock
+    from simulator.scenario.learner import LearnerBlock
 
 SATELLITES = ("feature", "unbias")
 

@@ -14,7 +14,7 @@ from learners.networks.mlp import MLP
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from simulator.scenario.model import LearnerBlock
+    from simulator.scenario.learner import LearnerBlock
 
 SECOND = ("rfr", "netcvr")
 """Heads of the second tower; all others belong to the conversion tower."""

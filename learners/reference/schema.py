@@ -18,8 +18,9 @@ from learners.serve import LINKS
 from learners.start import RECIPES
 from simulator.parts import Part, Registry
 from simulator.policies import POLICIES
+from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.meanings import meanings
-from simulator.scenario.model import LearnerBlock, Scenario
+from simulator.scenario.model import Scenario
 
 Schema = dict[str, Any]
 

@@ -192,6 +192,7 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             plan.policy_of[m.name],
             learners[m.name],
             m.learner.batch_size,
+            left_over=m.learner.left_over,
             checkpoint=learners[m.name].save,
             checkpoint_every=scenario.engine.checkpoint_every,
             **plan.settings_of(m),

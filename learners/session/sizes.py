@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from learners.catalog import ResolvedMethod
 from simulator.log.schema import Feature
-from simulator.scenario.model import LearnerBlock, Scenario
+from simulator.scenario.learner import LearnerBlock
+from simulator.scenario.model import Scenario
 
 NUMBER = 4
 """Bytes of a float32."""
@@ -36,7 +37,8 @@ def layer_bytes(learner: LearnerBlock, features: int) -> int:
 def table_bytes(learner: LearnerBlock, features: Sequence[Feature]) -> int:
     """Return what the embedding table of one method takes, with what was published of it."""
     rows = sum(feature.cardinality for feature in features)
-    return COPIES * NUMBER * rows * learner.embedding_dim
+    copies = COPIES * (2 if learner.embedding_optimiser == "adam" else 1)  # both moments, once a row is met
+    return copies * NUMBER * rows * learner.embedding_dim
 
 
 def size_faults(

@@ -62,9 +62,15 @@ class Mailbox:
         )
 
 
-def mini_batches(parcel: Parcel, size: int) -> Iterator[Parcel]:
-    """Cut into equal parts of about ``size`` in time order, so that no short batch is left over at the end."""
+def mini_batches(parcel: Parcel, size: int, left_over: str = "spread") -> Iterator[Parcel]:
+    """Cut in time order, ``left_over`` as in ``[learner]``: "spread" gives equal parts of about ``size``, so that no short
+    batch is left over at the end; "step" and "drop" parts of just ``size``, the rest being a part as well, or none.
+    """
     n = len(parcel)
+    if left_over != "spread":
+        end = n if left_over == "step" else n - n % size
+        yield from (parcel[begin : min(begin + size, end)] for begin in range(0, end, size))
+        return
     parts = max(1, round(n / size))
     edges = np.linspace(0, n, parts + 1).round().astype(int)
     for a, b in pairwise(edges):

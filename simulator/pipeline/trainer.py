@@ -34,6 +34,7 @@ class MethodRun:
     capacity : samples its trainer can learn per simulated second; None: no limit.
     publish_every : microseconds between publications.
     transport_delay : microseconds from a label's delivery to the learner.
+    left_over : what becomes of a segment's samples beyond whole batches (`mini_batches`).
     checkpoint, checkpoint_every : what to call, in the method's own order of things, and how often.
     """
 
@@ -43,6 +44,7 @@ class MethodRun:
     batch_size: int
     publish_every: int
     transport_delay: int = 0
+    left_over: str = "spread"
     capacity: float | None = None
     checkpoint: Callable[[], None] | None = None
     checkpoint_every: int | None = None
@@ -78,7 +80,7 @@ class Trainer:
         self._told.clear()
         parcel = self.mailbox.take(until)
         if parcel is not None:
-            for batch in mini_batches(parcel, self.method.batch_size):
+            for batch in mini_batches(parcel, self.method.batch_size, self.method.left_over):
                 self._backlog.put(batch)
         return parcel
 

@@ -12,6 +12,7 @@ from simulator.clock import UTC_CLOCK, Clock
 from simulator.errors import ScenarioError
 from simulator.scenario.base import Block
 from simulator.scenario.data import DataBlock
+from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.moments import Moment, format_moment, instant_of
 from simulator.scenario.places import APART, Place
 from simulator.scenario.upload import UploadSetting
@@ -99,30 +100,6 @@ class EngineBlock(PipelineBlock):
     """Methods trained at a time."""
     checkpoint_every: Annotated[Period | None, APART] = None
     """How often an interrupted run could be resumed from, in time of the stream; default: never."""
-
-
-class LearnerBlock(Block):
-    """``[learner]``: hyper-parameters of all methods, if written; ``[method.learner]`` overrides any of them.
-
-    The defaults are those of methods that have none of their own in the table.
-    """
-
-    embedding_dim: PositiveInt = 16
-    """Numbers in the embedding of a feature's value."""
-    hidden: tuple[PositiveInt, ...] = Field(default=(256, 256, 128), min_length=1)
-    """Units of the hidden layers."""
-    batch_size: PositiveInt = 512
-    """Samples of a step in the stream."""
-    learning_rate: PositiveFloat = 1e-3
-    """Of Adam, for the dense layers."""
-    embedding_learning_rate: PositiveFloat = 0.05
-    """Of row-wise Adagrad, for the embeddings."""
-    learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Factor on both learning rates at every publication."""
-    pretrain_batch_size: PositiveInt = 1024
-    """Samples of a step in pre-training."""
-    pretrain_epochs: PositiveInt = 1
-    """Passes over the history."""
 
 
 class MethodBlock(PipelineBlock):

@@ -12,8 +12,9 @@ from typing import Any
 import tomlkit
 
 from simulator.scenario.fields import leaves, written
+from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.load import Loaded
-from simulator.scenario.model import LearnerBlock, Scenario
+from simulator.scenario.model import Scenario
 from simulator.scenario.places import counts, places, put
 from simulator.toml import toml
 

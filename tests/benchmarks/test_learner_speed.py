@@ -16,7 +16,7 @@ from learners.serve import LINKS
 from simulator.learning import Clicks
 from simulator.log.schema import Feature
 from simulator.samples import Samples
-from simulator.scenario.model import LearnerBlock
+from simulator.scenario.learner import LearnerBlock
 
 pytestmark = pytest.mark.benchmark
 

@@ -10,7 +10,8 @@ import pytest
 
 from learners.catalog import resolve_all
 from simulator.samples import Samples
-from simulator.scenario.model import LearnerBlock, MethodBlock, Scenario
+from simulator.scenario.learner import LearnerBlock
+from simulator.scenario.model import MethodBlock, Scenario
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.doubles import FakeLog

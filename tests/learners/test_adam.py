@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 
 from learners.adam import FlatAdam
 
 
-def test_equals_torch_adam_over_many_steps():
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_equals_torch_adam_over_many_steps(decay):
     generator = torch.Generator().manual_seed(0)
     ours = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.LeakyReLU(), nn.Linear(5, 1))
     theirs = copy.deepcopy(ours)
-    adam, reference = FlatAdam(ours, 0.01), torch.optim.Adam(theirs.parameters(), 0.01)
+    adam, reference = FlatAdam(ours, 0.01), torch.optim.AdamW(theirs.parameters(), 0.01, weight_decay=decay)
+    adam.begin(0.01, decay, fresh=False)
     for _ in range(40):
         x = torch.randn(32, 6, generator=generator)
         ours(x).square().mean().backward()

@@ -10,8 +10,8 @@ import pytest
 from learners.catalog import METHODS, resolve_all
 from simulator.errors import ScenarioError
 from simulator.policies import POLICIES, policy_from
+from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.load import load_scenario
-from simulator.scenario.model import LearnerBlock
 from simulator.scenario.resolve import config_hash, to_toml
 from simulator.units import HOUR
 

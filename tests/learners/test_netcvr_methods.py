@@ -22,7 +22,7 @@ from simulator.engine import Engine
 from simulator.log.reader import Log
 from simulator.log.schema import Feature, Labels
 from simulator.samples import Samples
-from simulator.scenario.model import LearnerBlock
+from simulator.scenario.learner import LearnerBlock
 from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
 from simulator.worlds.generate import generate

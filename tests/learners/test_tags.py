@@ -15,7 +15,7 @@ from learners.model import Model
 from learners.networks import NETWORKS
 from simulator.errors import LogError
 from simulator.log.schema import Feature
-from simulator.scenario.model import LearnerBlock
+from simulator.scenario.learner import LearnerBlock
 from tests.doubles import FakeLog
 from tests.learners.ask import asked
 

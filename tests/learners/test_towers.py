@@ -12,7 +12,7 @@ from learners.model import Model
 from learners.networks import NETWORKS
 from simulator.errors import ScenarioError
 from simulator.log.schema import Feature
-from simulator.scenario.model import LearnerBlock
+from simulator.scenario.learner import LearnerBlock
 
 FEATURES = (Feature("a", 7), Feature("b", 5))
 DIM = 3

@@ -172,6 +172,29 @@ def test_an_error_in_a_learner_stops_the_run():
         run([m, method("other")])
 
 
+@pytest.mark.parametrize(
+    ("left_over", "rows", "sizes"),
+    [
+        ("step", 700, [300, 300, 100]),
+        ("drop", 700, [300, 300]),
+        ("step", 600, [300, 300]),
+        ("drop", 600, [300, 300]),
+        ("drop", 299, []),
+        ("step", 2, [2]),
+        ("spread", 700, [350, 350]),
+    ],
+)
+def test_rows_beyond_whole_batches(left_over, rows, sizes):
+    log = random_log(generator(4, "log"), 1000, WINDOWS, days=2)
+    engine = Engine(log, WINDOWS, {"p": policy_from("fake-negative")}, start=0, features=True)
+    samples = engine.advance(2 * DAY).samples["p"]
+    parcel = Parcel(samples, engine.features_of(samples))[:rows]
+    parts = list(mini_batches(parcel, 300, left_over))
+    assert [len(part) for part in parts] == sizes
+    learned = [row for part in parts for row in part.samples.click_id.tolist()]
+    assert learned == parcel.samples.click_id[: sum(sizes)].tolist(), "the oldest, in their order"
+
+
 def test_mini_batches_are_equal_parts():
     log = random_log(generator(4, "log"), 1000, WINDOWS, days=2)
     engine = Engine(log, WINDOWS, {"p": policy_from("fake-negative")}, start=0, features=True)

@@ -1,0 +1,119 @@
+"""The embedding table under dense Adam: rows that a batch does not hold go on moving by their momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from learners.embedding import EmbeddingTable
+from simulator.log.schema import Feature, Int64
+
+
+class AdamTable(EmbeddingTable):
+    """Adam (with decoupled weight decay: AdamW) over the whole table, as torch has it for dense gradients.
+
+    A row that no batch has held has no moments, so Adam leaves it where it is: only the rows met so far are kept in
+    motion, which changes no number. All of them move at every step, so a step costs a few passes over as many rows as
+    there have been, not over the rows of its batch: at a million rows of 32 numbers, about a third of a second. With weight
+    decay untouched rows shrink as well, and every row counts as met.
+
+    Parameters
+    ----------
+    features, dim, rate, generator, embeddings, deviation : see `EmbeddingTable`.
+    """
+
+    BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+    def __init__(
+        self,
+        features: Sequence[Feature],
+        dim: int,
+        rate: float,
+        generator: Generator,
+        embeddings: int = 1,
+        deviation: float = 1.0,
+    ) -> None:
+        super().__init__(features, dim, rate, generator, embeddings, deviation)
+        self.decay, self.steps = 0.0, 0
+        self._slot = np.full(len(self.weight), -1, np.int32)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._slot.fill(-1)
+        self.steps = 0
+        self._met = torch.empty(0, dtype=torch.int64)
+        self._mean, self._square, self._published = (torch.empty(0, self.weight.shape[1]) for _ in range(3))
+
+    def begin(self, rate: float, decay: float, *, fresh: bool) -> None:
+        """Set rate and weight decay for the stream, with or without the moments of pre-training."""
+        self.rate, self.decay = rate, decay
+        if fresh:
+            self._forget()
+        if decay:
+            self._meet(np.flatnonzero(self._slot < 0))
+
+    def _meet(self, rows: Int64) -> None:
+        """Keep rows that are new in motion from now on; what is published of them is what they are."""
+        if not len(rows):
+            return
+        self._slot[rows] = np.arange(len(self._met), len(self._met) + len(rows), dtype=np.int32)
+        index = torch.from_numpy(rows)
+        values = self.weight.index_select(0, index)
+        self._met = torch.cat([self._met, index])
+        self._published = torch.cat([self._published, values])
+        for name in ("_mean", "_square"):
+            setattr(self, name, torch.cat([getattr(self, name), torch.zeros_like(values)]))
+
+    def update(self, rows: Int64, values: Tensor, gradient: Tensor) -> None:  # noqa: ARG002
+        """Take one step of Adam; ``gradient[k]`` belongs to ``rows[k]``, gradients of one row add up."""
+        chosen, inverse = self._unique(rows)
+        unique = rows[chosen]
+        self._meet(unique[self._slot[unique] < 0])
+        total = gradient.new_zeros(len(unique), self.weight.shape[1])
+        total.index_add_(0, torch.from_numpy(inverse), gradient)
+        place = torch.from_numpy(self._slot[unique].astype(np.int64))
+        self.steps += 1
+        first, second = self.BETAS
+        self._mean.mul_(first).index_add_(0, place, total, alpha=1 - first)
+        self._square.mul_(second).index_add_(0, place, total.square(), alpha=1 - second)
+        scale = self._square.sqrt().div_((1 - second**self.steps) ** 0.5).add_(self.EPSILON)
+        weight = self.weight.index_select(0, self._met)
+        if self.decay:
+            weight.mul_(1 - self.rate * self.decay)
+        weight.addcdiv_(self._mean, scale, value=-self.rate / (1 - first**self.steps))
+        self.weight.index_copy_(0, self._met, weight)
+
+    def publish(self) -> None:
+        """Serve the rows as they are now."""
+        self._published = self.weight.index_select(0, self._met)
+
+    def served(self, rows: Int64) -> Tensor:
+        """Return the rows as they were when last published."""
+        values = self.gather(rows)
+        place = self._slot[rows]
+        hit = np.flatnonzero(place >= 0)
+        old = self._published.index_select(0, torch.from_numpy(place[hit].astype(np.int64)))
+        return values.index_copy_(0, torch.from_numpy(hit), old)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return copies of weights, of which rows are met, of their moments and of what is published of them."""
+        own = ("weight", "_met", "_mean", "_square", "_published")
+        return {"steps": self.steps, **{name.strip("_"): getattr(self, name).clone() for name in own}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        if state["weight"].shape != self.weight.shape:
+            told = (
+                f"embedding weight has shape {tuple(state['weight'].shape)}, not {tuple(self.weight.shape)}"
+            )
+            raise ValueError(told)
+        self.weight.copy_(state["weight"])
+        self.steps = int(state["steps"])
+        for name in ("met", "mean", "square", "published"):
+            setattr(self, f"_{name}", state[name].clone())
+        self._slot.fill(-1)
+        self._slot[self._met.numpy()] = np.arange(len(self._met), dtype=np.int32)

@@ -1,0 +1,52 @@
+"""``[learner]``: hyper-parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from simulator.scenario.base import Block
+
+
+class LearnerBlock(Block):
+    """``[learner]``: hyper-parameters of all methods, if written; ``[method.learner]`` overrides any of them.
+
+    The defaults are those of methods that have none of their own in the table.
+    """
+
+    like: Literal["none", "netcvr", "onlinegmv", "es-dfm"] = "none"
+    """Whose public code trains so: puts in, for the methods that it has, its optimiser, initial values, rates and batches
+    (`learners.like`); what is written beside it wins, other methods stay as they are."""
+    embedding_dim: PositiveInt = 16
+    """Numbers in the embedding of a feature's value."""
+    hidden: tuple[PositiveInt, ...] = Field(default=(256, 256, 128), min_length=1)
+    """Units of the hidden layers."""
+    batch_size: PositiveInt = 512
+    """Samples of a step in the stream."""
+    learning_rate: PositiveFloat = 1e-3
+    """Of Adam, for the dense layers."""
+    embedding_learning_rate: PositiveFloat = 0.05
+    """Of row-wise Adagrad (or of Adam), for the embeddings."""
+    embedding_optimiser: Literal["adagrad", "adam"] = "adagrad"
+    """"adagrad" touches the rows of a batch alone; "adam", as public code has it, moves all rows met so far at every step
+    and is slow where they are millions."""
+    embedding_deviation: PositiveFloat = 0.05
+    """Embeddings start from N(0, this squared)."""
+    head_start: Literal["base-rate", "random"] = "base-rate"
+    """The bias of each head before pre-training: what says the history's mean, or as of any other layer, near 0."""
+    learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Factor on both learning rates at every publication."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Decoupled decay (AdamW) of whatever Adam moves, in the stream."""
+    left_over: Literal["spread", "step", "drop"] = "spread"
+    """What becomes of a segment's rows beyond whole batches: batches of equal size hold them; or they are a step of their
+    own, however few; or none learns from them. In pre-training, "drop" takes the step."""
+    pretrain_batch_size: PositiveInt = 1024
+    """Samples of a step in pre-training."""
+    pretrain_epochs: PositiveInt = 1
+    """Passes over the history."""
+    pretrain_learning_rate: PositiveFloat | None = None
+    """Of Adam in pre-training, for all that it moves; default: as in the stream."""
+    fresh_moments: bool = False
+    """The stream's optimisers start anew, with none of the moments of pre-training."""
