@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from simulator.errors import LogError
 from simulator.fitting.amounts import fit_amounts
+from simulator.fitting.estimates import RAREST, SUREST, Estimates, rounded, rounded_shares, written_duration
 from simulator.fitting.mixture import (
     Mixture,
     censored_hazard,
@@ -22,13 +22,10 @@ from simulator.fitting.popularity import population
 from simulator.fitting.promotions import sale_estimates
 from simulator.fitting.rhythm import pay_rhythm
 from simulator.log.facts.gather import USER, Gathered
-from simulator.log.facts.sheet import FactSheet, sheet_of, whole_days
+from simulator.log.facts.sheet import sheet_of, whole_days
 from simulator.log.schema import Bool, Float64, Meta
-from simulator.units import DAY, HOUR
+from simulator.units import HOUR
 
-RAREST = 1e-6
-"""A rate of an event that the log does not have; the settings want more than zero."""
-SUREST = 0.98
 FEWEST_CLICKS = 100
 COMPONENTS = {"delay": 3, "cart": 2, "refund": 4, "repurchase": 3}
 FEWEST_AT_RISK = 0.02
@@ -36,43 +33,6 @@ FEWEST_AT_RISK = 0.02
 WEEKS = 14
 """Ordinary days from which on weekdays are told apart."""
 DRIFT_DAYS = 8
-
-Key = tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Estimates:
-    """Values by their place in ``[world]`` and what to say of each; ``promotion`` is a list of tables."""
-
-    sheet: FactSheet
-    values: dict[Key, Any] = field(default_factory=dict)
-    notes: dict[Key, str] = field(default_factory=dict)
-    promotions: list[tuple[dict[Key, Any], dict[Key, str]]] = field(default_factory=list)
-
-    def put(self, path: str, value: Any, note: str = "") -> None:
-        """Set a value by its dotted path."""
-        key = tuple(path.split("."))
-        self.values[key] = value
-        if note:
-            self.notes[key] = note
-
-    def table(self) -> dict[str, Any]:
-        """Return ``[world]`` as plain nested tables."""
-        world = nested(self.values)
-        if self.promotions:
-            world["promotion"] = [nested(values) for values, _ in self.promotions]
-        return world
-
-
-def nested(values: dict[Key, Any]) -> dict[str, Any]:
-    """Turn values by path into tables in tables."""
-    whole: dict[str, Any] = {}
-    for path, value in values.items():
-        at = whole
-        for part in path[:-1]:
-            at = at.setdefault(part, {})
-        at[path[-1]] = value
-    return whole
 
 
 def estimate(found: Gathered, meta: Meta) -> Estimates:
@@ -171,7 +131,7 @@ def _paying(found: Gathered) -> Found:
     note = f"s.e. {error:.2g} (days as blocks)"
     if not RAREST < cvr < SUREST:
         note += f"; measured {cvr:.4g}, but a world wants something in between"
-    yield "cvr", _round(float(np.clip(cvr, RAREST, SUREST))), note
+    yield "cvr", rounded(float(np.clip(cvr, RAREST, SUREST))), note
     mixture = _wait(found, "click_pay", labelled, COMPONENTS["delay"])
     if mixture is None:
         return
@@ -198,7 +158,7 @@ def _carts(found: Gathered) -> Found:
     if rate <= RAREST:
         yield "cart.rate", RAREST, "the log has no carts"
         return
-    yield "cart.rate", _round(min(rate, SUREST)), f"s.e. {(rate * (1 - rate) / labelled) ** 0.5:.2g}"
+    yield "cart.rate", rounded(min(rate, SUREST)), f"s.e. {(rate * (1 - rate) / labelled) ** 0.5:.2g}"
     paid = found.delays["click_pay"].counts[0]
     mixture = _wait(found, "click_cart", labelled, COMPONENTS["cart"], leaving=paid.astype(np.float64))
     if mixture is not None:
@@ -212,7 +172,7 @@ def _refunds(found: Gathered) -> Found:
     if rate <= RAREST:
         yield "refund.rate", RAREST, "the log has no refunds"
         return
-    yield "refund.rate", _round(min(rate, SUREST)), f"s.e. {(rate * (1 - rate) / settled) ** 0.5:.2g}"
+    yield "refund.rate", rounded(min(rate, SUREST)), f"s.e. {(rate * (1 - rate) / settled) ** 0.5:.2g}"
     mixture = _wait(found, "pay_refund", settled, COMPONENTS["refund"])
     if mixture is not None:
         yield from _scales("refund", mixture)
@@ -247,10 +207,10 @@ def _repurchases(found: Gathered) -> Found:
     further = level_of(mixture, rest, later, float(every.sum() - second.sum()))
     yield (
         "repurchase.first",
-        _round(level),
+        rounded(level),
         f"s.e. {level / second.sum() ** 0.5:.2g}; integrated hazard, one for all",
     )
-    yield "repurchase.further", _round(min(further, 5.0)), ""
+    yield "repurchase.further", rounded(min(further, 5.0)), ""
     yield "repurchase.loyalty", 0.0, "differences between users are not told apart"
     yield "repurchase.replenishable", 1.0, ""
     yield from _scales("repurchase", mixture)
@@ -311,29 +271,3 @@ def _wait(
 def _scales(block: str, mixture: Mixture) -> Found:
     note = f"mixture of exponentials: {mixture.events:,} waits, largest gap of the distribution {mixture.gap:.3f}"
     yield f"{block}.scales", [written_duration(hours) for hours in mixture.scales], note
-
-
-def rounded_shares(weights: Float64) -> list[float]:
-    """Round shares so that they still sum to 1."""
-    rounded = [round(float(w), 4) for w in weights]
-    rounded[int(np.argmax(weights))] = round(
-        1 - sum(r for i, r in enumerate(rounded) if i != int(np.argmax(weights))), 4
-    )
-    return rounded
-
-
-def _round(value: float) -> float:
-    return float(f"{value:.4g}")
-
-
-def written_duration(hours: float) -> str:
-    """Write hours as a duration of four digits.
-
-    >>> written_duration(0.1151), written_duration(43.98), written_duration(300)
-    ('6.906m', '1.833d', '12.5d')
-    """
-    micros = hours * HOUR
-    for unit, size in (("d", DAY), ("h", HOUR), ("m", HOUR // 60), ("s", HOUR // 3600)):
-        if micros >= size:
-            return f"{float(f'{micros / size:.4g}'):.10g}{unit}"
-    return f"{max(round(micros / 1000), 1)}ms"

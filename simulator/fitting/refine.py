@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.calendar import Calendar, Promotion
-from simulator.fitting.estimate import RAREST, SUREST, Estimates, Key, rounded_shares
+from simulator.fitting.estimates import RAREST, SUREST, Estimates, Key, rounded_shares
 from simulator.fitting.sales import match_sale
 from simulator.log.facts import FactSheet, fact_sheet
 from simulator.log.facts.gather import AGES

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import ScenarioError
-from simulator.fitting.estimate import Estimates, Key
+from simulator.fitting.estimates import Estimates, Key
 from simulator.scenario.free import check_free
 from simulator.scenario.load import load_scenario
 from simulator.toml import toml

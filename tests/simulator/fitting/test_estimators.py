@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.fitting.amounts import between
-from simulator.fitting.estimate import rounded_shares, written_duration
+from simulator.fitting.estimates import rounded_shares, written_duration
 from simulator.fitting.mixture import (
     Mixture,
     censored_hazard,
