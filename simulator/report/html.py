@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +18,9 @@ from simulator.report.beliefs import Audit, Stage, alarms, audits, belief_of, ph
 from simulator.report.likeness import likeness_figures
 from simulator.report.reading import sentences
 from simulator.report.verdict import ranks as rank_texts
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 _HERE = Path(__file__).parent
 
@@ -84,7 +87,7 @@ def write_report(
     )
 
 
-def write_page(path: Path, template: str, drawn: Mapping[str, figures.Figure | None], **values: Any) -> None:
+def write_page(path: Path, template: str, drawn: Mapping[str, Figure | None], **values: Any) -> None:
     """Write a self-contained page from a template of this package, with its figures by name; aside, then renamed."""
     import jinja2  # noqa: PLC0415  (the report is optional; runs without it need neither package)
     from plotly.offline import get_plotlyjs  # noqa: PLC0415
@@ -92,18 +95,18 @@ def write_page(path: Path, template: str, drawn: Mapping[str, figures.Figure | N
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    found = {name: figure for name, figure in drawn.items() if figure is not None}
+    shown = {name: figure.to_plotly_json() for name, figure in drawn.items() if figure is not None}
     page = environment.get_template(template).render(
-        figures=found,
-        figures_json=_script_safe(json.dumps(found, separators=(",", ":"), allow_nan=False)),
+        figures=shown,
+        figures_json=_script_safe(json.dumps(shown, separators=(",", ":"), allow_nan=False)),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
         **values,
     )
     write_text(path, page)
 
 
-def _figures(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, figures.Figure | None]:
-    found: dict[str, figures.Figure | None] = {}
+def _figures(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, Figure | None]:
+    found: dict[str, Figure | None] = {}
     for task in summary["ranking"]:
         found[f"{task}-metrics"] = figures.metric_figure(summary, metrics, task)
         found[f"{task}-calibration"] = figures.calibration_figure(summary, metrics, task)

@@ -146,7 +146,7 @@ def test_beliefs_are_drawn_where_there_are_any(page):
     cells = [{"start": k * DAY, "end": (k + 1) * DAY, "z": z} for k, z in enumerate((0.4, -5.1))]
     summary["costs"][method]["push"] = {"cells": cells}
     figure = beliefs_figure(summary)
-    assert figure["data"][0]["y"] == [0.4, -5.1]
+    assert figure["data"][0]["y"] == (0.4, -5.1)
     assert {shape["y0"] for shape in figure["layout"]["shapes"]} >= {-3, 0, 3}
 
 
@@ -159,7 +159,7 @@ def test_each_stage_of_beliefs_is_a_panel_and_a_table(tmp_path):
     first, second = list(summary["costs"])[:2]
     summary["costs"][first]["push"] = {**stage, "refunds": stage}
     summary["costs"][second]["push"] = {"cells": [], "gmv": stage}
-    figure = beliefs_figure(summary)
+    figure = beliefs_figure(summary).to_plotly_json()
     assert [(t["name"], t["yaxis"], t["showlegend"]) for t in figure["data"]] == [
         (first, "y", True), (first, "y2", False), (second, "y3", True),
     ]  # fmt: skip

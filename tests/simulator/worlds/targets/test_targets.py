@@ -113,8 +113,8 @@ def test_the_summary_is_plain_and_can_be_drawn(lived):
     assert set(figures) == {f"likeness-{curve.name}" for curve in TARGETS["trace"].curves}
     gmv = next(c for c in TARGETS["trace"].curves if c.name == "gmv")
     published, own = figures["likeness-gmv"]["data"]
-    assert published["y"] == list(gmv.y)
-    assert own["y"] == [lived[7].values[fact] for fact in gmv.facts]
+    assert list(published["y"]) == list(gmv.y)
+    assert list(own["y"]) == [lived[7].values[fact] for fact in gmv.facts]
     assert likeness_figures({}) == {}
 
 
