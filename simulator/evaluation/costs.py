@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.clock import UTC_CLOCK, Clock
-from simulator.evaluation.histogram import DurationHistogram
+from simulator.histogram import LogHistogram
 from simulator.log.schema import Bool, Columns, Float64, Int64, Labels, UInt8
 from simulator.samples import Samples
 from simulator.units import DAY, SECOND
@@ -22,6 +22,8 @@ RETAINED = 1 << 20
 _DELIVERED, _JUDGED, _RIGHT, _NEGATIVES, _FAKE = range(5)
 _SEEN, _CORRECT = np.uint8(1), np.uint8(2)
 _CLOSE = 1e-6
+_EDGES: Float64 = SECOND * 10.0 ** (np.arange(24 * 8 + 1) / 24)
+"""Where distribution functions of durations are told, in microseconds: from 1 s to 10^8 s (three years)."""
 
 
 @dataclass(slots=True)
@@ -65,9 +67,7 @@ class CostMeter:
 
     def __init__(self, clock: Clock = UTC_CLOCK) -> None:
         self._clock = clock
-        self.delay = DurationHistogram()
-        self.first_use = DurationHistogram()
-        self.correction = DurationHistogram()
+        self.delay, self.first_use, self.correction = (LogHistogram(1, 0, 50, _EDGES) for _ in range(3))
         self._samples = self._retractions = self._clicks = self._wrong_first = self._late = 0
         self._days: dict[int, Int64] = {}
         self._held: list[_Held] = []
@@ -85,7 +85,7 @@ class CostMeter:
             return
         self._samples += len(samples)
         age = samples.visible_time - samples.event_time + samples.elapsed
-        self.delay.add(age)
+        self.delay.add(0, age)
         self._count(samples.visible_time, _DELIVERED)
         self._held.append(
             _Held(samples.row, samples.visible_time, age, samples.converted, samples.refunded, samples.gmv)
@@ -114,7 +114,8 @@ class CostMeter:
         days = sorted(self._days)
         table = np.array([self._days[day] for day in days], np.int64).reshape(len(days), 5)
         total = table.sum(axis=0)
-        seconds, share = self.delay.points()
+        seconds, share = _curve(self.delay)
+        corrected = self.correction.of().total
         return {
             "samples": self._samples,
             "clicks": self._clicks + self._open_clicks(),
@@ -127,8 +128,8 @@ class CostMeter:
             "label_age_s": _durations(self.first_use),
             "delivery_delay_s": _durations(self.delay),
             "correction_lag_s": _durations(self.correction),
-            "corrected_clicks": self.correction.size,
-            "uncorrected_rate": _ratio(self._wrong_first - self.correction.size, self._wrong_first),
+            "corrected_clicks": corrected,
+            "uncorrected_rate": _ratio(self._wrong_first - corrected, self._wrong_first),
             "delay_cdf": {"seconds": seconds, "share": share},
             "by_day": {
                 "day": days,
@@ -186,11 +187,11 @@ class CostMeter:
         first = leads & (final.state[at] & _SEEN == 0)
         self._clicks += int(np.count_nonzero(first))
         self._wrong_first += int(np.count_nonzero(first & ~right))
-        self.first_use.add(held.age[first])
+        self.first_use.add(0, held.age[first])
         hits = np.flatnonzero(right)
         hits = hits[np.append(True, at[hits][1:] != at[hits][:-1])] if len(hits) else hits
         hits = hits[final.state[at[hits]] & _CORRECT == 0]
-        self.correction.add(held.age[hits[~first[hits]]])
+        self.correction.add(0, held.age[hits[~first[hits]]])
         state = final.state.copy()
         state[at] |= _SEEN
         state[at[hits]] |= _CORRECT
@@ -235,9 +236,21 @@ def _ratio(part: float, whole: float) -> float:
     return float(part) / float(whole) if whole else math.nan
 
 
-def _durations(histogram: DurationHistogram) -> dict[str, float]:
-    values = {
-        "mean": histogram.mean(),
-        **{f"p{round(100 * q)}": histogram.quantile(q) for q in (0.1, 0.5, 0.9)},
-    }
-    return {name: value / SECOND for name, value in values.items()}
+def _durations(histogram: LogHistogram) -> dict[str, float]:
+    found = histogram.of()
+    values = {"mean": found.mean(), **{f"p{round(100 * q)}": found.quantile(q) for q in (0.1, 0.5, 0.9)}}
+    return {name: math.nan if value is None else value / SECOND for name, value in values.items()}
+
+
+def _curve(histogram: LogHistogram) -> tuple[list[float], list[float]]:
+    """Return the distribution function from where it leaves 0 to where it reaches 1: seconds, and the share not above."""
+    total = histogram.of().total
+    if not total:
+        return [], []
+    reached = histogram.reached[0, 1:]  # the first threshold is 0, which is no edge
+    first = max(0, int(np.searchsorted(reached, 0, side="right")) - 1)
+    last = min(len(_EDGES) - 1, int(np.searchsorted(reached, total)))
+    return (
+        [round(float(edge), 3) for edge in _EDGES[first : last + 1] / SECOND],
+        [round(float(count) / total, 6) for count in reached[first : last + 1]],
+    )

@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.calendar import Calendar
 from simulator.clock import UTC_CLOCK, Clock
-from simulator.log.facts.histogram import LogHistogram
+from simulator.histogram import LogHistogram
 from simulator.log.facts.tally import Tally
 from simulator.log.labels import LabelJoin
 from simulator.log.memory import final_labels

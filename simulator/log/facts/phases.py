@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 
 from simulator.calendar import PHASES, Calendar
-from simulator.log.facts.histogram import LogHistogram
+from simulator.histogram import LogHistogram
 from simulator.log.reader import Log
 from simulator.log.schema import Float64, Int64, Kind
 from simulator.units import DAY, HOUR, SECOND

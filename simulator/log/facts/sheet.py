@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from simulator.calendar import Calendar
+from simulator.histogram import Distribution, LogHistogram, tail_index
 from simulator.log.facts.gather import AGES, DELAYS, ITEM, ORDINARY, USER, Gathered, gather
-from simulator.log.facts.histogram import Distribution, LogHistogram, tail_index
 from simulator.log.facts.sales import SaleFacts, sale_facts
 from simulator.log.reader import Log
 from simulator.log.schema import Bool, Float64

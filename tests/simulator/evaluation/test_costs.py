@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from simulator.evaluation import costs
 from simulator.evaluation.costs import CostMeter
-from simulator.evaluation.histogram import DurationHistogram
 from simulator.log.schema import Labels
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR, SECOND
@@ -185,17 +184,28 @@ def test_nothing_delivered_is_undefined_not_zero():
     assert np.isnan(CostMeter().summary()["label_accuracy"])
 
 
-def test_histogram_quantiles_are_close_and_point_masses_exact():
+def test_durations_are_close_and_point_masses_exact():
     random = np.random.default_rng(0)
     values = (random.lognormal(10, 2, 50_000) * SECOND).astype(np.int64)
-    histogram = DurationHistogram()
+    meter = CostMeter()
     for part in np.array_split(values, 7):
-        histogram.add(part)
-    for q in (0.1, 0.5, 0.9):
-        assert histogram.quantile(q) == pytest.approx(np.quantile(values, q), rel=0.06)
-    assert histogram.mean() == pytest.approx(values.mean())
-    point = DurationHistogram()
-    point.add(np.full(10, 864 * SECOND))
-    assert point.quantile(0.5) == 864 * SECOND
-    seconds, share = histogram.points()
-    assert all(abs((values <= s * SECOND).mean() - c) < 1e-4 for s, c in zip(seconds, share, strict=True))
+        meter.delay.add(0, part)
+    told = meter.summary()
+    assert told["delivery_delay_s"]["mean"] == pytest.approx(values.mean() / SECOND)
+    for q in (10, 50, 90):
+        quantile = np.percentile(values, q) / SECOND
+        assert told["delivery_delay_s"][f"p{q}"] == pytest.approx(quantile, rel=0.011)
+    seconds, share = told["delay_cdf"].values()
+    np.testing.assert_allclose(share, [np.mean(values <= s * SECOND + 500) for s in seconds], atol=2e-5)
+    assert share[0] == 0.0
+    assert share[-1] == 1.0
+
+
+def test_one_duration_is_told_exactly():
+    meter = CostMeter()
+    meter.delay.add(0, np.full(10, 864 * SECOND))
+    told = meter.summary()
+    assert set(told["delivery_delay_s"].values()) == {864.0}
+    seconds, share = told["delay_cdf"].values()
+    assert share == [0.0, 1.0]
+    assert seconds[0] < 864 <= seconds[1]

@@ -21,7 +21,7 @@ from simulator.fitting.popularity import population
 from simulator.fitting.rhythm import pay_rhythm
 from simulator.fitting.roots import crossing
 from simulator.fitting.sales import match_sale
-from simulator.log.facts.histogram import LogHistogram
+from simulator.histogram import LogHistogram
 from simulator.units import HOUR, parse_duration
 
 WEIGHTS, SCALES, LEVEL, WINDOW = np.array([0.25, 0.15, 0.6]), np.array([0.115, 1.26, 44.0]), 0.35, 72.0

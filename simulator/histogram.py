@@ -38,10 +38,11 @@ class LogHistogram:
         self.tally: Int64 = np.zeros((groups, 0), np.int64)
         """How often each of them came, by group."""
 
-    def add(self, group: Int64, values: Float64 | Int64) -> None:
-        """Count values, each in its group."""
+    def add(self, group: Int64 | int, values: Float64 | Int64) -> None:
+        """Count values, each in its group (or all in one)."""
         if not len(values):
             return
+        group = np.broadcast_to(np.asarray(group, np.int64), len(values))
         values = np.asarray(values, np.float64)
         at = (np.log2(np.maximum(values, 2.0**self.low)) - self.low) * BINS_PER_OCTAVE
         flat = group * self.bins + np.minimum(at.astype(np.int64), self.bins - 1)
