@@ -114,7 +114,7 @@ def test_costs_match_a_slow_count(n, seed):
             assert found[name] == pytest.approx(wanted[part] / wanted[whole]), name
         else:
             assert np.isnan(found[name])
-    assert meter.first_use.size == len(wanted["first_ages"])
+    assert meter.first_use.of().total == len(wanted["first_ages"])
     assert meter.first_use.sums.sum() == sum(wanted["first_ages"])
     assert found["corrected_clicks"] == len(wanted["lags"])
     assert meter.correction.sums.sum() == sum(wanted["lags"])
