@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.histogram import LogHistogram
 from simulator import histogram as module
+from simulator.histogram import LogHistogram
 from simulator.log.facts.gather import AGES
 from simulator.log.facts.sheet import QUANTILES, fact_sheet
 from simulator.log.schema import EventBatch, Kind
