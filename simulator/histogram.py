@@ -24,7 +24,7 @@ class LogHistogram:
     ``counts`` has shape (groups, bins). ``thresholds`` are values at which shares are exact in any case; 0 is one.
     """
 
-    def __init__(self, groups: int, low: int, high: int, thresholds: Sequence[float] = ()) -> None:
+    def __init__(self, groups: int, low: int, high: int, thresholds: Sequence[float] | Float64 = ()) -> None:
         self.groups, self.low, self.high = groups, low, high
         self.bins = (high - low) * BINS_PER_OCTAVE
         self.counts: Int64 = np.zeros((groups, self.bins), np.int64)
