@@ -1,4 +1,4 @@
-"""README.md is true: its commands, scenarios, snippets and verbs exist and work as they stand there."""
+"""README.md and the pages it leads to are true: commands, options, scenarios, snippets and links work as they stand there."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from simulator.policies import policy_from
 from simulator.policies.checks import check_policy
 from tests.commands import ROOT, sim
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SCENARIOS = sorted(set(re.findall(r"scenarios/[\w.-]+\.toml", README)))
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data" / "README.md"]
+}
+README = PAGES["README.md"]
+SCENARIOS = sorted({name for text in PAGES.values() for name in re.findall(r"scenarios/[\w.-]+\.toml", text)})
 METHOD = '\n[[method]]\nmethod = "fnw"\n'
 
 
-def blocks(language: str) -> list[str]:
-    """Return the fenced blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    """Return the fenced blocks of a language on a page, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
 
 
 def commands() -> dict[str, str]:
@@ -65,18 +69,56 @@ def test_named_scenarios_are_valid(path):
 
 
 def test_every_shipped_scenario_is_named():
-    assert {f"scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.toml")} == set(SCENARIOS)
+    shipped = {f"scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.toml")}
+    assert shipped == set(SCENARIOS)
+    assert shipped <= set(re.findall(r"scenarios/[\w.-]+\.toml", PAGES["docs/scenarios.md"]))
+
+
+def test_it_is_short():
+    assert len(README.splitlines()) < 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", PAGES[page]):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
+    for name in re.findall(r"(?:docs|tests|data|simulator|learners|\.ci)/[\w./-]+\.\w+", PAGES[page]):
+        assert (ROOT / name).exists() or "NAME" in name or name.startswith("data/cache"), name
+
+
+def written_commands(page: str) -> list[tuple[str, list[str]]]:
+    """Return every command of the house in the code of a page: its verb, and the options it is given."""
+    fenced = re.findall(r"^```\w*\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```", "", PAGES[page], flags=re.MULTILINE | re.DOTALL)
+    code = [line for block in fenced for line in block.splitlines()]
+    code += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    found = []
+    for piece in (piece for line in code for piece in re.split(r"; (?:do )?", line)):
+        if match := re.match(r"(?:python sim\.py|sim\.py|afterclick) (\S.*)", piece):
+            words = match[1].split()
+            verb = "run" if re.search(r"\.toml$|^SCENARIO$", words[0]) else words[0]
+            found.append((verb, re.findall(r"--[a-z][a-z-]*", match[1])))
+    return found
+
+
+@pytest.fixture(scope="module")
+def helps() -> dict[str, str]:
+    return {verb: sim(verb, "--help").stdout for verb in command_line.app if not verb.startswith("-")}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_on_a_page_parse(page, helps):
+    for verb, options in written_commands(page):
+        assert verb in helps, verb
+        assert all(option in helps[verb] for option in options), (verb, options)
+
+
+def test_commands_are_seen():
+    assert sum(len(written_commands(page)) for page in PAGES) > 50
 
 
 def test_the_verbs_are_those_of_the_command_line():
     assert set(commands()) == {name for name in command_line.app if not name.startswith("-")}
-
-
-@pytest.mark.parametrize("verb", list(commands()))
-def test_the_options_named_beside_a_verb_exist(verb):
-    shown = sim(verb, "--help").stdout
-    for option in re.findall(r"--[a-z][a-z-]*", commands()[verb]):
-        assert option in shown, option
 
 
 def test_the_formats_named_are_those_there_are():
@@ -94,7 +136,7 @@ def test_layered_snippet(tmp_path):
         shutil.copy(path, tmp_path)
     (tmp_path / "mine.toml").write_text(first, encoding="utf-8")
     loaded = command_line._load(str(tmp_path / "mine.toml"), (), None)
-    assert [method.label for method in loaded.scenario.method] == ["es-dfm", "es-dfm-6h", "fnw-slow"]
+    assert [method.label for method in loaded.scenario.method] == ["es-dfm", "es-dfm-6h"]
 
 
 def test_own_log_snippet(tmp_path):
@@ -113,6 +155,6 @@ def test_policy_snippet_conforms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_layout_named_is_there():
-    (layout,) = [b for b in blocks("text") if b.startswith("sim.py ")]
+    (layout,) = [b for b in blocks("text", "CONTRIBUTING.md") if b.startswith("sim.py ")]
     for line in layout.splitlines():
         assert (ROOT / line.split()[0]).exists(), line
