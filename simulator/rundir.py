@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from simulator.atomic import write_text
+from simulator.atomic import put_in_place, write_text
 from simulator.errors import RunError
 from simulator.program import program
 
@@ -160,12 +160,7 @@ class RunDirectory:
         if self._lock is None:
             return self.final
         write_text(self.partial / "DONE", datetime.now(UTC).isoformat(timespec="seconds") + "\n")
-        old = self.final.with_name(self.final.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        if self.final.exists():
-            self.final.rename(old)
-        self.partial.rename(self.final)
-        shutil.rmtree(old, ignore_errors=True)
+        put_in_place(self.partial, self.final)
         self._release()
         return self.final
 

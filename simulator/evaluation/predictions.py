@@ -17,7 +17,7 @@ from simulator.log.schema import ROW_GROUP, Float64, Labels
 
 
 class PredictionsFile:
-    """Writes cells as they are judged, in the order of the log; written aside and renamed when it is closed.
+    """Writes cells as they are judged, in the order of the log. It is whole when it is closed.
 
     Columns: click_id, time, segment, phase, converted, refunded, gmv, first_pay (null: none), the world's
     true columns under their own names, and one column ``<method>.<task>`` for each method and task.
@@ -25,7 +25,6 @@ class PredictionsFile:
 
     def __init__(self, path: Path, methods: Mapping[str, tuple[str, ...]]) -> None:
         self.path = path
-        self._aside = path.with_name(path.name + ".partial")
         self._methods = methods
         self._writer: pq.ParquetWriter | None = None
         self._held: list[pa.Table] = []
@@ -62,18 +61,17 @@ class PredictionsFile:
             self._flush()
 
     def close(self) -> None:
-        """Write what is held and put the file in its place; a second call does nothing."""
+        """Write what is held ; a second call does nothing."""
         self._flush()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
-            self._aside.replace(self.path)
 
     def _flush(self) -> None:
         if not self._held:
             return
         table = pa.concat_tables(self._held)
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._aside, table.schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
         self._writer.write_table(table, row_group_size=len(table))
         self._held, self._rows = [], 0

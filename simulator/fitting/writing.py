@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from simulator.atomic import written_whole
 from simulator.errors import ScenarioError
 from simulator.fitting.estimates import Estimates, Key
 from simulator.scenario.free import check_free
@@ -71,15 +71,12 @@ def write_scenario(text: str, out: Path, *, replace: bool) -> None:
     ScenarioError : it exists and ``replace`` is not set, or it cannot be written.
     """
     check_free(out, replace=replace)
-    aside = out.with_name(f".{out.name}.{os.getpid()}.partial.toml")
     try:
-        aside.write_text(text, encoding="utf-8")
-        load_scenario(aside)
-        aside.replace(out)
+        with written_whole(out) as partial:
+            partial.write_text(text, encoding="utf-8")
+            load_scenario(partial)
     except OSError as error:
         raise ScenarioError(f"{out}: cannot be written ({error.strerror})") from None
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _table(values: Mapping[Key, Any], notes: Mapping[Key, str], name: str) -> list[str]:

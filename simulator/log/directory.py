@@ -1,4 +1,4 @@
-"""A directory that appears whole or not at all: written aside, then renamed."""
+"""The directory of a new log, which appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from simulator.atomic import put_in_place
 from simulator.errors import LogError
 
 _PARTS = {"meta.toml", "clicks", "events", "truth", "impressions", "quarantine.parquet"}
@@ -44,15 +45,8 @@ class NewDirectory:
             raise LogError(f"{out}: cannot be written ({error.strerror})") from None
 
     def commit(self) -> None:
-        """Rename to ``out``. An older ``out`` is moved away first and deleted last."""
-        old = self.out.with_name(f"{self.out.name}.old-{os.getpid()}")
-        if self.out.exists():
-            self.out.rename(old)
-        self.path.rename(self.out)
-        if old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            old.unlink(missing_ok=True)
+        """Rename to ``out``."""
+        put_in_place(self.path, self.out)
 
     def discard(self) -> None:
         """Remove what was written; harmless after `commit`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.atomic import write_text, written_whole
+from simulator.atomic import put_in_place, write_text, written_whole
 
 
 def test_it_takes_the_place_of_the_old_one_when_it_is_whole(tmp_path):
@@ -30,3 +30,13 @@ def _half(path):
     with written_whole(path) as aside:
         aside.write_text("half")
         raise ValueError("halfway")
+
+
+def test_a_directory_takes_the_place_of_the_old_one(tmp_path):
+    new, out = tmp_path / "new", tmp_path / "out"
+    for path, text in ((new, "new"), (out, "old")):
+        path.mkdir()
+        (path / "a").write_text(text)
+    put_in_place(new, out)
+    assert (out / "a").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [out]
