@@ -42,7 +42,7 @@ def canvas(height: int, panels: Sequence[str] = ("",), x_title: str = "") -> Fig
     figure = make_subplots(rows=len(panels), shared_xaxes=True, vertical_spacing=0.06)
     below = 28 if x_title else 0
     figure.update_layout(
-        template={},
+        template=None,
         height=height,
         font=_FONT,
         paper_bgcolor="white",
@@ -105,6 +105,8 @@ def over_time(figure: Figure, summary: Mapping[str, Any], drawn: Sequence[Sequen
     (by default, that of the lines).
     """
     clock = numbers.clock_of(summary)
+    panels = sum(1 for _ in figure.select_yaxes())
+    axis = "x" if panels == 1 else f"x{panels}"  # the lowest panel's, so that hovering reads all of them
     lines = [x for x in drawn or [trace.x for trace in figure.data] if len(x)]
     if lines:
         low, high = min(map(min, lines)), max(map(max, lines))
@@ -116,11 +118,11 @@ def over_time(figure: Figure, summary: Mapping[str, Any], drawn: Sequence[Sequen
                 continue
             figure.add_vrect(x0=start, x1=end, fillcolor=colour, opacity=0.10, line_width=0, layer="below")
             figure.add_annotation(
-                x=start, xref="x", y=1.0, yref="paper", xanchor="left", yanchor="bottom",
+                x=start, xref=axis, y=1.0, yref="paper", xanchor="left", yanchor="bottom",
                 text=switch["phase"], showarrow=False, font={"size": 11, "color": "#64748b"},
             )  # fmt: skip
-    panels = sum(1 for _ in figure.select_yaxes())
-    figure.update_traces(xaxis="x" if panels == 1 else f"x{panels}")  # so that hovering reads all panels
+    figure.update_traces(xaxis=axis)
+    figure.update_shapes(xref=axis, selector={"type": "rect"})
     if clock is None:
         figure.update_xaxes(title_text="day of the log", row=panels)
 

@@ -115,6 +115,18 @@ def test_days_pool_as_the_tables_do():
     assert [s["x0"] for s in shades] == ["2024-11-09T00:00:00", "2024-11-11T00:00:00", "2024-11-12T00:00:00"]
 
 
+def test_panels_share_one_time_axis_and_each_is_shaded():
+    results, summary = make_run()
+    figure = metric_figure(summary, results.metrics, "cvr")
+    assert {trace["xaxis"] for trace in figure["data"]} == {"x2"}
+    shades = [s for s in figure["layout"]["shapes"] if s["type"] == "rect"]
+    assert {(s["xref"], s["yref"]) for s in shades} == {("x2", "y domain"), ("x2", "y2 domain")}
+    named = figure["layout"]["annotations"]
+    assert [(a["text"], a["xref"]) for a in named] == [
+        (w, "x2") for w in ("anticipation", "promotion", "after")
+    ]
+
+
 def test_without_origin_promotion_or_costs(tmp_path):
     results, summary = make_run()
     bare = {**summary, "costs": {}, "after_switch": [], "promotions": [], "switches": [], "intervals": []}
