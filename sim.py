@@ -328,10 +328,12 @@ def export(
     trace: clicks that paid, with all pays and amounts, 22 features.
 
     The last three have whole seconds, no carts, no user and item besides features,
-    no names, no calendar, and no end of observation; only trace has amounts and
+    no names, no calendar, and no end of observation (an import takes every click
+    for watched as long as the data set says); only trace has amounts and
     repurchases, only cascade has refunds. What is left out is counted on stderr.
     A log with fewer features is filled up with 0; features go to columns with
-    room for their ids, and where there is none the message says what to do.
+    room for their ids, or share one, and where there is none the message says
+    what to do.
     """
     from simulator.commands.data import export_log, print_export
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from simulator.log.exporters.base import EXPORTERS, TEXT, Asked, Exporter, Written, chosen, column
-from simulator.log.exporters.journeys import count_fractions, count_left_out, make_journeys
-from simulator.log.exporters.placement import place
-from simulator.log.importers.cascade import FEATURES, ITEM, ORIGIN_SECONDS, SIZES, USER
+from simulator.log.exporters.journeys import count_fractions, count_left_out, count_young, make_journeys
+from simulator.log.exporters.placement import as_one, named, place
+from simulator.log.importers.cascade import FEATURES, ITEM, ORIGIN_SECONDS, RECORDED, SIZES, USER
 from simulator.log.importers.hashing import fingerprints
 from simulator.log.schema import Meta
 from simulator.units import SECOND
@@ -24,19 +24,17 @@ def write(con: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
     The log's origin becomes that of CASCADE (2025-05-01, midnight in China). In raw form each id is written as a
     number whose fingerprint falls into that bucket, so that the published processing gives the ids of the log.
     """
-    placed = place(
-        chosen(meta, asked.features), SIZES, form="cascade", preferred={"user": USER, "item": ITEM}
-    )
+    sizes = chosen(meta, asked.features)
+    placed = place(sizes, SIZES, form="cascade", preferred={"user": USER, "item": ITEM})
+    values = [as_one(held, sizes, column) for held in placed]
     make_journeys(con, asked.windows)
     joins, ids = [], []
-    for name, feature in zip(FEATURES, placed, strict=True):
-        value = "0" if feature is None else column(feature)
+    for name, value in zip(FEATURES, values, strict=True):
         if asked.raw:
             joins.append(f"JOIN token_{name} ON token_{name}.id = {value}")
-            value = f"token_{name}.token"
-        ids.append(f"{value} AS {name}")
+        ids.append(f"{f'token_{name}.token' if asked.raw else value} AS {name}")
     if asked.raw:
-        _make_tokens(con, placed)
+        _make_tokens(con, values)
     origin = ORIGIN_SECONDS if asked.raw else 0
     times = [
         f"'[' || {table}.second + {origin} || ']'" if asked.raw else f"{table}.second"
@@ -52,15 +50,15 @@ def write(con: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
     )
     left_out = count_left_out(con, refunds=True, repurchases=False)
     left_out |= count_fractions(con, refunds=True, repurchases=False)
-    return Written(query, left_out, {n: f for n, f in zip(FEATURES, placed, strict=True) if f is not None})
+    left_out |= count_young(con, meta, asked.windows, RECORDED)
+    return Written(query, left_out, named(FEATURES, placed, sizes))
 
 
-def _make_tokens(con: duckdb.DuckDBPyConnection, placed: list[str | None]) -> None:
+def _make_tokens(con: duckdb.DuckDBPyConnection, values: list[str]) -> None:
     """Make ``token_<column>`` (id, token) of the ids in use."""
     used = []
-    for feature in placed:
-        found = "SELECT 0 AS id" if feature is None else f"SELECT DISTINCT {column(feature)} AS id FROM click"
-        column_ids = con.execute(f"SELECT id FROM ({found}) ORDER BY id").fetchnumpy()["id"]
+    for value in values:
+        column_ids = con.execute(f"SELECT DISTINCT {value} AS id FROM click ORDER BY id").fetchnumpy()["id"]
         used.append(np.asarray(column_ids, np.int64))
     for name, ids, tokens in zip(FEATURES, used, preimages(used), strict=True):
         con.register("found", pa.table({"id": ids, "token": tokens}))

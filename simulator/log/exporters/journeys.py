@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import duckdb
 
-from simulator.units import SECOND
+from simulator.log.schema import Meta
+from simulator.units import SECOND, format_duration
 from simulator.windows import Windows
 
 
@@ -61,6 +62,19 @@ def count_left_out(con: duckdb.DuckDBPyConnection, *, refunds: bool, repurchases
     else:
         found["refunds"] = count("event WHERE kind = 'refund'")
     return found
+
+
+def count_young(
+    con: duckdb.DuckDBPyConnection, meta: Meta, asked: Windows | None, recorded: int
+) -> dict[str, int]:
+    """Count the clicks that the log had watched for a shorter time than the format says of every click.
+
+    ``recorded`` is that time, in microseconds, where no ``asked`` windows say which labels are meant.
+    """
+    length = recorded if asked is None else asked.lifetime
+    young = _counter(con)(f"line WHERE clicked + {length} > {meta.observed_until}")
+    what = f"marks of clicks less than {format_duration(length)} before the end of the log, whose labels may change"
+    return {what: young}
 
 
 def count_fractions(con: duckdb.DuckDBPyConnection, *, refunds: bool, repurchases: bool) -> dict[str, int]:

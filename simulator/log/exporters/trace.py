@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 
 from simulator.log.exporters.base import EXPORTERS, TEXT, Asked, Exporter, Written, chosen, column
-from simulator.log.exporters.journeys import count_fractions, count_left_out, make_journeys
-from simulator.log.exporters.placement import place
+from simulator.log.exporters.journeys import count_fractions, count_left_out, count_young, make_journeys
+from simulator.log.exporters.placement import as_one, named, place
 from simulator.log.importers.cells import LONGEST
 from simulator.log.importers.trace import FEATURES, ITEM, SIZES, USER, WINDOW
 from simulator.log.schema import Meta
@@ -16,7 +16,8 @@ from simulator.windows import Windows
 
 def write(con: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
     """Make the query of the file: pays inside the attribution window (default seven days, the data set's own)."""
-    placed = place(chosen(meta, asked.features), SIZES, form="trace", preferred={"user": USER, "item": ITEM})
+    sizes = chosen(meta, asked.features)
+    placed = place(sizes, SIZES, form="trace", preferred={"user": USER, "item": ITEM})
     make_journeys(con, asked.windows or Windows(attribution=WINDOW, refund=DAY))
     con.execute(f"DELETE FROM pay WHERE ordinal > {LONGEST}")  # counted below, like those outside the window
     con.execute("DELETE FROM line WHERE click_id NOT IN (SELECT click_id FROM pay)")
@@ -26,8 +27,7 @@ def write(con: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
         FROM pay GROUP BY click_id
     """)
     values = ", ".join(
-        f"{'0' if feature is None else column(feature)} AS {name}"
-        for name, feature in zip(FEATURES, placed, strict=True)
+        f"{as_one(held, sizes, column)} AS {name}" for name, held in zip(FEATURES, placed, strict=True)
     )
     query = (
         f"SELECT clicked // {SECOND} AS click_time, {_text('seconds')} AS pay_time, {_text('amounts')} AS dirpay_amt, "
@@ -38,9 +38,10 @@ def write(con: duckdb.DuckDBPyConnection, meta: Meta, asked: Asked) -> Written:
     )
     left_out = count_left_out(con, refunds=False, repurchases=True)
     left_out |= count_fractions(con, refunds=False, repurchases=True)
+    left_out |= count_young(con, meta, asked.windows, WINDOW)
     [(silent,)] = con.execute("SELECT (SELECT count(*) FROM click) - (SELECT count(*) FROM line)").fetchall()
-    placed_by_name = {n: f for n, f in zip(FEATURES, placed, strict=True) if f is not None}
-    return Written(query, {"clicks without a pay in the window": silent, **left_out}, placed_by_name)
+    left_out = {"clicks without a pay in the window": silent, **left_out}
+    return Written(query, left_out, named(FEATURES, placed, sizes))
 
 
 def _text(values: str) -> str:

@@ -27,7 +27,7 @@ from simulator.log.importers.cells import (
     too_long,
     whole,
 )
-from simulator.log.importers.journeys import count_late, make_events
+from simulator.log.importers.journeys import count_late, make_events, recorded_until
 from simulator.log.importers.mapping import read_mapping
 from simulator.log.importers.source import Layout, has_nul
 from simulator.log.sql import identifier, literal
@@ -45,6 +45,9 @@ SIZES = (
 FEATURES = tuple(f"f{k}" for k in range(len(SIZES)))
 USER, ITEM = 1, 5
 """Features that a model of the published code takes for user and item."""
+
+RECORDED = 15 * DAY
+"""How long after a click its pay and its refund were recorded (paper, table 6: the maximum attribution)."""
 
 LAYOUT = Layout(("click_time", "pay_time", "refund_time", *FEATURES), header=False, delimiter="\t")
 _UNIX = 1_000_000_000
@@ -71,7 +74,7 @@ def build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
     make_events(con, choices.attribution)
     return Journeys(
         origin=ORIGIN_SECONDS * SECOND,
-        observed_until=None,
+        observed_until=recorded_until(con, RECORDED),
         features=FEATURES,
         skipped={what: count for what, count in skipped.items() if count},
         notes=(
@@ -228,7 +231,7 @@ IMPORTER = IMPORTERS.register("cascade")(
         layout=LAYOUT,
         build=build,
         opens=("click",),
-        attribution=15 * DAY,
+        attribution=RECORDED,
         shards=True,
         mapped=True,
     )

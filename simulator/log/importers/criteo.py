@@ -10,7 +10,7 @@ import duckdb
 
 from simulator.log.importers.base import IMPORTERS, Choices, Importer, Journeys
 from simulator.log.importers.cells import first_fault, is_missing, reject, whole
-from simulator.log.importers.journeys import count_late, make_events
+from simulator.log.importers.journeys import count_late, make_events, recorded_until
 from simulator.log.importers.source import Layout, has_nul
 from simulator.log.sql import identifier
 from simulator.units import DAY, SECOND
@@ -21,6 +21,9 @@ INTEGERS = tuple(f"i{k}" for k in range(len(BINS)))
 CATEGORIES = tuple(f"c{k}" for k in range(9))
 FEATURES = INTEGERS + CATEGORIES
 _UNIX = 1_000_000_000
+
+RECORDED = 30 * DAY
+"""How long after a click its conversion was recorded."""
 
 LAYOUT = Layout(("click_time", "conversion_time", *FEATURES), header=False, delimiter="\t")
 
@@ -38,7 +41,7 @@ def build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
     make_events(con, choices.attribution)
     return Journeys(
         origin=origin,
-        observed_until=None,
+        observed_until=recorded_until(con, RECORDED),
         features=FEATURES,
         skipped={what: count for what, count in skipped.items() if count},
         notes=(
@@ -108,6 +111,6 @@ IMPORTER = IMPORTERS.register("criteo")(
         layout=LAYOUT,
         build=build,
         opens=("click",),
-        attribution=30 * DAY,
+        attribution=RECORDED,
     )
 )

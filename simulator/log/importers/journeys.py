@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from simulator.log.intake.spans import main_span
 from simulator.units import format_duration
 
 
@@ -22,6 +23,15 @@ def make_events(con: duckdb.DuckDBPyConnection, attribution: int) -> None:
               SELECT line, refund, 3 FROM parsed
               WHERE reason IS NULL AND refund IS NOT NULL AND (pay IS NULL OR pay - time <= {attribution}))
     """)
+
+
+def recorded_until(con: duckdb.DuckDBPyConnection, recorded: int) -> int | None:
+    """Return until when a file was recorded by its protocol: for ``recorded`` microseconds after the last click of ``parsed``.
+
+    So long each click was watched before the file was made; that no event is as late does not say otherwise.
+    """
+    span = main_span(con, "parsed", "reason IS NULL")
+    return None if span is None else span.last + recorded
 
 
 def count_late(con: duckdb.DuckDBPyConnection, attribution: int) -> dict[str, int]:

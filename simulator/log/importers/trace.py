@@ -25,6 +25,7 @@ from simulator.log.importers.cells import (
     trimmed,
     whole,
 )
+from simulator.log.importers.journeys import recorded_until
 from simulator.log.importers.mapping import read_mapping
 from simulator.log.importers.source import Layout, has_nul
 from simulator.log.sql import identifier
@@ -79,13 +80,10 @@ def build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
         f"{FEATURES[ITEM]} AS item_id, {features} FROM parsed WHERE reason IS NULL"
     )
     late = _make_events(con, choices.attribution)
-    [(last,)] = con.execute(
-        f"SELECT max(greatest(time + {WINDOW}, list_max(pays))) FROM parsed WHERE reason IS NULL"
-    ).fetchall()
     what = f"pays more than {format_duration(choices.attribution)} after their click"
     return Journeys(
         origin=_ORIGIN,
-        observed_until=last,
+        observed_until=recorded_until(con, WINDOW),
         features=FEATURES,
         skipped={what: late} if late else {},
         notes=(

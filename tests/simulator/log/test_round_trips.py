@@ -142,11 +142,11 @@ def test_preimages_are_the_least():
 
 
 def test_placement():
-    assert place({"a": 3, "b": 9}, (3, 9), form="f") == ["a", "b"]
-    assert place({"b": 9, "a": 3}, (3, 9), form="f") == ["a", "b"]
-    assert place({"a": 3}, (2, 9, 4), form="f") == [None, None, "a"]
-    assert place({"a": 3}, (2, 9, 4), form="f", preferred={"a": 1}) == [None, "a", None]
-    assert place({"b": 3, "a": 3}, (4, 9, 9), form="f", preferred={"a": 0}) == ["a", "b", None]
+    assert place({"a": 3, "b": 9}, (3, 9), form="f") == [("a",), ("b",)]
+    assert place({"b": 9, "a": 3}, (3, 9), form="f") == [("a",), ("b",)]
+    assert place({"a": 3}, (2, 9, 4), form="f") == [(), (), ("a",)]
+    assert place({"a": 3}, (2, 9, 4), form="f", preferred={"a": 1}) == [(), ("a",), ()]
+    assert place({"b": 3, "a": 3}, (4, 9, 9), form="f", preferred={"a": 0}) == [("a",), ("b",), ()]
     with pytest.raises(
         UsageError, match=r"no column is left that holds c \(5 ids\); leave it out with --features a,b"
     ):
