@@ -119,12 +119,11 @@ def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) 
     from learners.session.lint import lint_methods
     from learners.session.plan import identity_of
     from simulator.commands.describe import validated
-    from simulator.plugins import troubles
 
     loaded = _load(scenario, overrides, seed)
     methods = resolve_all(loaded.scenario)
     identity = partial(identity_of, loaded.scenario, methods)
-    validated(loaded, [*troubles(), *lint_methods(methods, loaded.scenario)], check_log, identity)
+    validated(loaded, lint_methods(methods, loaded.scenario), check_log, identity)
     return 0
 
 

@@ -18,6 +18,7 @@ from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
 from simulator.errors import ScenarioError, nearest
 from simulator.parts import Part, Registry, faults, merged
+from simulator.plugins import load_plugins
 from simulator.policies import POLICIES, Policy
 from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.model import MethodBlock, Scenario
@@ -96,9 +97,10 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
 
     Raises
     ------
-    ScenarioError : all faults of all methods; each names its key (``method[2].objective``), the value, what is
-        allowed, and the nearest spelling.
+    ScenarioError : plug-ins that cannot be imported, else all faults of all methods; each names its key
+        (``method[2].objective``), the value, what is allowed, and the nearest spelling.
     """
+    load_plugins(scenario.plugins, scenario.module_path)
     resolved: list[ResolvedMethod] = []
     found: list[str] = []
     for index, block in enumerate(scenario.method):

@@ -58,6 +58,7 @@ class Pretraining:
     def parts(self) -> dict[str, Any]:
         """Return what identifies the checkpoint, as plain values."""
         log, learner = self.history.log, self.settings
+        code = {**self.recipe.code(), **self.network.code()}
         names = (
             "embedding_dim",
             "learning_rate",
@@ -78,6 +79,7 @@ class Pretraining:
             "features": [[f.name, f.cardinality, *([f.width] if f.tags else [])] for f in log.features],
             "windows": astuple(self.history.windows),
             "history": [self.history.start, self.history.end],
+            **({"code": sorted(code.values())} if code else {}),
         }
 
     def untrained(self) -> Model:

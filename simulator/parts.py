@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from simulator.errors import PluginError, ScenarioError, unknown
-from simulator.plugins import Family, place_of, told
+from simulator.plugins import OWN, Family, place_of, told
 from simulator.scenario.base import Block
 
 if TYPE_CHECKING:
@@ -38,6 +41,20 @@ class Part(Block):
 
     def reads(self) -> dict[str, str]:
         """Return what it reads besides the run's own log: by name what identifies it. A run is resumed with the same alone."""
+        return {}
+
+    def code(self) -> dict[str, str]:
+        """Return by file a digest of the code that it is made of, as far as that is not the product's own."""
+        nested = [value.code() for _, value in self if isinstance(value, Part)]
+        own = {} if type(self).__module__.startswith(OWN) else _digest(type(self))
+        return own | {file: digest for found in nested for file, digest in found.items()}
+
+
+def _digest(cls: type) -> dict[str, str]:
+    try:
+        file = Path(inspect.getfile(cls))
+        return {str(file): hashlib.sha256(file.read_bytes()).hexdigest()[:16]}
+    except (OSError, TypeError):  # made in a notebook's cell
         return {}
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from simulator.beside import enter, own_module
 from simulator.errors import AfterclickError, PluginError, ScenarioError, nearest, unknown
 
 T = TypeVar("T")
@@ -136,6 +138,11 @@ class Family(Mapping[str, T], Generic[T]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
 
+    def forget(self, modules: Collection[str]) -> None:
+        """Forget what these modules brought; their names are free again."""
+        for name in [name for name, maker in self._makers.items() if maker in modules]:
+            del self._makers[name], self._found[name]
+
     def troubles(self) -> list[str]:
         """Return a sentence on each entry point that is left out, and why."""
         list(self)
@@ -168,7 +175,7 @@ class Family(Mapping[str, T], Generic[T]):
     def _in_place(self, name: str) -> T:
         module_name, _, path = name.partition(":")
         try:
-            module = importlib.import_module(module_name)
+            module = own_module(module_name)
         except (Exception, SystemExit) as error:
             raise ScenarioError(
                 f"{self.noun} {name!r}: cannot import {module_name!r} ({told(error)})"
@@ -183,6 +190,31 @@ class Family(Mapping[str, T], Generic[T]):
         except Exception as error:
             why = str(error) if isinstance(error, PluginError) else f"cannot be made: {told(error)}"
             raise ScenarioError(f"{name} {why}") from error
+
+
+def load_plugins(modules: Sequence[str], folders: Iterable[str | Path] = ()) -> None:
+    """Import modules of one's own, which register by decorators what they bring; forget those of other scenarios.
+
+    Parameters
+    ----------
+    modules : names, as ``plugins`` of a scenario lists them.
+    folders : where they, and all that is named as ``module:Name``, are found beside what is installed.
+
+    Raises
+    ------
+    ScenarioError : modules that cannot be imported.
+    """
+    gone = enter(folders)
+    for family in FAMILIES.values():
+        family.forget(gone)
+    faults = []
+    for place, module in enumerate(modules):
+        try:
+            own_module(module)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever somebody else's module does
+            faults.append(f"plugins[{place}] = {module!r}: cannot be imported ({told(error)})")
+    if faults:
+        raise ScenarioError(faults)
 
 
 def troubles() -> list[str]:

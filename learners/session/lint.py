@@ -8,6 +8,7 @@ from learners.catalog import ResolvedMethod, resolve_all
 from learners.session.references import scale_warnings
 from learners.session.sizes import size_faults
 from simulator.errors import ScenarioError
+from simulator.plugins import troubles
 from simulator.scenario.model import Scenario
 
 
@@ -24,11 +25,16 @@ def check_methods(scenario: Scenario) -> None:
 
 
 def lint_methods(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[str]:
-    """Return warnings, each one sentence that says what will happen and what to do."""
+    """Return warnings, each one sentence that says what will happen and what to do; installed parts that are left out, too."""
     said = [
         (method.name, part.doubt(scenario)) for method in methods for part in method.parts().values() if part
     ]
     # Parts of one method that are made of the same thing have the same doubt.
     doubts = dict.fromkeys((name, doubt) for name, doubt in said if doubt)
     _, large = size_faults(scenario, methods)
-    return [*scale_warnings(methods), *large, *(f"method {name!r}: {doubt}" for name, doubt in doubts)]
+    return [
+        *troubles(),
+        *scale_warnings(methods),
+        *large,
+        *(f"method {name!r}: {doubt}" for name, doubt in doubts),
+    ]

@@ -98,9 +98,9 @@ def identity_of(scenario: Scenario, methods: Sequence[ResolvedMethod], log: Path
 
 
 def read_by(methods: Sequence[ResolvedMethod]) -> dict[str, str]:
-    """Return by name what identifies each thing that methods read beside the log."""
+    """Return by name what identifies each thing that methods read beside the log, code of the user's own included."""
     parts = (part for method in methods for part in method.parts().values() if part is not None)
-    return {name: found for part in parts for name, found in part.reads().items()}
+    return {name: found for part in parts for name, found in {**part.code(), **part.reads()}.items()}
 
 
 def policy_key(policy: Policy) -> str:

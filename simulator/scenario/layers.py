@@ -24,6 +24,8 @@ class Layers:
 
     data: dict[str, Any] = field(default_factory=dict)
     origins: dict[Key, str] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    """Of the files, the shipped ones aside; the nearest first."""
 
     def merge(self, top: Mapping[str, Any], origin: str, at: Key = ()) -> None:
         """Lay ``top`` over what is there: tables merge deeply, everything else (arrays too) replaces."""
@@ -76,6 +78,8 @@ def read_layers(path: Path) -> Layers:
     ScenarioError : a file is missing, unreadable or no TOML, or the files extend each other in a circle.
     """
     layers, chain = Layers(), _chain(path)
+    folders = dict.fromkeys(file.parent for file, _ in chain if file.parent.resolve() != SHIPPED)
+    layers.folders = tuple(str(folder) for folder in folders)
     for file, data in reversed(chain):
         layers.merge(from_here(data, file), str(file))
     return layers

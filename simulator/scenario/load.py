@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,8 @@ def load_scenario(
         layers.merge({"output": {"dir": out}}, "--out")
     if "name" not in layers.data:
         layers.data["name"] = re.sub(r"[^A-Za-z0-9._+-]+", "-", path.stem).lstrip("._+-")[:80] or "scenario"
+    if "module_path" not in layers.data and _names_own(layers.data):
+        layers.data["module_path"] = list(layers.folders)
     scenario, wrong = validate(layers, str(path))
     faults += wrong
     if scenario is not None:
@@ -83,6 +85,12 @@ def load_scenario(
     resolved = scenario.model_dump(mode="json")
     origins = {written(key): _origin(layers, key) for key, _ in leaves(resolved)}
     return Loaded(scenario, path, origins, resolved)
+
+
+def _names_own(data: Mapping[str, Any]) -> bool:
+    """Tell whether modules of the user's own are named: plug-ins, or a ``module:Name``."""
+    named = leaves({key: data[key] for key in ("plugins", "method", "evaluation") if key in data})
+    return any(key[0] == "plugins" or (isinstance(text, str) and ":" in text) for key, text in named)
 
 
 def _origin(layers: Layers, key: tuple[str | int, ...]) -> str:

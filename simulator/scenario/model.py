@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from simulator.calendar import Calendar, Promotion
 from simulator.clock import UTC_CLOCK, Clock
-from simulator.errors import ScenarioError
 from simulator.scenario.base import Block
 from simulator.scenario.data import DataBlock
 from simulator.scenario.learner import LearnerBlock
-from simulator.scenario.moments import Moment, format_moment, instant_of
 from simulator.scenario.places import APART, Place
+from simulator.scenario.sale import PromotionBlock
 from simulator.scenario.upload import UploadSetting
-from simulator.units import DAY, Duration, Period, PositiveDuration, format_duration
+from simulator.units import Duration, Period, PositiveDuration, format_duration
 from simulator.windows import Edges, Windows
 from simulator.worlds.settings import WorldSettings
 
@@ -111,7 +109,7 @@ class MethodBlock(PipelineBlock):
     """
 
     method: str
-    """A method of the table (ls methods)."""
+    """A method of the table (ls methods), or "module:NAME" for one of one's own."""
     name: Name | None = None
     """Its name in results; default: that of the method."""
     policy: str | dict[str, Any] | None = None
@@ -137,54 +135,8 @@ class MethodBlock(PipelineBlock):
 
     @property
     def label(self) -> str:
-        """The name under which the method appears in results."""
-        return self.name or self.method
-
-
-class PromotionBlock(Block):
-    """``[[promotion]]``: the calendar of a real log (a world's promotions are in ``[[world.promotion]]``).
-
-    Dates and datetimes are local in the log's time zone, or with an offset as they stand.
-    """
-
-    name: str
-    """Its name in reports."""
-    start: Moment
-    """When it starts: by duration from the log's origin, or by date."""
-    end: Moment | None = None
-    """The first instant after it."""
-    length: PositiveDuration | None = None
-    """How long it lasts, instead of end; default: 1d."""
-    anticipation: Duration = "3d"  # type: ignore[assignment]
-    """Length of the reported phase before it."""
-
-    @model_validator(mode="after")
-    def _one_end(self) -> Self:
-        if self.end is not None and self.length is not None:
-            raise ValueError("give either end or length, not both")
-        if self.end is not None and not self.by_date:
-            self.on(UTC_CLOCK)
-        return self
-
-    @property
-    def by_date(self) -> bool:
-        """Whether it takes the log's own dates to know when it is."""
-        return isinstance(self.start, date) or isinstance(self.end, date)
-
-    def on(self, clock: Clock) -> Promotion:
-        """Return the promotion on a log.
-
-        Raises
-        ------
-        ScenarioError : it ends before it starts.
-        """
-        start = instant_of(self.start, clock)
-        length = DAY if self.length is None else self.length
-        end = start + length if self.end is None else instant_of(self.end, clock)
-        if end <= start:
-            first, last = format_moment(self.start), format_moment(self.end or 0)
-            raise ScenarioError(f"promotion {self.name!r}: end ({last}) must be later than start ({first})")
-        return Promotion(self.name, start, end, self.anticipation)
+        """The name under which the method appears in results; of one of "module:Name" the latter."""
+        return self.name or self.method.rpartition(":")[2]
 
 
 class EvaluationBlock(Block):
@@ -225,6 +177,10 @@ class Scenario(Block):
     """One line for reports and lists."""
     description: Annotated[str, APART] = ""
     """A paragraph for the report."""
+    plugins: Annotated[tuple[str, ...], APART] = ()
+    """Modules to import, which register parts, methods, tasks or metrics of one's own by decorators."""
+    module_path: Annotated[tuple[str, ...], Place(), APART] = ()
+    """Folders in which such modules, and those of "module:Name", are found; default: those of the scenario's files."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of every random draw: the world, the initial values, the order of samples."""
     data: DataBlock | None = None
