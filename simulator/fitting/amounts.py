@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.log.facts.gather import Gathered
+from simulator.log.facts.sums import Gathered
 from simulator.log.schema import Float64
 from simulator.worlds.constants import AMOUNT_CENTRE
 

@@ -21,8 +21,8 @@ from simulator.fitting.mixture import (
 from simulator.fitting.popularity import population
 from simulator.fitting.promotions import sale_estimates
 from simulator.fitting.rhythm import pay_rhythm
-from simulator.log.facts.gather import USER, Gathered
 from simulator.log.facts.sheet import sheet_of, whole_days
+from simulator.log.facts.sums import USER, Gathered
 from simulator.log.schema import Bool, Float64, Meta
 from simulator.units import HOUR
 

@@ -12,8 +12,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from simulator.calendar import Promotion
-from simulator.log.facts.gather import Gathered
 from simulator.log.facts.sheet import FactSheet
+from simulator.log.facts.sums import Gathered
 from simulator.log.schema import Bool, Float64
 from simulator.units import DAY, HOUR, format_duration
 from simulator.worlds.promotion_settings import CartEffect, ConversionEffect, TrafficEffect, WaitingEffect

@@ -16,7 +16,7 @@ from simulator.calendar import Calendar, Promotion
 from simulator.fitting.estimates import RAREST, SUREST, Estimates, Key, rounded_shares
 from simulator.fitting.sales import match_sale
 from simulator.log.facts import FactSheet, fact_sheet
-from simulator.log.facts.gather import AGES
+from simulator.log.facts.sums import AGES
 from simulator.log.reader import Log
 from simulator.log.schema import Float64
 from simulator.logistic import expit, logit

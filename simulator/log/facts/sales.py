@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.calendar import Promotion
-from simulator.log.facts.gather import Gathered
+from simulator.log.facts.sums import Gathered
 from simulator.log.schema import Bool, Float64
 from simulator.units import HOUR
 

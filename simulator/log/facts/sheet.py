@@ -10,8 +10,9 @@ import numpy as np
 
 from simulator.calendar import Calendar
 from simulator.histogram import Distribution, LogHistogram, tail_index
-from simulator.log.facts.gather import AGES, DELAYS, ITEM, ORDINARY, USER, Gathered, gather
+from simulator.log.facts.gather import gather
 from simulator.log.facts.sales import SaleFacts, sale_facts
+from simulator.log.facts.sums import AGES, DELAYS, ITEM, ORDINARY, USER, Gathered
 from simulator.log.reader import Log
 from simulator.log.schema import Bool, Float64
 from simulator.units import DAY, HOUR, format_duration

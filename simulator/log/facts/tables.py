@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from rich.table import Table
 
-from simulator.log.facts.gather import DELAYS
 from simulator.log.facts.sheet import FactSheet
+from simulator.log.facts.sums import DELAYS
 from simulator.units import MINUTE, format_duration
 
 _TITLES = {

@@ -11,7 +11,8 @@ from rich.console import Console
 from simulator.calendar import Calendar, Promotion
 from simulator.histogram import LogHistogram, tail_index
 from simulator.log.facts import fact_sheet, sheet_tables
-from simulator.log.facts.gather import gather, ordinary_days
+from simulator.log.facts.gather import gather
+from simulator.log.facts.sums import ordinary_days
 from simulator.log.facts.tally import Tally
 from simulator.log.reader import Log
 from simulator.log.schema import Kind
