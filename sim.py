@@ -1,5 +1,4 @@
 """The command line: `python sim.py SCENARIO` runs a scenario, `python sim.py --help` lists the verbs."""
-# ruff: noqa: PLC0415 - a verb imports what it needs: --help and validate load no torch
 
 from __future__ import annotations
 
@@ -254,7 +253,7 @@ def ls(kind: Listed | None = None, /) -> int:
     name="import",
 )
 def import_(
-    format: Annotated[  # noqa: A002
+    format: Annotated[  # noqa: A002 - the word of the command line
         str, Parameter(help=f"A known format ({program()} ls formats), or parquet, csv or json with --map.")
     ],
     /,
@@ -308,7 +307,7 @@ def export(
     /,
     *,
     out: Annotated[Path, Parameter(help="A file name, or a directory for a file of the usual name.")],
-    format: Annotated[  # noqa: A002
+    format: Annotated[  # noqa: A002 - the word of the command line
         Literal["parquet", "cascade", "criteo", "trace"], Parameter(help="Layout of the file.")
     ] = "parquet",
     windows: Annotated[

@@ -68,7 +68,7 @@ class AdamTable(EmbeddingTable):
         for name in ("_mean", "_square"):
             setattr(self, name, torch.cat([getattr(self, name), torch.zeros_like(values)]))
 
-    def update(self, rows: Int64, values: Tensor, gradient: Tensor) -> None:  # noqa: ARG002
+    def update(self, rows: Int64, values: Tensor, gradient: Tensor) -> None:
         """Take one step of Adam; ``gradient[k]`` belongs to ``rows[k]``, gradients of one row add up."""
         chosen, inverse = self._unique(rows)
         unique = rows[chosen]

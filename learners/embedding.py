@@ -127,7 +127,7 @@ class EmbeddingTable:
         """Serve the rows as they are now."""
         self._changed.clear()
 
-    def begin(self, rate: float, decay: float, *, fresh: bool) -> None:  # noqa: ARG002 - what Adam alone has
+    def begin(self, rate: float, decay: float, *, fresh: bool) -> None:
         """Set the rate for the stream, with or without what pre-training accumulated."""
         self.rate = rate
         if fresh:

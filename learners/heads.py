@@ -43,7 +43,7 @@ class Probability(Head):
         return float(np.log((total + 0.5) / (count - total + 0.5)))
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
-        from torch.nn import functional  # noqa: PLC0415
+        from torch.nn import functional
 
         return functional.binary_cross_entropy_with_logits(output, target, reduction="none")
 
@@ -72,7 +72,7 @@ class PositiveMedian(Head):
         return float(mean + np.log(-np.expm1(-mean)))
 
     def losses(self, output: Tensor, target: Tensor) -> Tensor:
-        from torch.nn import functional  # noqa: PLC0415
+        from torch.nn import functional
 
         return (functional.softplus(output) - target).abs()
 

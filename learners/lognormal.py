@@ -18,7 +18,7 @@ LARGEST_EXPONENT = 40.0
 
 def nll(mu: Tensor, spread: Tensor, log_amount: Tensor) -> Tensor:
     """Return the negative log likelihood of each amount, up to a constant; sigma = softplus(spread)."""
-    from torch.nn import functional  # noqa: PLC0415
+    from torch.nn import functional
 
     sigma = functional.softplus(spread) + LEAST_SIGMA
     return sigma.log() + 0.5 * ((log_amount - mu) / sigma).square()

@@ -40,7 +40,7 @@ class Zones(Part):
 
     def share(self, again: Tensor) -> Tensor:
         """Return the share of the tower of clicks that pay again, from the probability that a click does."""
-        import torch  # noqa: PLC0415
+        import torch
 
         inside = torch.where(again >= self.high, torch.ones_like(again), again)
         return torch.where(again <= self.low, torch.zeros_like(again), inside)
@@ -52,7 +52,7 @@ class Zones(Part):
 
 def mixed(once: Tensor, again: Tensor, share: Tensor) -> Tensor:
     """Return log1p of the mixture of two amounts that are given as log1p; a share of 0 or 1 leaves one as it is."""
-    import torch  # noqa: PLC0415
+    import torch
 
     low, high = (x.clamp(SMALLEST_LOG_AMOUNT, LARGEST_LOG_AMOUNT).expm1() for x in (once, again))
     between = ((1 - share) * low + share * high).log1p()

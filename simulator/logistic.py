@@ -7,7 +7,7 @@ from simulator.log.schema import Float64
 
 def expit(logit: Float64) -> Float64:
     """Return 1 / (1 + exp(-logit)) without overflow."""
-    from scipy import special  # noqa: PLC0415
+    from scipy import special
 
     result: Float64 = special.expit(logit)
     return result
@@ -15,7 +15,7 @@ def expit(logit: Float64) -> Float64:
 
 def logit(chance: Float64) -> Float64:
     """Return ln(chance / (1 - chance)); -inf of 0, inf of 1, NaN of what is no chance."""
-    from scipy import special  # noqa: PLC0415
+    from scipy import special
 
     result: Float64 = special.logit(chance)
     return result

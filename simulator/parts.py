@@ -35,7 +35,7 @@ class Part(Block):
         """Return kind and parameters as plain values, such as a scenario could hold."""
         return {"kind": self.kind, **self.model_dump(mode="json")}
 
-    def doubt(self, scenario: Scenario) -> str:  # noqa: ARG002
+    def doubt(self, scenario: Scenario) -> str:
         """Say what is allowed in a scenario but probably not meant; an empty string where nothing is."""
         return ""
 

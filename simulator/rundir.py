@@ -201,7 +201,7 @@ def _lock_file(final: Path) -> Path:
 
 def _acquire(final: Path) -> BaseFileLock:
     """Take the lock of a run directory. Its last holder may remove the folder meanwhile: then try anew."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415
+    from filelock import FileLock, Timeout
 
     lock = FileLock(_lock_file(final), blocking=False)
     while True:

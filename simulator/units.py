@@ -31,7 +31,7 @@ def parse_duration(value: Any) -> int:
     if isinstance(value, Microseconds):
         return value
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a duration; write a number with its unit, such as '15m' or '3d'")  # noqa: TRY004
+        raise ValueError(f"{value!r} is not a duration; write a number with its unit, such as '15m' or '3d'")  # noqa: TRY004 - pydantic reports a ValueError
     text = value.strip()
     total, position = Decimal(0), 0
     for match in _DURATION.finditer(text):

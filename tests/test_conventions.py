@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -222,6 +223,30 @@ def test_files_stay_short():
     files = {*SOURCES, *(ROOT / "tests").rglob("*.py")}
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {path: n for path, n in lengths.items() if n > LONGEST} == {}
+
+
+def test_every_exception_from_the_linter_has_its_reason():
+    written = [
+        (path.relative_to(ROOT).as_posix(), line)
+        for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"#.*\bnoqa\b", line)
+    ]
+    reasoned = re.compile(r"# (ruff: )?noqa: [A-Z]+\d+(, [A-Z]+\d+)* - \w")
+    assert [
+        place
+        for place in written
+        if place[0] != "tests/test_conventions.py" and not reasoned.search(place[1])
+    ] == []
+    lint = (
+        (ROOT / "pyproject.toml")
+        .read_text(encoding="utf-8")
+        .partition("[tool.ruff.lint]")[2]
+        .partition("[tool.mypy]")[0]
+    )
+    codes = re.findall(r'^ +"[A-Z]+\d*",.*$', lint, re.MULTILINE)
+    assert len(codes) > 30
+    assert [line for line in codes if not re.fullmatch(r' +"[A-Z]+\d*",  # \w.+', line)] == []
 
 
 BAD = """

@@ -61,7 +61,7 @@ class Auxiliary(Part):
     peeks: ClassVar[bool] = False
     """True for one that reads the truth of a synthetic world. It is marked as such everywhere."""
 
-    def completed(self, observation: int) -> Self:  # noqa: ARG002
+    def completed(self, observation: int) -> Self:
         """Return a copy in which windows left open are the observation window (of the method's policy)."""
         return self
 
@@ -69,7 +69,7 @@ class Auxiliary(Part):
         """Return a copy in which windows left open are those of the policy, or the observation window where it has none."""
         return self.completed(getattr(policy, "window", observation))
 
-    def misfit(self, scenario: Scenario) -> str:  # noqa: ARG002
+    def misfit(self, scenario: Scenario) -> str:
         """Say why it cannot serve in a scenario; an empty string where it can. Asked of the settled copy."""
         return ""
 

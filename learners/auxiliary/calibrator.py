@@ -27,7 +27,7 @@ class Calibrator(FittedAuxiliary):
     features at the first layer, not at the last one.
     """
 
-    heads = {"growth": POSITIVE_MEDIAN}  # noqa: RUF012
+    heads = {"growth": POSITIVE_MEDIAN}
     inputs = ("elapsed", "pay_count")
     uses_events = True
 

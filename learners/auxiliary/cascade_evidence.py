@@ -42,7 +42,7 @@ class CascadeEvidence(Evidence):
     """As batch_size, at the refund stage."""
 
     def prepare(self, materials: Materials) -> Estimator:
-        from learners.evidence.fit import evidence_net  # noqa: PLC0415
+        from learners.evidence.fit import evidence_net
 
         pays = super().prepare(materials)
         changed = {

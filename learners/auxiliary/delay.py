@@ -21,7 +21,7 @@ class Delay(FittedAuxiliary):
     is inside.
     """
 
-    heads = {"p_dp": PROBABILITY, "p_rn": PROBABILITY}  # noqa: RUF012
+    heads = {"p_dp": PROBABILITY, "p_rn": PROBABILITY}
 
     window: Duration | None = None
     """The observation window; that of the method's policy, or of the scenario, unless given."""

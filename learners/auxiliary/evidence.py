@@ -42,7 +42,7 @@ class Evidence(NetParameters, Auxiliary):
     """Take the model that the method starts from for the prior, and not the one that served the click."""
 
     def prepare(self, materials: Materials) -> Estimator:
-        from learners.evidence.fit import evidence_net  # noqa: PLC0415
+        from learners.evidence.fit import evidence_net
 
         net = evidence_net(self, materials)
         fields = DenseFields(materials.history.log.features, net.layout.fields)

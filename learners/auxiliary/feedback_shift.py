@@ -32,7 +32,7 @@ class FeedbackShift(FittedAuxiliary):
     age spread evenly in its logarithm from a quarter of the window to 256 windows.
     """
 
-    heads = {"p_observed": PROBABILITY, "p_never": PROBABILITY}  # noqa: RUF012
+    heads = {"p_observed": PROBABILITY, "p_never": PROBABILITY}
     inputs = tuple(f"age_{knot}" for knot in KNOTS)
 
     window: Duration | None = None
@@ -41,7 +41,7 @@ class FeedbackShift(FittedAuxiliary):
     def completed(self, observation: int) -> Self:
         return self if self.window is not None else self.model_copy(update={"window": observation})
 
-    def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:  # noqa: ARG002
+    def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:
         assert self.window is not None, "completed() comes before examples()"
         n = len(clicks)
         spread = (clicks.row + np.arange(n)) * GOLDEN % 1

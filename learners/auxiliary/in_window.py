@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class InWindowPay(TwoWindows, FittedAuxiliary):
     """``inw_pay``: P(pays inside the window), over all clicks. ``tn_pay``: P(never pays | no pay inside it)."""
 
-    heads = {"inw_pay": PROBABILITY, "tn_pay": PROBABILITY}  # noqa: RUF012
+    heads = {"inw_pay": PROBABILITY, "tn_pay": PROBABILITY}
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         inside = labels.converted & (self.late_pay(clicks, labels) == 0)
@@ -35,9 +35,9 @@ class InWindowPay(TwoWindows, FittedAuxiliary):
 class InWindowRefund(TwoWindows, FittedAuxiliary):
     """``inw_refund``: P(refunded inside the window | pays). ``tn_refund``: P(never refunded | pays, none inside it)."""
 
-    heads = {"inw_refund": PROBABILITY, "tn_refund": PROBABILITY}  # noqa: RUF012
+    heads = {"inw_refund": PROBABILITY, "tn_refund": PROBABILITY}
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         inside = labels.refunded & (self.late_refund(labels) == 0)
         open_still = labels.converted & ~inside
         return {

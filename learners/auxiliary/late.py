@@ -18,7 +18,7 @@ class Late(TwoWindows, FittedAuxiliary):
     refunded); one network, fitted on the conversions of the history.
     """
 
-    heads = {"late_pay": PROBABILITY, "late_refund": PROBABILITY}  # noqa: RUF012
+    heads = {"late_pay": PROBABILITY, "late_refund": PROBABILITY}
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         return {

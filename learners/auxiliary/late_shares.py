@@ -57,5 +57,5 @@ class _Constant(Estimator):
     def __init__(self, shares: Mapping[str, float]) -> None:
         self._shares = shares
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:  # noqa: ARG002
+    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
         return {name: np.full(len(samples), share) for name, share in self._shares.items()}

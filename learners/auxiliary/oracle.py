@@ -121,7 +121,7 @@ class _True(Estimator):
         self._marks: deque[tuple[int, int]] = deque()
         """Click times that were asked about, and their rows, ascending: what they make forgettable later."""
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:  # noqa: ARG002
+    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
         return self._of(samples.row, samples.event_time - samples.elapsed, int(samples.event_time.max()))
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:

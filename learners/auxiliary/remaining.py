@@ -56,7 +56,7 @@ class Remaining(FittedAuxiliary):
     attribution window, what is left of it, the time since the latest pay, the number of pays and the GMV so far.
     """
 
-    heads = {  # noqa: RUF012
+    heads = {
         "again": PROBABILITY,
         **{f"growth_{level}": Quantile(level / 100) for level in (10, 30, 50, 70, 90)},
     }
@@ -74,8 +74,8 @@ class Remaining(FittedAuxiliary):
     learner's own rate its ids are learnt by heart, so that beliefs are too bold on the stream."""
 
     def prepare(self, materials: Materials) -> Estimator:
-        from learners.networks.mlp import MLP  # noqa: PLC0415
-        from learners.pretrain import Pretraining, pretrained  # noqa: PLC0415
+        from learners.networks.mlp import MLP
+        from learners.pretrain import Pretraining, pretrained
 
         given = self.attribution if self.attribution is not None else materials.history.windows.attribution
         own = self.model_copy(update={"attribution": given})
@@ -148,7 +148,7 @@ class RemainingEstimator(Estimator):
         clicks: Clicks,
         now: Int64,
         journey: JourneyView,
-        known: Mapping[str, Float64],  # noqa: ARG002
+        known: Mapping[str, Float64],
     ) -> Mapping[str, Float64]:
         count = journey.pay_count.astype(np.float64)
         inputs = self._auxiliary.numbers(now - clicks.time, now - journey.last_pay_time, count, journey.gmv)

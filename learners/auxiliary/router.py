@@ -27,12 +27,12 @@ class Router(FittedAuxiliary):
     by T = 0.5 at use alone, which drives the probabilities apart: ``temperature`` is that T.
     """
 
-    heads = {"repurchase": PROBABILITY}  # noqa: RUF012
+    heads = {"repurchase": PROBABILITY}
 
     temperature: PositiveFloat = 1.0
     """What its logits are divided by."""
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         return {"repurchase": np.where(labels.converted, labels.pay_count > 1, np.nan)}
 
     def prepare(self, materials: Materials) -> Estimator:

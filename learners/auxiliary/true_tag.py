@@ -46,7 +46,7 @@ class _Tags(Estimator):
     def __init__(self, again: np.ndarray, router: Estimator | None) -> None:
         self._again, self._router = again, router
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:  # noqa: ARG002
+    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
         return {"repurchase": self._of(samples.row)}
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:

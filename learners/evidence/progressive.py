@@ -63,7 +63,7 @@ class _WithRefund(CascadeRates):
     as_of_click: bool = False
     """Give the time of the click, not of the pay."""
 
-    def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:  # noqa: ARG002
+    def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:
         pay = np.where(labels.converted, labels.first_pay, 0)
         refund = np.where(labels.refunded, (labels.first_refund - pay) / HOUR, np.inf)
         told = clicks.time if self.as_of_click else pay

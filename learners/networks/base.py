@@ -25,7 +25,7 @@ class Network(Part):
     embeddings: ClassVar[int] = 1
     """How many embeddings of each feature it takes (2 or more: shared and private ones)."""
 
-    def completed(self, learner: LearnerBlock) -> Self:  # noqa: ARG002
+    def completed(self, learner: LearnerBlock) -> Self:
         """Return a copy in which sizes left open are those of ``[learner]``."""
         return self
 
@@ -38,7 +38,7 @@ class Network(Part):
         """Names of the layers that the stream leaves as they start; "embeddings" are the table."""
         return ()
 
-    def bias(self, head: str, value: float) -> float:  # noqa: ARG002
+    def bias(self, head: str, value: float) -> float:
         """Return the bias of a head's last layer with which it starts out saying ``value``."""
         return value
 

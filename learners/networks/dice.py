@@ -21,6 +21,6 @@ class DicePerceptron(AmountNetwork, Perceptron):
     """
 
     def trunk(self, width: int, hidden: Sequence[int], generator: Generator) -> nn.Module:
-        from learners.dice import dice_trunk  # noqa: PLC0415
+        from learners.dice import dice_trunk
 
         return dice_trunk(width, hidden, generator)

@@ -32,10 +32,10 @@ class Towers(AmountNetwork):
         return self.model_copy(update={n: units for n, units in usual.items() if getattr(self, n) is None})
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
-        from torch import nn  # noqa: PLC0415
+        from torch import nn
 
-        from learners.dice import dice_trunk  # noqa: PLC0415
-        from learners.layers import linear  # noqa: PLC0415
+        from learners.dice import dice_trunk
+        from learners.layers import linear
 
         assert self.bottom is not None, "completed() comes before build()"
         assert self.tower is not None, "completed() comes before build()"
@@ -57,7 +57,7 @@ class Towers(AmountNetwork):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        import torch  # noqa: PLC0415
+        import torch
 
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         towers: nn.ModuleDict = layers["tower"]  # type: ignore[assignment]
@@ -82,10 +82,10 @@ class Dual(Towers):
     def frozen_layers(self) -> tuple[str, ...]:
         return ("embeddings", "bottom") if self.frozen else ()
 
-    def bottoms(self, heads: Sequence[str]) -> dict[str, int]:  # noqa: ARG002
+    def bottoms(self, heads: Sequence[str]) -> dict[str, int]:
         return {"shared": 0}
 
-    def bottom_of(self, head: str) -> str:  # noqa: ARG002
+    def bottom_of(self, head: str) -> str:
         return "shared"
 
 

@@ -23,6 +23,6 @@ class MLP(Perceptron):
     """
 
     def trunk(self, width: int, hidden: Sequence[int], generator: Generator) -> nn.Module:
-        from learners.layers import trunk  # noqa: PLC0415
+        from learners.layers import trunk
 
         return trunk(width, hidden, generator)

@@ -31,9 +31,9 @@ class MixtureOfExperts(Network):
         return self if self.hidden is not None else self.model_copy(update={"hidden": learner.hidden})
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
-        from torch import nn  # noqa: PLC0415
+        from torch import nn
 
-        from learners.layers import linear, trunk  # noqa: PLC0415
+        from learners.layers import linear, trunk
 
         assert self.hidden is not None, "completed() comes before build()"
         width += inputs
@@ -48,7 +48,7 @@ class MixtureOfExperts(Network):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        import torch  # noqa: PLC0415
+        import torch
 
         whole = embedded[0] if inputs is None else torch.cat([embedded[0], inputs], dim=1)
         experts: nn.ModuleList = layers["experts"]  # type: ignore[assignment]

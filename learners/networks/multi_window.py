@@ -24,7 +24,7 @@ class MultiWindow(MLP):
     """
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
-        from learners.layers import linear  # noqa: PLC0415
+        from learners.layers import linear
 
         layers = super().build(width, [head for head in heads if head != "cvr"], generator, inputs)
         own: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
@@ -34,7 +34,7 @@ class MultiWindow(MLP):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        import torch  # noqa: PLC0415
+        import torch
 
         hidden = layers["trunk"](embedded[0] if inputs is None else torch.cat([embedded[0], inputs], dim=1))
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
@@ -45,8 +45,8 @@ class MultiWindow(MLP):
 
 def fused(fusion: nn.Module, logits: Tensor) -> Tensor:
     """Return the logit of the mixture of probabilities whose logits are (B, heads), shape (B,)."""
-    import torch  # noqa: PLC0415
-    from torch.nn.functional import log_softmax, logsigmoid  # noqa: PLC0415
+    import torch
+    from torch.nn.functional import log_softmax, logsigmoid
 
     u = logits.sigmoid()
     log_share = log_softmax(fusion(torch.cat([u, u.softmax(dim=1)], dim=1)), dim=1)

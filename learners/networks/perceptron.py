@@ -28,14 +28,14 @@ class Perceptron(Network):
         """Return the hidden layers over ``width`` numbers."""
         raise NotImplementedError
 
-    def read(self, head: str, raw: Tensor) -> Tensor:  # noqa: ARG002
+    def read(self, head: str, raw: Tensor) -> Tensor:
         """Return what a head says from what its last layer gives."""
         return raw
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
-        from torch import nn  # noqa: PLC0415
+        from torch import nn
 
-        from learners.layers import linear  # noqa: PLC0415
+        from learners.layers import linear
 
         assert self.hidden is not None, "completed() comes before build()"
         return nn.ModuleDict(
@@ -48,7 +48,7 @@ class Perceptron(Network):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        import torch  # noqa: PLC0415
+        import torch
 
         whole = embedded[0] if inputs is None else torch.cat([embedded[0], inputs], dim=1)
         hidden = layers["trunk"](whole)

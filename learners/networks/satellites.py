@@ -40,9 +40,9 @@ class Satellites(Network):
         return 0.0 if head == "cvr" else value
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
-        from torch import nn  # noqa: PLC0415
+        from torch import nn
 
-        from learners.layers import linear, trunk  # noqa: PLC0415
+        from learners.layers import linear, trunk
 
         assert self.hidden is not None, "completed() comes before build()"
         networks = ("main", *SATELLITES)
@@ -57,7 +57,7 @@ class Satellites(Network):
         return layers
 
     def _start_mixing(self, layers: nn.ModuleDict, generator: Generator) -> None:
-        from torch import nn  # noqa: PLC0415
+        from torch import nn
 
         mix: nn.ModuleDict = layers["mix"]  # type: ignore[assignment]
         for name, matrix in mix.items():
@@ -72,7 +72,7 @@ class Satellites(Network):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        import torch  # noqa: PLC0415
+        import torch
 
         mix: nn.ModuleDict = layers["mix"]  # type: ignore[assignment]
         trunks: nn.ModuleDict = layers["trunks"]  # type: ignore[assignment]

@@ -44,7 +44,7 @@ class Towers(Network):
         return self.model_copy(update={"detach": bool(self.detach)})
 
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
-        from torch import nn  # noqa: PLC0415
+        from torch import nn
 
         own = [head for head in heads if head not in SECOND]
         second = [head for head in heads if head in SECOND]
@@ -103,7 +103,7 @@ class Hybrid(Towers):
     common = True
 
     def _dealt(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
-        import torch  # noqa: PLC0415
+        import torch
 
         own = self.conversion.embeddings
         private, second, shared = embedded[:own], embedded[own : own + 1], embedded[own + 1 :]

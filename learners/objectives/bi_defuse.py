@@ -30,7 +30,7 @@ class BiDistribution(Objective):
     """"port" is NetCVR's code: no mask on the first head, no weights on the second; it counts late conversions twice."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        from torch.nn.functional import softplus  # noqa: PLC0415
+        from torch.nn.functional import softplus
 
         inside, late = outputs["in_window"], outputs["out_window"]
         target, delayed = batch.target("converted"), batch.role("delayed_positive")

@@ -33,7 +33,7 @@ class DualStreams(Objective):
     nothing stops a prediction on its way to zero. "absolute" is NetCVR's code, |p - p_dp|."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        from torch.nn.functional import softplus  # noqa: PLC0415
+        from torch.nn.functional import softplus
 
         logit, target = outputs["cvr"], batch.target("converted")
         p, p_dp, p_rn = (

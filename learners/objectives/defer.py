@@ -34,7 +34,7 @@ class RealNegatives(Objective):
     comes but at least 1e-6, which drives a prediction below p_dp / 2 to zero for good."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        import torch  # noqa: PLC0415
+        import torch
 
         logit = outputs["cvr"]
         p, p_dp = logit.detach().sigmoid(), batch.estimates["p_dp"].detach()

@@ -31,7 +31,7 @@ class UnbiasedEstimation(Objective):
     """Every positive carries both positive weights, 2 + p_dp, as in the public code: what settles is above p."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        from torch.nn.functional import softplus  # noqa: PLC0415
+        from torch.nn.functional import softplus
 
         logit, target = outputs["cvr"], batch.target("converted")
         p_dp, p_rn = batch.estimates["p_dp"].detach(), batch.estimates["p_rn"].detach()

@@ -38,8 +38,8 @@ class DelayedFeedback(Objective):
     """What d is: from click to pay, or, as in the public code's stream, from click to delivery."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        import torch  # noqa: PLC0415
-        from torch.nn.functional import logsigmoid, softplus  # noqa: PLC0415
+        import torch
+        from torch.nn.functional import logsigmoid, softplus
 
         logit, raw = outputs["cvr"], outputs["log_rate"]
         target, samples = batch.target("converted"), batch.samples

@@ -45,7 +45,7 @@ class MultipleIntervals(Objective):
     data; the one public implementation leaves it at 0."""
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        from torch.nn.functional import softplus  # noqa: PLC0415
+        from torch.nn.functional import softplus
 
         target = batch.target("converted")
         positive = [1 + self.alpha * batch.estimates[name].detach() if self.alpha else 1.0 for name in SHARES]

@@ -36,8 +36,8 @@ def ranking_loss(
     logit, label : of the rows that say something, shape (n,); labels are 0 or 1.
     hours : delay of each positive in hours, shape (n,); that of negatives is not read.
     """
-    import torch  # noqa: PLC0415
-    from torch.nn import functional  # noqa: PLC0415
+    import torch
+    from torch.nn import functional
 
     positive, negative = logit[label == 1], logit[label == 0]
     if not len(positive) or not len(negative):
@@ -53,7 +53,7 @@ def ranking_loss(
 
 
 def _chances(logit: Tensor, draw: Negatives) -> Tensor:
-    import torch  # noqa: PLC0415
+    import torch
 
     if draw == "random":
         return torch.ones_like(logit)

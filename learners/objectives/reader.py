@@ -83,7 +83,7 @@ class JointReader(Reader):
     estimates = ("growth",)
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        from torch.nn import functional  # noqa: PLC0415
+        from torch.nn import functional
 
         logit = outputs["repurchase"]
         again = batch.tensor((batch.samples.pay_count > 1).astype(float))

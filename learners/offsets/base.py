@@ -26,7 +26,7 @@ class Offset(Part):
     heads: ClassVar[tuple[str, ...]] = ()
     """Network heads that it moves."""
 
-    def misfit(self, scenario: Scenario) -> str:  # noqa: ARG002
+    def misfit(self, scenario: Scenario) -> str:
         """Say why it cannot serve in a scenario; an empty string where it can."""
         return ""
 

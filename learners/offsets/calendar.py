@@ -29,7 +29,7 @@ class CalendarOffset(NetParameters, Offset):
     heads: ClassVar[tuple[str, ...]] = ("cvr",)
 
     def prepare(self, materials: Materials) -> KnownOffset:
-        from learners.evidence.fit import evidence_net  # noqa: PLC0415
+        from learners.evidence.fit import evidence_net
 
         return said_at_click(evidence_net(self, materials), materials, "cvr")
 

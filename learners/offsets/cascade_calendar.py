@@ -29,7 +29,7 @@ class CascadeCalendarOffset(CalendarOffset):
     """As batch_size, at the refund stage."""
 
     def prepare(self, materials: Materials) -> KnownOffset:
-        from learners.evidence.fit import evidence_net  # noqa: PLC0415
+        from learners.evidence.fit import evidence_net
 
         pays = super().prepare(materials)
         few = {"carts": False, "epochs": self.refund_epochs, "batch_size": self.refund_batch_size}

@@ -132,7 +132,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
 
 
 def _report(directory: RunDirectory, summary: dict[str, Any], results: Results) -> None:
-    from simulator.report.html import write_report  # noqa: PLC0415 - plotly takes half a second to load
+    from simulator.report.html import write_report
 
     write_report(
         directory.report,

@@ -43,7 +43,7 @@ class Recipe(Part):
     uses_events: ClassVar[bool] = False
     """Whether it reads the events of the journeys, and not their final labels alone."""
 
-    def completed(self, observation: int) -> Self:  # noqa: ARG002
+    def completed(self, observation: int) -> Self:
         """Return a copy in which windows left open are the observation window (of the method's policy)."""
         return self
 
@@ -51,7 +51,7 @@ class Recipe(Part):
         """Return per head one target a click, NaN where there is none. Clicks without any are left out."""
         raise NotImplementedError
 
-    def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:  # noqa: ARG002
+    def examples(self, clicks: ClickBatch, labels: Labels, events: EventBatch) -> Examples:
         """Return the examples of consecutive clicks.
 
         ``events`` are those of these clicks that fall inside the windows, in order of (row, time, kind, id); none

@@ -11,7 +11,7 @@ from simulator.log.schema import ClickBatch, Float64, Labels
 class ConversionRate(Recipe):
     """Cross-entropy of the final conversion label on every click of the history."""
 
-    heads = {"cvr": PROBABILITY}  # noqa: RUF012
+    heads = {"cvr": PROBABILITY}
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         return {"cvr": labels.converted.astype(float)}

@@ -24,7 +24,7 @@ class DelayedFeedback(Recipe):
     cross-entropy, the rate of the exponential delay (per hour) on the clicks that paid.
     """
 
-    heads = {"cvr": PROBABILITY, "log_rate": LOG_RATE}  # noqa: RUF012
+    heads = {"cvr": PROBABILITY, "log_rate": LOG_RATE}
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         delay = (labels.first_pay - clicks.time) / HOUR

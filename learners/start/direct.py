@@ -11,8 +11,8 @@ from simulator.log.schema import ClickBatch, Float64, Labels
 class DirectRates(Recipe):
     """Cross-entropy of the final labels "converted" and "converted and not refunded" on every click of the history."""
 
-    heads = {"cvr": PROBABILITY, "netcvr": PROBABILITY}  # noqa: RUF012
+    heads = {"cvr": PROBABILITY, "netcvr": PROBABILITY}
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         net = labels.converted & ~labels.refunded
         return {"cvr": labels.converted.astype(float), "netcvr": net.astype(float)}

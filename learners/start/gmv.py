@@ -13,11 +13,11 @@ from simulator.log.schema import ClickBatch, Float64, Labels
 class Gmv(Recipe):
     """Log-MAE of the final GMV on the converting clicks of the history."""
 
-    heads = {"gmv": MEDIAN}  # noqa: RUF012
+    heads = {"gmv": MEDIAN}
 
     net: bool = False
     """Of the GMV that stays after refunds."""
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         gmv = np.maximum(labels.gmv - labels.refund_amount, 0.0) if self.net else labels.gmv
         return {"gmv": np.where(labels.converted, np.log1p(gmv), np.nan)}

@@ -22,12 +22,12 @@ class DualGmv(Recipe):
     One mean over all of them (OnlineGMV, WWW 2026, eq. 12), so a class weighs as much as it has clicks.
     """
 
-    heads = {"gmv_single": MEDIAN, "gmv_repurchase": MEDIAN}  # noqa: RUF012
+    heads = {"gmv_single": MEDIAN, "gmv_repurchase": MEDIAN}
 
     balanced: bool = False
     """Add the means of both classes up instead (public code)."""
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         amount = np.log1p(labels.gmv)
         return {
             "gmv_single": np.where(labels.pay_count == 1, amount, np.nan),
@@ -48,7 +48,7 @@ class DualGmv(Recipe):
 class RoutedDualGmv(DualGmv):
     """As gmv-dual, and cross-entropy of whether a click pays again, for a router that is part of the network."""
 
-    heads = {**DualGmv.heads, "repurchase": PROBABILITY}  # noqa: RUF012
+    heads = {**DualGmv.heads, "repurchase": PROBABILITY}
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         again = np.where(labels.converted, labels.pay_count > 1, np.nan)

@@ -17,5 +17,5 @@ class MultiWindow(Recipe):
 
     heads = dict.fromkeys(WINDOW_HEADS, PROBABILITY)
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         return dict.fromkeys(WINDOW_HEADS, labels.converted.astype(float))

@@ -23,9 +23,9 @@ class ConversionAndGmv(Recipe):
     Both are means over all clicks.
     """
 
-    heads = {"cvr": PROBABILITY, "gmv": LOG_MEAN}  # noqa: RUF012
+    heads = {"cvr": PROBABILITY, "gmv": LOG_MEAN}
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         return {
             "cvr": labels.converted.astype(float),
             "gmv": np.where(labels.converted, labels.gmv, np.nan),
@@ -42,7 +42,7 @@ class ConversionAndGmv(Recipe):
 class _Spread(Head):
     """The spread of a log-normal; it has no target of its own."""
 
-    def bias(self, total: float, count: int) -> float:  # noqa: ARG002
+    def bias(self, total: float, count: int) -> float:
         return 0.5  # sigma = 1.02, that of amounts in shops
 
 
@@ -50,9 +50,9 @@ class _Spread(Head):
 class ZeroInflatedLogNormal(Recipe):
     """Likelihood of a GMV that is 0 or log-normal, on every click."""
 
-    heads = {"cvr": PROBABILITY, "mu": MEDIAN, "spread": _Spread()}  # noqa: RUF012
+    heads = {"cvr": PROBABILITY, "mu": MEDIAN, "spread": _Spread()}
 
-    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:  # noqa: ARG002
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         some = labels.converted & (labels.gmv > 0)
         amount = np.where(some, np.log(np.where(some, labels.gmv, 1.0)), np.nan)
         return {"cvr": labels.converted.astype(float), "mu": amount, "spread": amount}

@@ -11,7 +11,7 @@ from simulator.log.schema import ClickBatch, Float64, Labels
 class Windows(WindowedRecipe):
     """Cross-entropy of "paid inside the observation window" and of "paid after it" on every click of the history."""
 
-    heads = {"in_window": PROBABILITY, "out_window": PROBABILITY}  # noqa: RUF012
+    heads = {"in_window": PROBABILITY, "out_window": PROBABILITY}
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         assert self.window is not None, "completed() comes before targets()"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def print_account(meta: Meta, where: Path) -> None:
     """Print the account of a log, and to stderr what is odd about it."""
-    from simulator.log.account import account  # noqa: PLC0415 - loads DuckDB
+    from simulator.log.account import account
 
     console = stdout()
     shown = table("", "rows", "what became of them", "such as")

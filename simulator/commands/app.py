@@ -1,5 +1,4 @@
 """The frame of the command line: how words reach a verb, and how what goes wrong reaches the user."""
-# ruff: noqa: PLC0415 - nothing is imported before it is needed: --help must be quick
 
 from __future__ import annotations
 

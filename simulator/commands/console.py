@@ -24,7 +24,7 @@ def stderr() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    from rich.console import Console  # noqa: PLC0415 - costs 50 ms that --help can do without
+    from rich.console import Console
 
     class HouseConsole(Console):
         def on_broken_pipe(self) -> None:
@@ -38,8 +38,8 @@ def _console(*, stderr: bool) -> Console:
 
 def table(title: str, *columns: str) -> Table:
     """Return an empty table in the house's plain style: no frame, headings in bold."""
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.table import Table
+    from rich.text import Text
 
     made = Table(
         title=Text(title),

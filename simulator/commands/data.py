@@ -38,9 +38,9 @@ def import_log(
     ScenarioError, UsageError : an option is wrong, or the source is not what it claims to be.
     LogError : nothing of the source can be replayed.
     """
-    from simulator.log import importers  # noqa: PLC0415 - loads DuckDB
-    from simulator.log.formats import format_names  # noqa: PLC0415
-    from simulator.log.intake import imports  # noqa: PLC0415
+    from simulator.log import importers
+    from simulator.log.formats import format_names
+    from simulator.log.intake import imports
 
     window = None if attribution is None else duration("--attribution", attribution)
     known = (*importers.IMPORTERS, *format_names(), *imports.PLAIN)
@@ -113,7 +113,7 @@ def export_log(
     UsageError : there is no such log or format, its features do not fit the format, or the file exists.
     LogError : the log is damaged.
     """
-    from simulator.log.exporters import Asked, export_log  # noqa: PLC0415 - 80 ms that --help can do without
+    from simulator.log.exporters import Asked, export_log
 
     names = None if features is None else tuple(name.strip() for name in features.split(",") if name.strip())
     return export_log(log, out, form, Asked(_windows(windows), names, raw), replace=replace)

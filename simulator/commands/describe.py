@@ -83,7 +83,7 @@ def _at_rest(scenario: Scenario) -> Extent | None:
     data = scenario.data
     if data is None or data.path is None or not Path(data.path).exists():
         return extent_of_world(scenario)
-    from simulator.log.meta import read_meta  # noqa: PLC0415 - only scenarios on data need it
+    from simulator.log.meta import read_meta
 
     try:
         return Extent.of(read_meta(Path(data.path)))

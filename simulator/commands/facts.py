@@ -41,7 +41,7 @@ class Described:
     @classmethod
     def of_scenario(cls, scenario: Scenario, path: Path) -> Described:
         """Describe the log of a scenario by the scenario's own windows and calendar."""
-        from simulator.log.meta import read_meta  # noqa: PLC0415 - only logs need it
+        from simulator.log.meta import read_meta
 
         preset = None if scenario.world is None else scenario.world.preset
         windows = scenario.windows
@@ -61,7 +61,7 @@ class Described:
         ScenarioError : an option cannot be read.
         LogError : there is no log.
         """
-        from simulator.log.meta import read_meta  # noqa: PLC0415 - only logs need it
+        from simulator.log.meta import read_meta
 
         meta = read_meta(path)
         imported = meta.provenance.get("attribution")
@@ -99,16 +99,16 @@ def print_log(described: Described, *, fit: bool, against: str | None) -> None:
     ScenarioError : there is no preset to compare with, or none of that name.
     """
     targets = _targets(described, against) if fit or against is not None else None
-    from simulator.log.facts import fact_sheet, facts_table, phase_facts, sheet_tables  # noqa: PLC0415 - loads DuckDB
-    from simulator.log.feature_checks import feature_doubts  # noqa: PLC0415
-    from simulator.log.reader import Log  # noqa: PLC0415
+    from simulator.log.facts import fact_sheet, facts_table, phase_facts, sheet_tables
+    from simulator.log.feature_checks import feature_doubts
+    from simulator.log.reader import Log
 
     log, console = Log.open(described.path), stdout()
     if targets is None:
         print_account(log.meta, described.path)
     sheet = fact_sheet(log, described.windows, described.calendar)
     if targets is not None:
-        from simulator.worlds.targets.compare import fit_table, verdict_line  # noqa: PLC0415
+        from simulator.worlds.targets.compare import fit_table, verdict_line
 
         console.print(fit_table(targets, sheet))
         console.print(verdict_line(targets, sheet), soft_wrap=True)
@@ -129,7 +129,7 @@ def _apart(console: Console, *tables: object) -> None:
 
 
 def _targets(described: Described, against: str | None) -> Targets:
-    from simulator.worlds.targets import TARGETS  # noqa: PLC0415
+    from simulator.worlds.targets import TARGETS
 
     name = against or described.preset
     if name is None:

@@ -50,12 +50,12 @@ def fit_world(described: Described, out: Path, *, source: str, rounds: int, repl
     ScenarioError : ``out`` exists or cannot be written, or an option is out of its range.
     LogError : the log cannot be read, or holds too little.
     """
-    from simulator.fitting.estimate import estimate  # noqa: PLC0415 - loads scipy
-    from simulator.fitting.refine import live, refine  # noqa: PLC0415
-    from simulator.fitting.writing import scenario_text, write_scenario  # noqa: PLC0415
-    from simulator.log.facts.gather import gather  # noqa: PLC0415
-    from simulator.log.reader import Log  # noqa: PLC0415
-    from simulator.scenario.free import check_free  # noqa: PLC0415
+    from simulator.fitting.estimate import estimate
+    from simulator.fitting.refine import live, refine
+    from simulator.fitting.writing import scenario_text, write_scenario
+    from simulator.log.facts.gather import gather
+    from simulator.log.reader import Log
+    from simulator.scenario.free import check_free
 
     if not 0 <= rounds <= MOST_ROUNDS:
         raise ScenarioError(f"--rounds {rounds}: must be between 0 and {MOST_ROUNDS}")

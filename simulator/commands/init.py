@@ -46,7 +46,7 @@ def init_scenario(
     ScenarioError : ``out`` is in the way, or the scenario is written but something must be filled in first.
     UsageError, LogError : the files cannot be read.
     """
-    from simulator.log.guess.guess import guess  # noqa: PLC0415 - loads DuckDB
+    from simulator.log.guess.guess import guess
 
     check_free(out, replace=replace, example="my.toml")
     if not sources:
@@ -71,7 +71,7 @@ def _write(
     check: Check,
 ) -> list[str]:
     """Write the scenario, checked as `validate` does where nothing is lacking; return why it cannot run yet."""
-    from simulator.log.guess.write import scenario_text  # noqa: PLC0415
+    from simulator.log.guess.write import scenario_text
 
     title = f"{Path(sources[0]).name.split('.')[0] or 'log'}: a first look"
     told = " and ".join(sources[:3]) + (f" and {len(sources) - 3} more" if sources[3:] else "")
@@ -148,7 +148,7 @@ def _taken(found: Guess) -> str:
             "would give the log a name"
         )
     if found.span is not None:
-        from simulator.log.meta import from_epoch  # noqa: PLC0415 - loads DuckDB
+        from simulator.log.meta import from_epoch
 
         first, last = (from_epoch(instant) for instant in found.span)
         told += f"; {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC ({(last - first).total_seconds() / 86_400:.1f} days)"

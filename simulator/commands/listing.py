@@ -50,8 +50,8 @@ def listing(kind: str | None, methods: Iterable[tuple[str, str, str]]) -> None:
 
 
 def _formats() -> list[tuple[str, str, str, str]]:
-    from simulator.log.formats import format_names, format_table  # noqa: PLC0415
-    from simulator.log.importers import IMPORTERS  # noqa: PLC0415 - loads DuckDB
+    from simulator.log.formats import format_names, format_table
+    from simulator.log.importers import IMPORTERS
 
     known = [(name, format_table(name)) for name in format_names()]
     rows = [(name, str(table["shape"]), str(table["title"]), "afterclick") for name, table in known]

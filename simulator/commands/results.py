@@ -30,7 +30,7 @@ def compare_runs(runs: Sequence[Path], report: Path | None = None) -> None:
             run_directory(run)
         except ScenarioError as error:
             faults.extend(error.faults)
-    from simulator.evaluation.compare import compare, repeated  # noqa: PLC0415 - loads DuckDB
+    from simulator.evaluation.compare import compare, repeated
 
     faults += [f"{run}: was given twice; each run is one replicate" for run in repeated(runs)]
     if faults:
@@ -38,7 +38,7 @@ def compare_runs(runs: Sequence[Path], report: Path | None = None) -> None:
     comparison = compare(runs)
     print_comparison(comparison)
     if report is not None:
-        from simulator.report.comparison_html import write_comparison  # noqa: PLC0415 - loads plotly
+        from simulator.report.comparison_html import write_comparison
 
         write_comparison(report, comparison)
         stdout().print(f"{report}", soft_wrap=True)
@@ -46,7 +46,7 @@ def compare_runs(runs: Sequence[Path], report: Path | None = None) -> None:
 
 def print_run(run: Path) -> None:
     """Print the ranked tables of a finished run, and where everything is."""
-    from simulator.report.tables import print_summary  # noqa: PLC0415
+    from simulator.report.tables import print_summary
 
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
     print_summary(summary)
@@ -71,8 +71,8 @@ def print_run(run: Path) -> None:
 
 def print_comparison(comparison: Comparison) -> None:
     """Print one table per scenario and task: means over seeds with intervals, and paired differences."""
-    from simulator.report.comparison import comparison_tables  # noqa: PLC0415
-    from simulator.report.tables import make_console  # noqa: PLC0415
+    from simulator.report.comparison import comparison_tables
+    from simulator.report.tables import make_console
 
     console = make_console()
     for shown in comparison_tables(comparison, console.width):
@@ -88,7 +88,7 @@ def write_report(run: Path) -> Path:
     ScenarioError : ``run`` is no finished run.
     """
     run_directory(run)
-    from simulator.report.html import report_from_run  # noqa: PLC0415 - loads plotly
+    from simulator.report.html import report_from_run
 
     report_from_run(run)
     return run / "report.html"

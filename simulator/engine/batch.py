@@ -244,7 +244,7 @@ class At:
         """
         own = self[np.arange(len(self))]
         copies = {name: values.copy() for name, values in known.items()}
-        self._advisor.heed(own._clicks, own.time, copies)  # noqa: SLF001
+        self._advisor.heed(own._clicks, own.time, copies)  # noqa: SLF001 - another batch of this very class
 
     @property
     def _advisor(self) -> Advisor:

@@ -167,7 +167,7 @@ def combine_seeds(values: Sequence[float], confidence: float = 0.95) -> Combined
     mean = float(known.mean()) if n else math.nan
     if n < 2:
         return Combined(mean, math.nan, math.nan, math.nan, n)
-    from scipy.special import stdtrit  # noqa: PLC0415  (slow to import; only `compare` needs it)
+    from scipy.special import stdtrit
 
     sd = float(known.std(ddof=1))
     half = float(stdtrit(n - 1, 0.5 + confidence / 2.0)) * sd / math.sqrt(n)

@@ -49,7 +49,7 @@ def concordance(predictions: Float64, labels: Float64) -> float:
         return math.nan
     if not distinct:
         return 0.5
-    from scipy.stats import kendalltau  # noqa: PLC0415  (scipy.stats is slow to import; only GMV needs it)
+    from scipy.stats import kendalltau
 
     tau = float(kendalltau(predictions, labels).statistic)
     surplus = round(tau * math.sqrt(distinct) * math.sqrt(different))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 def crossing(rising: Callable[[float], float], low: float, high: float) -> float:
     """Return the root of ``rising`` between ``low`` and ``high`` (Brent 1973), or the nearer end where it has none there."""
-    from scipy.optimize import brentq  # noqa: PLC0415  (a third of a second to import)
+    from scipy.optimize import brentq
 
     if rising(low) >= 0:
         return low

@@ -42,7 +42,7 @@ class Batches:
     def longest(self) -> int:
         return self.every
 
-    def arrivals(self, time: Int64, event_id: Int64) -> Int64:  # noqa: ARG002
+    def arrivals(self, time: Int64, event_id: Int64) -> Int64:
         return time + (self.at - time) % self.every
 
 

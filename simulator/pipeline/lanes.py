@@ -35,7 +35,7 @@ class Lane:
             task = self._tasks.popleft()
         try:
             task()
-        except BaseException as error:  # noqa: BLE001  # carried to the main thread by join
+        except BaseException as error:  # noqa: BLE001 - carried to the main thread by join
             with self._changed:
                 self._error = error
                 self._tasks.clear()

@@ -114,7 +114,7 @@ class Trainer:
 
     def _late(self, delay: int, priority: int) -> simpy.Event:
         event = simpy.Event(self._env)
-        event._ok, event._value = True, None  # noqa: SLF001  # as simpy.Timeout does, but with a later priority
+        event._ok, event._value = True, None  # noqa: SLF001 - as simpy.Timeout does, but with a later priority
         self._env.schedule(event, priority=EventPriority(priority), delay=delay)
         return event
 

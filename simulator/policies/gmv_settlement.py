@@ -58,7 +58,7 @@ class GMVSettlement(Policy):
     wants_predictions = True
     labels = ("converted", "gmv")
     estimates = ("again", *GROWTHS)
-    columns = {"told": ("float64", np.nan)}  # noqa: RUF012
+    columns = {"told": ("float64", np.nan)}
 
     belief: Literal["draw", "point", "partial"] = "draw"
     """"point" takes the mean of F in log1p space for T, "partial" the GMV so far: ablations."""

@@ -37,7 +37,7 @@ _ONE = {"color": "#0f172a", "width": 1}
 
 def canvas(height: int, panels: Sequence[str] = ("",), x_title: str = "") -> Figure:
     """Return an empty figure of panels, named by their y axes, stacked over one x axis."""
-    from plotly.subplots import make_subplots  # noqa: PLC0415 - half a second to import
+    from plotly.subplots import make_subplots
 
     figure = make_subplots(rows=len(panels), shared_xaxes=True, vertical_spacing=0.06)
     below = 28 if x_title else 0

@@ -89,8 +89,8 @@ def write_report(
 
 def write_page(path: Path, template: str, drawn: Mapping[str, Figure | None], **values: Any) -> None:
     """Write a self-contained page from a template of this package, with its figures by name; aside, then renamed."""
-    import jinja2  # noqa: PLC0415  (the report is optional; runs without it need neither package)
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+    import jinja2
+    from plotly.offline import get_plotlyjs
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True

@@ -236,7 +236,7 @@ def test_a_frozen_prior_is_that_of_the_start(materials, ground):
     logits = rng.normal(-2, 1, len(ground.log.ids))
     start = SimpleNamespace(outputs=lambda features: {"cvr": logits[: len(features)]})
     plain = AUXILIARIES.find("evidence")().prepare(materials())
-    offset = lambda clicks: {"cvr": np.full(len(clicks.row), 0.7)}  # noqa: E731
+    offset = lambda clicks: {"cvr": np.full(len(clicks.row), 0.7)}  # noqa: E731 - one line that is used once
     found = ask(type(plain)(plain._net, plain._fields, offset, start), ground.log, 3.0)
     np.testing.assert_allclose(found["prior"], logits[:2_000] + 0.7)
     np.testing.assert_allclose(found["network"], logits[:2_000])

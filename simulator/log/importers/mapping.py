@@ -42,7 +42,7 @@ class _DataUnpickler(pickle.Unpickler):
         except KeyError:
             raise _RefusedError(f"{module}.{name}") from None
 
-    def persistent_load(self, pid: Any) -> Any:  # noqa: ARG002 - the signature of the base
+    def persistent_load(self, pid: Any) -> Any:
         raise _RefusedError("a persistent id")
 
 

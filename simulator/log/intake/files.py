@@ -136,7 +136,7 @@ def _remote(path: str) -> SourceFile:
 
 
 def _hive(path: str) -> tuple[tuple[str, str], ...]:
-    from urllib.parse import unquote  # noqa: PLC0415 - rarely needed
+    from urllib.parse import unquote
 
     parts = (part.partition("=") for part in Path(path).parts[:-1] if "=" in part)
     return tuple((key, unquote(value)) for key, _, value in parts if key)

@@ -113,7 +113,7 @@ def open_table(con: duckdb.DuckDBPyConnection, key: str, patterns: Sequence[str]
 
 
 def _beside(files: Sequence[SourceFile], pattern: str) -> list[str]:
-    from pathlib import Path  # noqa: PLC0415 - only joins look beside their source
+    from pathlib import Path
 
     if "/" in pattern:
         return [pattern]

@@ -237,7 +237,7 @@ def test_evidence_that_knows_no_sale_pushes_at_the_opening():
 
 def test_sampled_settlements_stand_for_all_of_them():
     log = sale_world(2)
-    evidence = lambda c, now, j: np.log(np.maximum(survival(c.time, now), 1e-300))  # noqa: E731
+    evidence = lambda c, now, j: np.log(np.maximum(survival(c.time, now), 1e-300))  # noqa: E731 - one line that is used once
     segment = 150 * MINUTE
     found = []
     for budget in (1e9, 0.2):

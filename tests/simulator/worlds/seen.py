@@ -349,7 +349,7 @@ def drifted(field: int) -> Callable[[Seen], float]:
 
 def sale_taste(s: Seen) -> float:
     """How far categories' mean log-hazard on the day is from that of the days before."""
-    own = lambda d: d.eta  # noqa: E731
+    own = lambda d: d.eta  # noqa: E731 - one line that is used once
     usual = np.mean([by_category(s, day, own) for day in range(SALE_DAY)], axis=0)
     return float(np.std(by_category(s, SALE_DAY, own) - usual))
 
