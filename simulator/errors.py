@@ -36,6 +36,21 @@ class PolicyError(AfterclickError, ValueError):
     """A delay policy broke a rule of the engine (a timer in the past, a label outside its range, ...)."""
 
 
+class PeekError(PolicyError):
+    """A policy reads the future and does not say so.
+
+    Parameters
+    ----------
+    policy : its key.
+    time : the instant at which it read, in microseconds.
+    what : what it read.
+    """
+
+    def __init__(self, policy: str, time: int, what: str) -> None:
+        self.policy, self.time, self.what = policy, time, what
+        super().__init__(f"policy {policy!r} reads {what}, but does not declare peeks = True")
+
+
 class PluginError(AfterclickError, ValueError):
     """A plug-in cannot be taken in: its name is taken, it cannot be loaded, or it is something else."""
 

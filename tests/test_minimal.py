@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -274,13 +275,24 @@ def test_a_second_run_does_not_overwrite_the_first(run: Path, cache: str):
     assert "Traceback" not in done.stderr
 
 
-def test_audit_of_the_scenario(cache: str, tmp_path: Path):
+def test_audit_of_the_scenario(cache: str):
     assert "causal" in sim("audit", MINIMAL, "--set", cache).stdout
-    cheat = tmp_path / "cheat.toml"
-    cheat.write_text(
-        f'extends = "{MINIMAL}"\n[[method]]\nmethod = "waiting-window"\n'
-        'policy = "tests.simulator.policies.cheats:EndOfTick"\n',
-        encoding="utf-8",
-    )
-    done = sim("audit", cheat, "--set", cache, env={"PYTHONPATH": str(ROOT)}, code=3)
-    assert "it depended on" in done.stdout
+
+
+def test_audit_shows_a_witness_of_every_way_to_cheat(cache: str, tmp_path: Path):
+    said = {
+        "EndOfTick": "peeks .* it depended on +(pay|cart|refund|some event)",
+        "Withholds": "peeks .* (as it is|without that future) +nothing.* it depended on +pay",
+        "Undeclared": r"peeks .* it read +at\.future, the final labels of click",
+        "Remembers": "keeps .* it keeps +its '_paid'",
+    }
+    cheats = "tests.simulator.policies.cheats"
+    for name, words in said.items():
+        cheat = tmp_path / f"{name}.toml"
+        cheat.write_text(
+            f'extends = "{MINIMAL}"\n[[method]]\nmethod = "waiting-window"\npolicy = "{cheats}:{name}"\n',
+            encoding="utf-8",
+        )
+        done = sim("audit", cheat, "--set", cache, env={"PYTHONPATH": str(ROOT)}, code=3)
+        assert re.search(words, done.stdout, re.DOTALL), done.stdout
+        assert "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.engine.journeys import ARRIVED, STATE
-from simulator.errors import PolicyError, unknown
+from simulator.errors import PeekError, PolicyError, unknown
 from simulator.learning import Advisor, Clicks
 from simulator.log.schema import Bool, Float64, Int32, Int64, Labels
 
@@ -218,7 +218,13 @@ class At:
     def future(self) -> Labels:
         """Final labels of these journeys. Only for a policy that declares ``peeks = True``."""
         if self.scene.future is None:
-            raise PolicyError("this policy reads at.future but does not declare peeks = True")
+            others = f" and {len(self) - 1:,} others" if len(self) > 1 else ""
+            what = (
+                f"at.future, the final labels of click {self.click_id[0]}{others}"
+                if len(self)
+                else "at.future"
+            )
+            raise PeekError(self.prefix.removesuffix("/"), int(self.time.max(initial=0)), what)
         return self.scene.future(self.row)
 
     def predict(self) -> Mapping[str, Float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from copy import copy, deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -116,10 +115,7 @@ class PolicyRunner:
     def fork(self) -> PolicyRunner:
         """Return a copy with timers of its own; the policy is copied too, so far as it can be."""
         twin = copy(self)
-        vars(twin).update(_timers=deepcopy(self._timers))
-        # A policy that holds what cannot be copied is shared, as it is between replays.
-        with suppress(Exception):
-            twin.policy = deepcopy(self.policy)
+        vars(twin).update(_timers=deepcopy(self._timers), policy=self.policy.copied())
         return twin
 
     def run(self, items: TickItems, scene: Scene, *, segment_end: bool) -> Samples:

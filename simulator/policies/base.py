@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from simulator.errors import PolicyError, nearest
 from simulator.parts import Part
@@ -84,6 +85,13 @@ class Policy(Part):
     def promises_final(self) -> bool:
         """Tell whether it delivers final labels, with these parameters (checked by `check_policy`)."""
         return self.delivers_final
+
+    def copied(self) -> Self:
+        """Return a copy for another replay; itself where it holds what cannot be copied."""
+        try:
+            return deepcopy(self)
+        except Exception:  # noqa: BLE001  # whatever the class of somebody else holds
+            return self
 
     @classmethod
     def uses(cls, hook: str) -> bool:

@@ -81,8 +81,7 @@ def _checks(policy: Policy, log: MemoryLog, windows: Windows) -> Iterator[tuple[
             tick=5 * HOUR,
             segment=SEGMENT,
         )
-        leaks = [f"{leak.before} became {leak.after} without {leak.witness}" for leak in report.leaks]
-        yield "causal", "; ".join(leaks)
+        yield "causal", "; ".join(map(str, report.leaks))
     if policy.promises_final():
         yield "final", _final(policy, replays[0], log, windows)
 

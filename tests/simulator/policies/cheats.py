@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import PrivateAttr
 
+from simulator.evaluation.tasks import TASKS
 from simulator.log.schema import Kind
 from simulator.policies import Policy
 
@@ -46,21 +48,83 @@ class Undeclared(Policy):
         out.deliver(at, converted=at.future.converted)
 
 
+OFFLINE: list[Any] = []
+"""The log that `ByEventTime` reads past the engine."""
+
+
 class ByEventTime(Policy):
     """Joins clicks with the log's pays by the times at which they happened, as one does offline."""
-
-    source: ClassVar[Any] = None
 
     def on_click(self, at, out):
         out.timer(at, after=60 * 60 * 10**6)
 
     def on_timer(self, at, out):
-        (events,) = self.source.events()
+        (events,) = OFFLINE[0].events()
         pays = events[np.flatnonzero(events.kind == Kind.PAY)]
         happened = [
             bool(np.any(pays.time[pays.row == row] <= now)) for row, now in zip(at.row, at.time, strict=True)
         ]
         out.deliver(at, converted=np.array(happened))
+
+
+class Remembers(Policy):
+    """Tells at a timer whether a pay was seen, by a memory of its own: with the later pays of the tick."""
+
+    _paid: set[int] = PrivateAttr(default_factory=set)
+
+    def on_click(self, at, out):
+        out.timer(at, after=60 * 60 * 10**6)
+
+    def on_pay(self, at, out):
+        self._paid.update(at.click_id.tolist())
+
+    def on_timer(self, at, out):
+        out.deliver(at, converted=np.isin(at.click_id, list(self._paid)))
+
+
+class Shares(Remembers):
+    """The same with a memory that all of its kind share."""
+
+    seen: ClassVar[set[int]] = set()
+
+    def on_pay(self, at, out):
+        self.seen.update(at.click_id.tolist())
+
+    def on_timer(self, at, out):
+        out.deliver(at, converted=np.isin(at.click_id, list(self.seen)))
+
+
+MODULE_SEEN: set[int] = set()
+
+
+class Hides(Remembers):
+    """The same with a memory of its module's."""
+
+    def on_pay(self, at, out):
+        MODULE_SEEN.update(at.click_id.tolist())
+
+    def on_timer(self, at, out):
+        out.deliver(at, converted=np.isin(at.click_id, list(MODULE_SEEN)))
+
+
+class Averages(Policy):
+    """Honest, with a memory that only the ends of segments write: they come in one order in any replay."""
+
+    _last: list[int] = PrivateAttr(default_factory=list)
+
+    def on_segment(self, at, out):
+        self._last.append(len(at))  # what the ends of segments say is the same in any replay
+        out.deliver(at, converted=False, weight=float(self._last[0]))
+
+
+class ReadsAll(Policy):
+    """Honest: delivers a weight made of every prediction."""
+
+    wants_predictions = True
+
+    def on_segment(self, at, out):
+        found = at.predict()
+        out.deliver(at, converted=False, weight=1 + sum(found[task] for task in TASKS))
 
 
 class Misspelt(Policy):

@@ -85,10 +85,10 @@ def test_what_happened_may_not_be_used_before_it_is_known(monkeypatch, lag):
             return twin
 
         def advance(self, until, **settings):
-            cheats.ByEventTime.source = self.its
+            cheats.OFFLINE[:] = [self.its]
             return super().advance(until, **settings)
 
-    monkeypatch.setattr("simulator.audit.Engine", Leaky)
+    monkeypatch.setattr("simulator.audit.replays.Engine", Leaky)
     windows = Windows(DAY, DAY, lag)
     log = random_log(generator(1, "log"), 300, windows, days=4, lag=lag)
     policies = {"cheat": cheats.ByEventTime(), "honest": policy_from("elapsed-time")}
@@ -119,6 +119,62 @@ def test_a_witness_is_an_event_of_the_click_itself():
     click = leak.before.split()[1]
     assert leak.witness.startswith("pay")
     assert f"of click {click} " in leak.witness
+
+
+def audited(policies, tick=5 * HOUR):
+    log = random_log(generator(1, "log"), 400, WINDOWS, days=4)
+    cuts = [DAY + 123, 2 * DAY + 123]
+    return audit(log, WINDOWS, policies, start=0, until=6 * DAY, cuts=cuts, tick=tick, segment=20 * HOUR)
+
+
+@pytest.mark.parametrize("tick", [5 * HOUR, 50 * HOUR])
+@pytest.mark.parametrize(
+    ("cheat", "kept"),
+    [(cheats.Remembers(), "'_paid'"), (cheats.Shares(), "'seen'"), (cheats.Hides(), "an earlier replay")],
+)
+def test_state_outside_the_columns_is_found(cheat, kept, tick):
+    for memory in (cheats.Shares.seen, cheats.MODULE_SEEN):
+        memory.clear()
+    report = audited({"honest": policy_from("elapsed-time"), "cheat": cheat}, tick)
+    assert {(leak.policy, leak.how) for leak in report.leaks} == {("cheat", "state")}
+    assert kept in report.leaks[0].witness
+    assert report.compared["honest"] > 0
+
+
+def test_state_that_the_ends_of_segments_alone_change_is_no_fault():
+    assert not audited({"c": cheats.Averages()}).leaks
+    assert not audited({"c": cheats.CountsPays()}).leaks, "its columns are what they are for"
+
+
+def test_who_reads_the_future_without_saying_so_is_named_and_the_others_are_judged():
+    report = audited(
+        {"reads": cheats.Undeclared(), "peeks": cheats.EndOfTick(), "honest": policy_from("never")}
+    )
+    assert {leak.policy for leak in report.leaks} == {"reads", "peeks"}
+    (leak,) = (leak for leak in report.leaks if leak.policy == "reads")
+    assert leak.how == "read"
+    assert "at.future" in leak.witness
+    assert "click 1" in leak.witness
+    assert report.compared["peeks"] > 0 == report.compared["reads"]
+
+
+def test_what_differs_in_other_ticks_alone_is_found():
+    class Ticks(Policy):
+        def on_click(self, at, out):
+            out.timer(at, after=HOUR)
+
+        def on_timer(self, at, out):
+            out.deliver(at, converted=False, weight=float(len(at)))  # no cut lies where it could be seen
+
+    log = log_of([HOUR, 2 * HOUR + HOUR // 2], [])
+    settings = {"start": 0, "until": 20 * HOUR, "cuts": [12 * HOUR], "tick": 2 * HOUR, "segment": 20 * HOUR}
+    leaks = audit(log, WINDOWS, {"t": Ticks()}, **settings).leaks
+    assert [leak.how for leak in leaks] == ["ticks"]
+    assert leaks[0].before != leaks[0].after
+
+
+def test_a_policy_may_read_every_task_of_a_prediction():
+    check_policy(cheats.ReadsAll())
 
 
 def test_declared_upper_bounds_are_named_and_not_judged():
