@@ -17,11 +17,12 @@ from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
 from simulator.errors import ScenarioError, nearest
-from simulator.parts import Part, Registry, faults, merged
+from simulator.parts import Part, Registry, merged
 from simulator.plugins import load_plugins
 from simulator.policies import POLICIES, Policy
 from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.model import MethodBlock, Scenario
+from simulator.scenario.sentences import sentences
 from simulator.units import Microseconds, format_duration
 
 __all__ = ["METHODS", "Method", "ResolvedMethod", "resolve_all"]
@@ -229,7 +230,7 @@ def _learner(
             found.append(f'{key}.like = "{like}": {fault}')
         return LearnerBlock.model_validate(whole)
     except ValidationError as error:
-        found += faults(error, LearnerBlock, key, "[method.learner]")
+        found += sentences(error, LearnerBlock, block.learner, key, "[method.learner]")
         return None
 
 

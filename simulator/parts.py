@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from simulator.errors import PluginError, ScenarioError, unknown
+from simulator.errors import PluginError, ScenarioError
 from simulator.plugins import OWN, Family, place_of, told
 from simulator.scenario.base import Block
+from simulator.scenario.sentences import sentences
 
 if TYPE_CHECKING:
     from simulator.scenario.model import Scenario
@@ -150,7 +151,7 @@ class Registry(Family[type[P]], Generic[P]):
         try:
             return cls.model_validate(table)
         except ValidationError as error:
-            raise ScenarioError(faults(error, cls, key, f"{self.noun} {cls.kind!r}")) from None
+            raise ScenarioError(sentences(error, cls, table, key, f"{self.noun} {cls.kind!r}")) from None
         except Exception as error:  # a constructor or validator of somebody else's class
             raise ScenarioError(f"{key}: {self.noun} {cls.kind!r} cannot be made: {told(error)}") from error
 
@@ -167,20 +168,3 @@ def merged(spec: str | Mapping[str, Any], default: Mapping[str, Any] | None = No
     if default is not None and table.get("kind", default["kind"]) == default["kind"]:
         return {**default, **table}
     return table
-
-
-def faults(error: ValidationError, block: type[BaseModel], key: str, owner: str) -> Iterator[str]:
-    """Say each fault that pydantic found in one line: where, which value, what is allowed."""
-    for fault in error.errors():
-        if fault["type"] == "too_short" and fault["input"]:
-            continue  # a list whose items are wrong is reported by its items
-        where = ".".join([key, *(str(part) for part in fault["loc"])])
-        if fault["type"] == "extra_forbidden":
-            allowed = block.model_fields
-            known = unknown(f"parameter of {owner}:", str(fault["loc"][-1]), allowed)
-            yield f"{where}: {known if allowed else f'{owner} takes no parameters'}"
-        elif fault["type"] == "missing":
-            yield f"{where}: is missing; {owner} needs it"
-        else:
-            told = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-            yield f"{where} = {fault['input']!r}: {told}"

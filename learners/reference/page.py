@@ -8,7 +8,7 @@ from typing import Any
 
 from learners.catalog import listed
 from learners.reference.schema import FAMILIES, OPTIONAL, Schema, shipped_parts
-from simulator.scenario.faults import toml_like
+from simulator.scenario.sentences import toml_like
 
 INTRODUCTION = """\
 # Every key of a scenario

@@ -10,11 +10,11 @@ from simulator.commands.account import print_account
 from simulator.commands.console import stdout, table, warn
 from simulator.errors import LogError, ScenarioError
 from simulator.parts import Part
-from simulator.scenario.faults import toml_like
 from simulator.scenario.lint import lint
 from simulator.scenario.load import Loaded
 from simulator.scenario.model import Scenario
 from simulator.scenario.resolve import describe_keys
+from simulator.scenario.sentences import toml_like
 from simulator.scenario.ticks import said_of_tick
 from simulator.scenario.timeline import Extent, extent_of_world, timeline
 from simulator.units import format_duration, parse_duration

@@ -12,7 +12,7 @@ from simulator.commands.console import stdout, table, warn
 from simulator.commands.scenarios import shipped
 from simulator.parts import Part
 from simulator.plugins import FAMILIES, troubles
-from simulator.scenario.faults import toml_like
+from simulator.scenario.sentences import toml_like
 from simulator.units import Microseconds, format_duration
 
 PARTS = ("policies", "objectives", "networks", "recipes", "links", "offsets", "auxiliaries")

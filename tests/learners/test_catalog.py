@@ -151,7 +151,7 @@ def test_a_hyper_parameter_that_is_written_counts_though_it_is_the_default(resol
         ({"method": "fnw", "policy": "nope"}, ["method[0].policy: unknown policy 'nope'", "elapsed-time"]),
         (
             {"method": "fnw", "policy": {"kind": "elapsed-time", "window": 5}},
-            ["method[0].policy.window = 5", "'15m'"],
+            ["method[0].policy.window: 5", "'15m'"],
         ),
     ],
 )

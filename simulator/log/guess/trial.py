@@ -7,7 +7,6 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from pydantic import ValidationError
 
 from simulator.errors import AfterclickError
 from simulator.log.guess.draft import Draft
@@ -16,6 +15,7 @@ from simulator.log.schema import Meta
 from simulator.log.sql import identifier, literal
 from simulator.ranking import weighted_auc
 from simulator.scenario.data import DataBlock
+from simulator.scenario.sentences import read_block
 from simulator.units import DAY
 from simulator.windows import Windows
 
@@ -51,12 +51,10 @@ def live(con: duckdb.DuckDBPyConnection, draft: Draft, span: int, folder: Path) 
     """Make the log of a draft in ``folder`` with wide windows, and look at it; a sentence if that cannot be done."""
     window = max(min(LONGEST, span // 4), 1_000_000)
     try:
-        data = DataBlock.model_validate(draft.block({"most_bad": 1.0, "attribution": _text(window)}))
+        data = read_block(DataBlock, draft.block({"most_bad": 1.0, "attribution": _text(window)}), "data")
         settings = Settings(Windows(window, window), span, 0, None)
         meta = make_log(data, settings, folder / "log")
         return _look(con, meta, folder / "log", window)
-    except ValidationError as error:
-        return "; ".join(f"[data] {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     except AfterclickError as error:
         return str(error)
 

@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
-from simulator.errors import ScenarioError, UsageError, unknown
+from simulator.errors import UsageError, unknown
 from simulator.log.formats import format_names, format_table
 from simulator.log.intake.open import Settings, make_log
 from simulator.log.opens import Opens
@@ -18,6 +16,7 @@ from simulator.program import program
 from simulator.scenario.data import SHAPES, DataBlock
 from simulator.scenario.layers import from_here
 from simulator.scenario.model import StreamBlock, WindowsBlock
+from simulator.scenario.sentences import read_block
 from simulator.units import format_duration
 
 PLAIN = ("parquet", "csv", "json")
@@ -118,14 +117,9 @@ def _make(
         raise UsageError(f"{name}: takes two sources, the clicks and the events; {len(sources)} given")
     given |= dict(zip(keys, _gathered(keys, sources), strict=False))
     given |= {key: value for key, value in choices.items() if value is not None}
-    try:
-        data = DataBlock.model_validate(given)
-        windows = WindowsBlock.model_validate(document.get("windows", {}))
-        stream = StreamBlock.model_validate(document.get("stream", {}))
-    except ValidationError as error:
-        raise ScenarioError(
-            [f"{name}: {'.'.join(map(str, e['loc'])) or '[data]'}: {e['msg']}" for e in error.errors()]
-        ) from None
+    data = read_block(DataBlock, given, f"{name}: data")
+    windows = read_block(WindowsBlock, document.get("windows", {}), f"{name}: windows")
+    stream = read_block(StreamBlock, document.get("stream", {}), f"{name}: stream")
     length = data.attribution if attribution is None else attribution
     length = windows.windows().attribution if length is None else length
     if length <= 0:
