@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from simulator.log.schema import Float64
 from simulator.randomness import torch_seed
-from simulator.samples import Samples, role_code
+from simulator.samples import Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,11 @@ class Batch:
 
     def role(self, *names: str) -> Tensor:
         """Return 1 for the samples that were delivered in one of these roles, 0 for the others."""
-        codes = [role_code(name) for name in names]
-        return self.tensor(np.isin(self.samples.role, codes).astype(np.float64))
+        return self.tensor(self.samples.of_role(*names).astype(np.float64))
+
+    def carried(self, name: str) -> Tensor:
+        """Return what the policy carries under a name; NaN where it carries no such thing."""
+        return self.tensor(self.samples.column(name))
 
     def generator(self, purpose: str) -> torch.Generator:
         """Return a random generator of this step's own."""

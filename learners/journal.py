@@ -19,7 +19,7 @@ from simulator.atomic import written_whole
 from simulator.engine.batch import JourneyView
 from simulator.errors import RunError
 from simulator.learning import Clicks, Learner, Predictions
-from simulator.log.schema import Float64, Int32, Int64
+from simulator.log.schema import Float64, Int64
 from simulator.samples import Samples
 
 
@@ -52,10 +52,10 @@ class Journal:
         assert self._directory is not None
         return self._directory / f"{self._name}.{part}.npz"
 
-    def learn(self, samples: Samples, features: Int32) -> None:
+    def learn(self, samples: Samples) -> None:
         """Take a step, unless the checkpoint came after it."""
         if self._fresh():
-            self._learner.learn(samples, features)
+            self._learner.learn(samples)
 
     def publish(self) -> None:
         """Publish, unless the checkpoint came after it."""

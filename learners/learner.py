@@ -17,7 +17,7 @@ from learners.offsets import KnownOffset
 from learners.serve import Link
 from simulator.engine.batch import JourneyView
 from simulator.learning import Clicks, Predictions
-from simulator.log.schema import Float64, Int32, Int64
+from simulator.log.schema import Float64, Int64
 from simulator.samples import Samples
 
 
@@ -62,8 +62,8 @@ class TorchLearner:
         """Optimisation steps taken so far, pre-training included."""
         return self._model.adam.steps
 
-    def learn(self, samples: Samples, features: Int32) -> None:
-        """Take one optimisation step on a mini-batch; ``features[i]`` belongs to sample ``i``.
+    def learn(self, samples: Samples) -> None:
+        """Take one optimisation step on a mini-batch.
 
         Samples that are null in every target of the objective are left out: what says nothing shall not
         shift the batch's statistics either. A batch of none is no step.
@@ -72,11 +72,11 @@ class TorchLearner:
         for target in self._objective.targets:
             told |= ~np.isnan(getattr(samples, target))
         if not told.all():
-            samples, features = samples[told], features[told]
+            samples = samples[told]
         if not len(samples):
             return
-        batch = Batch(samples, self._estimates(samples, features), step=self.steps, seed=self._seed)
-        clicks = Clicks(samples.row, samples.event_time - samples.elapsed, features)
+        batch = Batch(samples, self._estimates(samples), step=self.steps, seed=self._seed)
+        clicks = Clicks(samples.row, samples.click_time, samples.features)
         known = {head: torch.from_numpy(values).float() for head, values in self._offset(clicks).items()}
 
         def loss(outputs: dict[str, Tensor]) -> Tensor:
@@ -84,12 +84,12 @@ class TorchLearner:
                 outputs[head] = outputs[head] + offset
             return self._objective.loss(batch, outputs)
 
-        self._model.step(features, loss)
+        self._model.step(samples.features, loss)
 
-    def _estimates(self, samples: Samples, features: Int32) -> dict[str, Tensor]:
+    def _estimates(self, samples: Samples) -> dict[str, Tensor]:
         if self._estimator is None or not self._objective.estimates:
             return {}
-        found = self._estimator.of_samples(samples, features)
+        found = self._estimator.of_samples(samples)
         return {name: torch.from_numpy(found[name]).float() for name in self._objective.estimates}
 
     def publish(self) -> None:

@@ -16,7 +16,7 @@ from learners.pretrain import Pretraining, pretrained
 from learners.start import Recipe
 from simulator.calendar import Calendar
 from simulator.learning import Clicks
-from simulator.log.schema import Float64, Int32
+from simulator.log.schema import Float64
 from simulator.samples import Samples
 from simulator.scenario.learner import LearnerBlock
 
@@ -59,9 +59,9 @@ class _FittedEstimator(Estimator):
     def __init__(self, auxiliary: FittedAuxiliary, model: Model) -> None:
         self._auxiliary, self._model = auxiliary, model
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
         inputs = self._auxiliary.sample_inputs(samples) if self._auxiliary.inputs else None
-        return self._values(self._model.outputs(features, inputs))
+        return self._values(self._model.outputs(samples.features, inputs))
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
         return self._values(self._model.outputs(clicks.features))

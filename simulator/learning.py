@@ -65,8 +65,8 @@ class Learner(Protocol):
     def adapts(self) -> bool:
         """See `Advisor`; its estimates then depend on when it is asked."""
 
-    def learn(self, samples: Samples, features: Int32) -> None:
-        """Take one optimisation step on a mini-batch; ``features[i]`` belongs to sample ``i``."""
+    def learn(self, samples: Samples) -> None:
+        """Take one optimisation step on a mini-batch."""
 
     def publish(self) -> None:
         """Make the current weights the served ones."""

@@ -2,71 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from simulator.log.schema import Columns, Float64, Int32, Int64
+from simulator.log.schema import Bool, Columns, Float64, Int32, Int64
 
-SCHEMA = pa.schema(
-    [
-        pa.field("click_id", pa.int64(), False),
-        pa.field("event_time", pa.int64(), False),
-        pa.field("visible_time", pa.int64(), False),
-        pa.field("method", pa.dictionary(pa.int32(), pa.string()), False),
-        pa.field("role", pa.dictionary(pa.int32(), pa.string()), False),
-        pa.field("revision", pa.int32(), False),
-        pa.field("weight", pa.float64(), False),
-        pa.field("converted", pa.float64()),
-        pa.field("refunded", pa.float64()),
-        pa.field("gmv", pa.float64()),
-        pa.field("pay_count", pa.int32(), False),
-        pa.field("previous_gmv", pa.float64(), False),
-        pa.field("previous_time", pa.int64()),
-        pa.field("elapsed", pa.int64(), False),
-        pa.field("evidence", pa.float64()),
-        pa.field("previous_evidence", pa.float64()),
-        pa.field("prior", pa.float64()),
-    ]
+_COMMON = (
+    pa.field("row", pa.int64(), False),
+    pa.field("click_id", pa.int64(), False),
+    pa.field("click_time", pa.int64(), False),
+    pa.field("event_time", pa.int64(), False),
+    pa.field("visible_time", pa.int64(), False),
+    pa.field("role", pa.dictionary(pa.int32(), pa.string()), False),
+    pa.field("revision", pa.int32(), False),
+    pa.field("weight", pa.float64(), False),
+    pa.field("converted", pa.float64()),
+    pa.field("refunded", pa.float64()),
+    pa.field("gmv", pa.float64()),
+    pa.field("pay_count", pa.int32(), False),
+    pa.field("previous_gmv", pa.float64(), False),
+    pa.field("previous_time", pa.int64()),
 )
-"""Arrow schema of ``samples/<method>.parquet``.
-
-Times are microseconds from the log's origin. ``event_time`` is the time of the cause (event or timer),
-``visible_time`` when the learner can first use it. ``converted``, ``refunded`` and ``gmv`` are null where the sample
-says nothing about that task; targets may be soft. ``weight`` is 1 unless the policy says otherwise, and negative
-for a retraction of what was delivered before. ``pay_count`` is the number of pays known at ``event_time``,
-``previous_gmv`` the GMV of and ``previous_time`` the latest among the pays before the cause (null: none yet),
-``elapsed`` is ``event_time`` minus the time of the click. ``evidence`` is, for policies that weigh it, the log likelihood
-ratio of a conversion against none that the journey has shown since its click (inf: paid, -inf: closed unpaid), and
-``previous_evidence`` that of the delivery which this one settles (null: it is the first). ``prior`` is the log odds of a
-conversion that the method served for the click, where its policy asked for them. In a sample that carries ``refunded`` all
-three are of a refund after the pay. In one that puts an amount in the place of an earlier one ``prior`` is log1p of that, and
-there is no evidence.
-"""
-
-ROLES: list[str] = []
+COMMON = frozenset(column.name for column in _COMMON) | {"features", "elapsed", "order", "at"}
+"""Names that a policy cannot give to what its samples carry besides."""
+CARRIED_TYPES = ("float32", "float64")
+"""Types of what samples may carry besides: those that have a null, NaN, for what was not delivered."""
 
 
-def role_code(role: str) -> int:
-    """Return the code of a role name, giving it one at first use. Codes never leave the process; names do."""
-    try:
-        return ROLES.index(role)
-    except ValueError:
-        ROLES.append(role)
-        return len(ROLES) - 1
+def schema(carries: Mapping[str, str]) -> pa.Schema:
+    """Return the Arrow schema of ``samples/<method>.parquet``: the common columns, and those that its policy carries.
+
+    Times are microseconds from the log's origin. ``row`` is the position of the click in the log, ``event_time`` the time of
+    the cause (event or timer), ``visible_time`` when the learner can first use it. ``converted``, ``refunded`` and ``gmv``
+    are null where the sample says nothing about that task; targets may be soft. ``weight`` is 1 unless the policy says
+    otherwise, and negative for a retraction of what was delivered before. ``pay_count`` is the number of pays known at
+    ``event_time``, ``previous_gmv`` the GMV of and ``previous_time`` the latest among the pays before the cause (null: none
+    yet). What else there is, the policy explains (`simulator.policies.base.Policy.carries`).
+    """
+    own = [pa.field(name, pa.from_numpy_dtype(kind)) for name, kind in carries.items()]
+    return pa.schema([*_COMMON, *own])
 
 
 @dataclass(slots=True)
 class Samples(Columns):
-    """A batch of delivered samples as columns; NaN in ``converted``, ``refunded``, ``gmv`` means null.
+    """Delivered samples of one policy as columns; NaN in ``converted``, ``refunded``, ``gmv`` means null.
 
-    ``row`` is the position of the click in the log (it finds the features); the rest is as in `SCHEMA`, with
-    ``role`` as code and ``previous_time`` -1 for null.
+    Columns are as in `schema`, with ``role`` as its place in ``roles`` and ``previous_time`` -1 for null; ``features`` are
+    those of the clicks, shape (n, number of columns).
     """
 
     row: Int64
     click_id: Int64
+    click_time: Int64
     event_time: Int64
     visible_time: Int64
     role: Int32
@@ -78,40 +70,86 @@ class Samples(Columns):
     pay_count: Int32
     previous_gmv: Float64
     previous_time: Int64
-    elapsed: Int64
-    evidence: Float64
-    previous_evidence: Float64
-    prior: Float64
+    features: Int32
+    carried: dict[str, NDArray[Any]] = field(default_factory=dict)
+    """What the policy carries besides, by name; NaN for null."""
+    roles: tuple[str, ...] = ()
+    """Names of the roles. Batches of one policy have the same ones in the same order, later ones perhaps more."""
 
-    def to_arrow(self, method: str) -> pa.Table:
-        """Return the batch in the public schema (roles by name, nulls as nulls)."""
-        n = len(self)
-        # Only the roles at hand, by name: codes depend on what else ran in the process.
-        used = sorted({ROLES[code] for code in np.unique(self.role)})
-        place = np.array([used.index(role) if role in used else -1 for role in ROLES], np.int32)
+    def __getitem__(self, index: slice | Int64 | Bool) -> Self:
+        chosen = Columns.__getitem__(self, index)
+        chosen.carried = {name: values[index] for name, values in self.carried.items()}
+        chosen.roles = self.roles
+        return chosen
 
-        def masked(values: Float64) -> pa.Array:
-            return pa.array(values, mask=np.isnan(values))
-
-        columns = {
-            "click_id": self.click_id,
-            "event_time": self.event_time,
-            "visible_time": self.visible_time,
-            "method": pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([method])),
-            "role": pa.DictionaryArray.from_arrays(place[self.role], pa.array(used, pa.string())),
-            "revision": self.revision,
-            "weight": self.weight,
-            "converted": masked(self.converted),
-            "refunded": masked(self.refunded),
-            "gmv": masked(self.gmv),
-            "pay_count": self.pay_count,
-            "previous_gmv": self.previous_gmv,
-            "previous_time": pa.array(self.previous_time, mask=self.previous_time < 0),
-            "elapsed": self.elapsed,
-            "evidence": masked(self.evidence),
-            "previous_evidence": masked(self.previous_evidence),
-            "prior": masked(self.prior),
+    @classmethod
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Join batches of one policy in the order given."""
+        parts = [part for part in parts if len(part)] or parts[:1]
+        if len(parts) <= 1:
+            return parts[0] if parts else cls.empty()
+        joined = cls._joined(parts)
+        joined.carried = {
+            name: np.concatenate([part.carried[name] for part in parts]) for name in parts[0].carried
         }
-        return pa.Table.from_arrays(
-            [pa.array(c) if isinstance(c, np.ndarray) else c for c in columns.values()], schema=SCHEMA
-        )
+        joined.roles = max((part.roles for part in parts), key=len)
+        return joined
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No samples."""
+        return cls.blank(0, 0)
+
+    @classmethod
+    def blank(cls, n: int, width: int, carries: Mapping[str, str] | None = None) -> Self:
+        """Return ``n`` samples whose columns are yet to be written, with ``width`` columns of features."""
+        types = cls.types()
+        shapes = {name: (n, width) if name == "features" else n for name in types}
+        made = cls._of(np.empty(shapes[name], kind) for name, kind in types.items())
+        made.carried = {name: np.full(n, np.nan, kind) for name, kind in (carries or {}).items()}
+        made.roles = ()
+        return made
+
+    @property
+    def elapsed(self) -> Int64:
+        """Time from the click to the cause, in microseconds."""
+        return self.event_time - self.click_time
+
+    @property
+    def role_names(self) -> NDArray[np.object_]:
+        """Role of each sample by name."""
+        return np.array(self.roles, object)[self.role]
+
+    def of_role(self, *names: str) -> Bool:
+        """Tell the samples that were delivered in one of these roles."""
+        return np.isin(self.role, [code for code, name in enumerate(self.roles) if name in names])
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column by its name; NaN throughout for one that the policy does not carry."""
+        if name in self.types():
+            values: NDArray[Any] = getattr(self, name)
+            return values
+        return self.carried[name] if name in self.carried else np.full(len(self), np.nan)
+
+    def compared(self, other: Samples) -> Iterator[tuple[str, Bool]]:
+        """Yield each column with which of the first rows of both, as many as both have, are the same bit for bit."""
+        n = min(len(self), len(other))
+        yield "role", self.role_names[:n] == other.role_names[:n]
+        for name in sorted({*self.types(), *self.carried, *other.carried} - {"role"}) if n else ():
+            x, y = self.column(name)[:n], other.column(name)[:n]
+            same = x.view(f"i{x.itemsize}") == y.view(f"i{y.itemsize}")
+            yield name, same.all(axis=tuple(range(1, same.ndim)))
+
+    def to_arrow(self) -> pa.Table:
+        """Return the batch in the public schema (roles by name, nulls as nulls)."""
+        carries = {name: values.dtype.name for name, values in self.carried.items()}
+        columns: dict[str, Any] = {name: getattr(self, name) for name in self.types() if name != "features"}
+        # Only the roles at hand, in the order of their names: that of first use may depend on how the replay was cut.
+        used = sorted(self.roles[code] for code in np.unique(self.role))
+        place = np.array([used.index(role) if role in used else -1 for role in self.roles], np.int32)
+        columns["role"] = pa.DictionaryArray.from_arrays(place[self.role], pa.array(used, pa.string()))
+        columns["previous_time"] = pa.array(self.previous_time, mask=self.previous_time < 0)
+        for name, values in {**columns, **self.carried}.items():
+            if name in (*self.carried, "converted", "refunded", "gmv"):
+                columns[name] = pa.array(values, mask=np.isnan(values))
+        return pa.table(columns, schema=schema(carries))

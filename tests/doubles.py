@@ -12,7 +12,7 @@ import torch
 from learners.history import LabelledLog
 from simulator.engine.batch import JourneyView
 from simulator.learning import Advisor, Clicks, Learner, Predictions
-from simulator.log.schema import ClickBatch, EventBatch, Feature, Float64, Int32, Int64, Kind, Labels, Meta
+from simulator.log.schema import ClickBatch, EventBatch, Feature, Float64, Int64, Kind, Labels, Meta
 from simulator.pipeline.pipeline import Audience
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR
@@ -30,8 +30,8 @@ class Diary:
         self.served = 0
         self.published: list[int] = []
 
-    def learn(self, samples: Samples, features: Int32) -> None:
-        assert len(samples) == len(features)
+    def learn(self, samples: Samples) -> None:
+        assert len(samples) == len(samples.features)
         self.learned.append(samples)
 
     def publish(self) -> None:
@@ -92,9 +92,9 @@ class Adder:
         self.served = torch.zeros(1, dtype=torch.float64)
         self.learned = 0
 
-    def learn(self, samples: Samples, features: Int32) -> None:
+    def learn(self, samples: Samples) -> None:
         self.learned += 1
-        self.total = self.total + float(features.sum())
+        self.total = self.total + float(samples.features.sum())
 
     def publish(self) -> None:
         self.served = self.total.clone()

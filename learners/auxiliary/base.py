@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from learners.start import Recipe
-from simulator.log.schema import Float64, Int32, Int64
+from simulator.log.schema import Float64, Int64
 from simulator.parts import Part, Registry
 from simulator.policies import Policy
 from simulator.samples import Samples
@@ -28,8 +28,8 @@ class Estimator:
     adapts: bool = False
     """Whether it learns in the stream, from what `heed` tells it."""
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
-        """Return each estimate for delivered samples; ``features[i]`` belongs to sample ``i``."""
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
+        """Return each estimate for delivered samples."""
         raise NotImplementedError
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:

@@ -10,7 +10,7 @@ from learners.auxiliary.base import AUXILIARIES, Estimator, FittedAuxiliary
 from learners.heads import POSITIVE_MEDIAN
 from learners.start.base import Examples
 from simulator.log.schema import ClickBatch, EventBatch, Float64, Kind, Labels
-from simulator.samples import Samples, role_code
+from simulator.samples import Samples
 from simulator.units import PositiveDuration
 
 if TYPE_CHECKING:
@@ -49,10 +49,8 @@ class Calibrator(FittedAuxiliary):
 
     def sample_inputs(self, samples: Samples) -> Float64:
         # At the close, what counts is the last pay: what was believed then is what is to be unlearnt.
-        clicked = samples.event_time - samples.elapsed
-        final = samples.role == role_code("final")
-        since = np.where(final, samples.previous_time - clicked, samples.elapsed)
-        return self._inputs(since, samples.pay_count)
+        latest = np.where(samples.of_role("final"), samples.previous_time, samples.event_time)
+        return self._inputs(latest - samples.click_time, samples.pay_count)
 
     def _inputs(self, since: object, count: object) -> Float64:
         assert self.attribution is not None, "prepare() fills it in"

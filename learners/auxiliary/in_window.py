@@ -66,8 +66,8 @@ class _Frozen(Estimator):
     def __init__(self, nets: list[Estimator], start: Model) -> None:
         self._nets, self._start = nets, start
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
-        return self._with_start([net.of_samples(samples, features) for net in self._nets], features)
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
+        return self._with_start([net.of_samples(samples) for net in self._nets], samples.features)
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
         return self._with_start([net.of_clicks(clicks) for net in self._nets], clicks.features)

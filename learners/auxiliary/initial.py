@@ -33,8 +33,8 @@ class _Frozen(Estimator):
     def __init__(self, model: Model) -> None:
         self._model = model
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
-        return self._values(features)
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
+        return self._values(samples.features)
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
         return self._values(clicks.features)

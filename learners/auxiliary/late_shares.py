@@ -9,7 +9,7 @@ import numpy as np
 
 from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
 from simulator.errors import RunError
-from simulator.log.schema import Float64, Int32
+from simulator.log.schema import Float64
 from simulator.samples import Samples
 from simulator.units import Duration, format_duration
 
@@ -57,5 +57,5 @@ class _Constant(Estimator):
     def __init__(self, shares: Mapping[str, float]) -> None:
         self._shares = shares
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
         return {name: np.full(len(samples), share) for name, share in self._shares.items()}

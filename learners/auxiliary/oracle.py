@@ -12,7 +12,7 @@ from learners.auxiliary.base import AUXILIARIES, Estimator
 from learners.auxiliary.windows import TwoWindows
 from learners.heads import SMALLEST
 from simulator.errors import ScenarioError
-from simulator.log.schema import Float64, Int32, Int64
+from simulator.log.schema import Float64, Int64
 from simulator.pieces import RowQueue
 from simulator.samples import Samples
 from simulator.units import format_duration, parse_duration
@@ -121,8 +121,8 @@ class _True(Estimator):
         self._marks: deque[tuple[int, int]] = deque()
         """Click times that were asked about, and their rows, ascending: what they make forgettable later."""
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
-        return self._of(samples.row, samples.event_time - samples.elapsed, int(samples.event_time.max()))
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
+        return self._of(samples.row, samples.click_time, int(samples.event_time.max()))
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
         return self._of(clicks.row, clicks.time, int(clicks.time.min()))

@@ -10,7 +10,7 @@ from pydantic import PositiveFloat
 from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
 from learners.auxiliary.calibrator import Calibrator
 from learners.auxiliary.router import Router
-from simulator.log.schema import Float64, Int32
+from simulator.log.schema import Float64
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ class _Both(Estimator):
     def __init__(self, router: Estimator, calibrator: Estimator) -> None:
         self._router, self._calibrator = router, calibrator
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
         return {
-            **self._router.of_samples(samples, features),
-            **self._calibrator.of_samples(samples, features),
+            **self._router.of_samples(samples),
+            **self._calibrator.of_samples(samples),
         }
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:

@@ -10,7 +10,7 @@ from pydantic import PositiveFloat
 
 from learners.auxiliary.base import AUXILIARIES, Estimator, FittedAuxiliary
 from learners.heads import PROBABILITY
-from simulator.log.schema import ClickBatch, Float64, Int32, Labels
+from simulator.log.schema import ClickBatch, Float64, Labels
 from simulator.logistic import expit, logit
 from simulator.samples import Samples
 
@@ -47,8 +47,8 @@ class Tempered(Estimator):
     def __init__(self, estimator: Estimator, temperature: float) -> None:
         self._estimator, self._temperature = estimator, temperature
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
-        return self._tempered(self._estimator.of_samples(samples, features))
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
+        return self._tempered(self._estimator.of_samples(samples))
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
         return self._tempered(self._estimator.of_clicks(clicks))

@@ -10,7 +10,7 @@ from pydantic import PositiveFloat
 
 from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
 from learners.auxiliary.router import Router
-from simulator.log.schema import Float64, Int32, Int64
+from simulator.log.schema import Float64, Int64
 from simulator.samples import Samples
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class _Tags(Estimator):
     def __init__(self, again: np.ndarray, router: Estimator | None) -> None:
         self._again, self._router = again, router
 
-    def of_samples(self, samples: Samples, features: Int32) -> Mapping[str, Float64]:
+    def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
         return {"repurchase": self._of(samples.row)}
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:

@@ -54,6 +54,6 @@ class DelayedFeedback(Objective):
 
 def _delay(samples: Samples) -> Float64:
     """Return the time from click to pay: a sample whose cause is the pay itself knows no pay before it."""
-    clicked = samples.event_time - samples.elapsed
-    delay: Float64 = np.where(samples.previous_time >= 0, samples.previous_time - clicked, samples.elapsed)
+    paid = np.where(samples.previous_time >= 0, samples.previous_time, samples.event_time)
+    delay: Float64 = paid - samples.click_time
     return delay

@@ -80,9 +80,8 @@ def pay_hours(batch: Batch) -> Tensor:
     """
     samples = batch.samples
     known = samples.previous_time >= 0
-    click = samples.event_time - samples.elapsed
     delay = samples.elapsed.astype(float)
-    delay[known] = (samples.previous_time - click)[known]
+    delay[known] = (samples.previous_time - samples.click_time)[known]
     return batch.tensor(delay / HOUR)
 
 

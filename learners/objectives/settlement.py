@@ -41,13 +41,13 @@ class Settlement(Objective):
     targets = following(("converted",), lambda part: (part.of,))
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        samples, logit = batch.samples, outputs[HEADS[self.of]]
+        logit = outputs[HEADS[self.of]]
         own = logit.detach()
         believed = own
         if self.beliefs == "frozen":
-            prior = batch.tensor(samples.prior)
+            prior = batch.carried("prior")
             believed = prior.where(~prior.isnan(), own)
-        evidence, previous = batch.tensor(samples.evidence), batch.tensor(samples.previous_evidence)
+        evidence, previous = batch.carried("evidence"), batch.carried("previous_evidence")
         target = batch.target(self.of)
         now = (believed + evidence).sigmoid().where(~evidence.isnan(), target.value)
         before = (believed + previous).sigmoid().where(~previous.isnan(), own.sigmoid())

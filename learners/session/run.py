@@ -138,6 +138,7 @@ def _execute(
         view.stage("replay")
         recorder = Recorder(
             ledger,
+            plan.policies,
             plan.policy_of,
             view,
             directory.samples if made["dump_samples"] else None,

@@ -8,20 +8,16 @@ from simulator.audit.futures import without_future
 from simulator.audit.replays import Setting, replay
 from simulator.log.schema import Kind
 from simulator.policies.base import Policy
-from simulator.samples import ROLES, Samples
+from simulator.samples import Samples
 from simulator.units import SECOND, format_duration, format_instant
 
 
 def first_difference(a: Samples, b: Samples) -> int | None:
     """Return the first place where two lists of samples differ in any column, bit for bit."""
-    n = min(len(a), len(b))
-    same = np.ones(n, np.bool_)
-    for name in Samples.__dataclass_fields__:
-        x, y = getattr(a, name)[:n], getattr(b, name)[:n]
-        same &= x.view(np.int64) == y.view(np.int64) if x.dtype.itemsize == 8 else x == y
+    same = np.logical_and.reduce([same for _, same in a.compared(b)])
     if not same.all():
         return int(np.argmin(same))
-    return n if len(a) != len(b) else None
+    return len(same) if len(a) != len(b) else None
 
 
 def show(samples: Samples, place: int) -> str:
@@ -31,7 +27,7 @@ def show(samples: Samples, place: int) -> str:
     row = samples[place : place + 1]
     said = [f"{name} {getattr(row, name)[0]:g}" for name in ("converted", "refunded", "gmv", "weight")]
     said = [text for text in said if not text.endswith("nan")]
-    role = ROLES[int(row.role[0])]
+    role = row.role_names[0]
     when = format_instant(int(row.visible_time[0]))
     return f"click {row.click_id[0]} at {when}: {role!r}, revision {row.revision[0]}, {', '.join(said)}"
 

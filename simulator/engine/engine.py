@@ -15,7 +15,7 @@ from simulator.engine.runner import PolicyRunner, TickItems
 from simulator.engine.waves import Waves
 from simulator.errors import PolicyError
 from simulator.learning import Advisor
-from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Int32, Labels
+from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Labels
 from simulator.log.source import Source
 from simulator.pieces import TimeQueue
 from simulator.policies.base import Policy
@@ -48,7 +48,7 @@ class Engine:
     Parameters
     ----------
     policies : by key; each is run once however many methods listen to it.
-    features : keep the features of open journeys (policies and learners find them by row).
+    features : keep the features of open journeys, for policies and samples.
     advisors : by policy key, the model and auxiliary of its method, for policies that want predictions.
     stream_start : when the first segment begins, at the start of the stream; default: ``start``.
 
@@ -142,8 +142,3 @@ class Engine:
         future = self._future.labels if policy.peeks and self._future is not None else None
         advisor = self._advisors.get(key) if policy.wants_predictions and segment_end else None
         return Scene(self.journeys, self._windows, self._calendar, future, advisor, self._segment_start)
-
-    def features_of(self, samples: Samples) -> Int32:
-        """Return the features of the clicks of samples just delivered, shape (n, number of features)."""
-        features: Int32 = self.journeys.features[self.journeys.index(samples.row)]
-        return features

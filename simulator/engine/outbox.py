@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from simulator.engine.batch import At
 from simulator.engine.timers import TimerBatch
-from simulator.errors import PolicyError
+from simulator.errors import PolicyError, unknown
 from simulator.log.schema import Int64, Kind
-from simulator.samples import Samples, role_code
+from simulator.samples import Samples
 
 Value = NDArray[Any] | float | bool | None
 
@@ -29,12 +30,26 @@ class _Delivery:
 
 
 class Outbox:
-    """Collects the deliveries and timers of one policy during one tick."""
+    """Collects the deliveries and timers of one policy.
 
-    def __init__(self, policy: str) -> None:
-        self._policy = policy
+    Parameters
+    ----------
+    policy : key of the policy, for messages.
+    carries : names and types of what its samples carry besides (`Policy.carries`).
+    """
+
+    def __init__(self, policy: str, carries: Mapping[str, str] | None = None) -> None:
+        self._policy, self._carries = policy, carries or {}
+        self._roles: dict[str, int] = {}
+        """Code of each role, in the order of first use."""
         self._deliveries: list[_Delivery] = []
         self._timers: list[TimerBatch] = []
+
+    def fork(self) -> Outbox:
+        """Return an empty outbox that has used the same roles."""
+        twin = Outbox(self._policy, self._carries)
+        twin._roles = dict(self._roles)
+        return twin
 
     def deliver(
         self,
@@ -44,11 +59,9 @@ class Outbox:
         refunded: Value = None,
         gmv: Value = None,
         weight: NDArray[Any] | float = 1.0,
-        evidence: Value = None,
-        previous_evidence: Value = None,
-        prior: Value = None,
         order: Int64 | None = None,
         role: str = "label",
+        **carried: Value,
     ) -> None:
         """Deliver one sample for each item of ``at``, visible at the item's own time.
 
@@ -57,14 +70,14 @@ class Outbox:
         converted, refunded : targets in [0, 1] (soft ones are allowed); None or NaN where nothing is said of the task.
         gmv : amount, not negative; None or NaN where nothing is said.
         weight : weight in the loss; negative for a retraction of an earlier sample.
-        evidence, previous_evidence : log likelihood ratios, infinite ones included (see `simulator.samples.SCHEMA`).
-        prior : log odds of a conversion as the method served them; None or NaN where they were not asked for.
         order : what samples of one instant and cause are ordered by; default: the ids of events or clicks.
         role : name of what this delivery is ("negative", "delayed_positive", ...), for the learner and the report.
+        carried : what the policy declares in ``carries``, each a number or one number an item; null where it is not given.
 
         Raises
         ------
-        PolicyError : a target outside its range, a weight that is not finite, or an array of the wrong length.
+        PolicyError : a target outside its range, a weight that is not finite, an array of the wrong length, or a name that
+            is not declared.
         """
         if not len(at):
             return
@@ -73,16 +86,19 @@ class Outbox:
             "refunded": self._checked(at, "refunded", refunded, 1.0),
             "gmv": self._checked(at, "gmv", gmv, np.inf),
             "weight": self._checked(at, "weight", weight, np.inf, low=-np.inf, null=False),
-            "evidence": self._ratio(at, evidence),
-            "previous_evidence": self._ratio(at, previous_evidence),
-            "prior": self._ratio(at, prior),
         }
-        self._deliveries.append(_Delivery(at, role_code(role), at.ids if order is None else order, values))
+        for name, value in carried.items():
+            if name not in self._carries:
+                told = unknown("column", name, self._carries)
+                raise PolicyError(f"policy {self._policy!r} delivers an {told} It declares them in carries")
+            values[name] = self._shaped(at, name, value)
+        code = self._roles.setdefault(role, len(self._roles))
+        self._deliveries.append(_Delivery(at, code, at.ids if order is None else order, values))
 
-    def _ratio(self, at: At, value: Value) -> NDArray[Any] | float:
+    def _shaped(self, at: At, name: str, value: Value) -> NDArray[Any] | float:
         if isinstance(value, np.ndarray) and value.shape != (len(at),):
             raise PolicyError(
-                f"policy {self._policy!r} delivers evidence of shape {value.shape} for {len(at)} items"
+                f"policy {self._policy!r} delivers {name} of shape {value.shape} for {len(at)} items"
             )
         return np.nan if value is None else value
 
@@ -91,13 +107,9 @@ class Outbox:
     ) -> NDArray[Any] | float:
         if value is None:
             return np.nan
-        if isinstance(value, np.ndarray):
-            if value.shape != (len(at),):
-                raise PolicyError(
-                    f"policy {self._policy!r} delivers {name} of shape {value.shape} for {len(at)} items"
-                )
-            if value.dtype == np.bool_:
-                return value
+        value = self._shaped(at, name, value)
+        if isinstance(value, np.ndarray) and value.dtype == np.bool_:
+            return value
         numbers = np.asarray(value, np.float64)
         allowed = (numbers >= low) & (numbers <= high) & np.isfinite(numbers)
         if null:
@@ -154,14 +166,11 @@ class Outbox:
         if not total:
             return Samples.empty()
         places = _places(deliveries, sizes)
-        samples = Samples(*(np.empty(total, c.dtype) for c in _columns_of(Samples.empty())))
+        samples = Samples.blank(total, deliveries[0].at.features.shape[1], self._carries)
+        samples.roles = tuple(self._roles)
         for delivery, place in zip(deliveries, places, strict=True):
             _write(samples, place, delivery)
         return samples
-
-
-def _columns_of(samples: Samples) -> list[NDArray[Any]]:
-    return [getattr(samples, name) for name in Samples.__dataclass_fields__]
 
 
 def _places(deliveries: list[_Delivery], sizes: list[int]) -> list[Int64 | slice]:
@@ -182,21 +191,17 @@ def _places(deliveries: list[_Delivery], sizes: list[int]) -> list[Int64 | slice
 
 
 def _write(samples: Samples, place: Int64 | slice, delivery: _Delivery) -> None:
-    at, journey = delivery.at, delivery.at.journey
+    at, journey, values = delivery.at, delivery.at.journey, delivery.values
     pay = at.rank == Kind.PAY  # the previous state of a pay is the state before it
     samples.row[place] = at.row
     samples.click_id[place] = at.click_id
+    samples.click_time[place] = at.click_time
     samples.event_time[place] = at.event_time
     samples.visible_time[place] = at.time
     samples.role[place] = delivery.role
-    samples.weight[place] = delivery.values["weight"]
-    samples.converted[place] = delivery.values["converted"]
-    samples.refunded[place] = delivery.values["refunded"]
-    samples.gmv[place] = delivery.values["gmv"]
     samples.pay_count[place] = journey.pay_count
     samples.previous_gmv[place] = journey.previous_gmv if pay else journey.gmv
     samples.previous_time[place] = journey.previous_pay_time if pay else journey.last_pay_time
-    samples.elapsed[place] = at.event_time - at.click_time
-    samples.evidence[place] = delivery.values["evidence"]
-    samples.previous_evidence[place] = delivery.values["previous_evidence"]
-    samples.prior[place] = delivery.values["prior"]
+    samples.features[place] = at.features
+    for name, value in values.items():
+        samples.column(name)[place] = value

@@ -105,6 +105,7 @@ class PolicyRunner:
     def __init__(self, policy: Policy, journeys: Journeys, key: str) -> None:
         self.policy = policy
         self.key = key
+        self._out = Outbox(key, policy.carries)
         self._timers = Timers()
         self._prefix = f"{key}/"
         self._revision = f"{key}#revision"
@@ -115,12 +116,12 @@ class PolicyRunner:
     def fork(self) -> PolicyRunner:
         """Return a copy with timers of its own; the policy is copied too, so far as it can be."""
         twin = copy(self)
-        vars(twin).update(_timers=deepcopy(self._timers), policy=self.policy.copied())
+        vars(twin).update(_timers=deepcopy(self._timers), _out=self._out.fork(), policy=self.policy.copied())
         return twin
 
     def run(self, items: TickItems, scene: Scene, *, segment_end: bool) -> Samples:
         """Call the hooks for everything that happens in the tick; return what was delivered, in order."""
-        out = Outbox(self.key)
+        out = self._out
         if self.policy.columns:
             self._run_ordered(items, scene, out, segment_end=segment_end)
         else:

@@ -84,7 +84,7 @@ class CostMeter:
         if not len(samples):
             return
         self._samples += len(samples)
-        age = samples.visible_time - samples.event_time + samples.elapsed
+        age = samples.visible_time - samples.click_time
         self.delay.add(0, age)
         self._count(samples.visible_time, _DELIVERED)
         self._held.append(

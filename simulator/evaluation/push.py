@@ -46,13 +46,13 @@ class PushMeter:
 
     def delivered(self, samples: Samples) -> None:
         """Enter samples as they are delivered; those that settle nothing are left out."""
-        samples = samples[~np.isnan(samples.prior)]
-        believed, refunds = ~np.isnan(samples.evidence), ~np.isnan(samples.refunded)
+        samples = samples[~np.isnan(samples.column("prior"))]
+        believed, refunds = ~np.isnan(samples.column("evidence")), ~np.isnan(samples.refunded)
         weighed = samples[believed & ~refunds], samples[believed & refunds]
         for stage, part in zip(("pays", "refunds"), weighed, strict=True):
-            self._enter(stage, part, _evidence_push(part), part.evidence == np.inf)
+            self._enter(stage, part, _evidence_push(part), part.column("evidence") == np.inf)
         amounts = samples[~believed & ~np.isnan(samples.gmv)]
-        change = amounts.weight * (amounts.prior - np.log1p(amounts.gmv))
+        change = amounts.weight * (amounts.column("prior") - np.log1p(amounts.gmv))
         self._enter("gmv", amounts, change, change < 0)
 
     def _enter(self, stage: str, samples: Samples, push: Float64, paid: Bool) -> None:
@@ -101,6 +101,6 @@ def _told(sums: Float64) -> dict[str, float]:
 
 
 def _evidence_push(samples: Samples) -> Float64:
-    first = np.isnan(samples.previous_evidence)
-    before = posterior(samples.prior, np.where(first, 0.0, samples.previous_evidence))
-    return samples.weight * (before - posterior(samples.prior, samples.evidence))
+    prior, previous = samples.column("prior"), samples.column("previous_evidence")
+    before = posterior(prior, np.where(np.isnan(previous), 0.0, previous))
+    return samples.weight * (before - posterior(prior, samples.column("evidence")))

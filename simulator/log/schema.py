@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Self
+from functools import cache
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,18 +37,28 @@ class Kind(IntEnum):
 EVENT_KINDS = (Kind.CART, Kind.PAY, Kind.REFUND)
 
 
-_TYPES = {"Int64": np.int64, "Int32": np.int32, "UInt8": np.uint8, "Float64": np.float64, "Bool": np.bool_}
+@cache
+def _types(cls: type) -> dict[str, np.dtype[Any]]:
+    """Return the numpy type of each field of a class that is an array."""
+    hints = get_type_hints(cls)
+    arrays = {f.name: hints[f.name] for f in fields(cls) if get_origin(hints[f.name]) is np.ndarray}
+    return {name: np.dtype(get_args(get_args(hint)[1])[0]) for name, hint in arrays.items()}
 
 
 @dataclass(slots=True)
 class Columns:
-    """Base of batches as columns: every field is an array with one entry a row."""
+    """Base of batches as columns: every field that is an array has one entry a row."""
+
+    @classmethod
+    def types(cls) -> dict[str, np.dtype[Any]]:
+        """Return the columns and their numpy types."""
+        return _types(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
 
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))
 
     def __getitem__(self, index: slice | Int64 | Bool) -> Self:
-        return self._of(getattr(self, f.name)[index] for f in fields(self))
+        return self._of(getattr(self, name)[index] for name in self.types())
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the columns by name."""
@@ -56,7 +67,7 @@ class Columns:
     @classmethod
     def empty(cls) -> Self:
         """No rows, with the right types."""
-        return cls._of(np.empty(0, _TYPES[str(f.type)]) for f in fields(cls))
+        return cls._of(np.empty(0, kind) for kind in cls.types().values())
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
@@ -65,13 +76,17 @@ class Columns:
             return parts[0]
         if not parts:
             return cls.empty()
-        return cls._of(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls))
+        return cls._joined(parts)
+
+    @classmethod
+    def _joined(cls, parts: Sequence[Self]) -> Self:
+        return cls._of(np.concatenate([getattr(part, name) for part in parts]) for name in cls.types())
 
     @classmethod
     def _of(cls, columns: Iterable[NDArray[Any]]) -> Self:
         made = object.__new__(cls)
-        for f, column in zip(fields(cls), columns, strict=True):
-            setattr(made, f.name, column)
+        for name, column in zip(cls.types(), columns, strict=True):
+            setattr(made, name, column)
         return made
 
 

@@ -16,7 +16,6 @@ from simulator.learning import Advisor, Clicks, Predictions
 from simulator.log.schema import Float64, Int32, Int64, Labels
 from simulator.pieces import RowQueue
 from simulator.pipeline.lanes import Lane
-from simulator.pipeline.mailbox import Parcel
 from simulator.pipeline.trainer import MethodRun, Trainer
 from simulator.samples import Samples
 
@@ -173,22 +172,19 @@ class Pipeline:
     def _deliver(self, tick: Tick) -> None:
         self.events += tick.events
         self.outside += tick.outside
-        parcels: dict[str, Parcel] = {}
-        for policy, samples in tick.samples.items():
-            if len(samples):
-                if self.clicks:
-                    self._audience.delivered(policy, samples[samples.row >= self._served[0]])
-                parcels[policy] = Parcel(samples, self._engine.features_of(samples))
+        delivered = {policy: samples for policy, samples in tick.samples.items() if len(samples)}
+        for policy, samples in delivered.items() if self.clicks else ():
+            self._audience.delivered(policy, samples[samples.row >= self._served[0]])
         for trainer in self._trainers.values():
-            if trainer.method.policy in parcels:
-                trainer.mailbox.put(parcels[trainer.method.policy])
+            if trainer.method.policy in delivered:
+                trainer.mailbox.put(delivered[trainer.method.policy])
 
     def _train(self, now: int) -> None:
         for name, trainer in self._trainers.items():
             trainer.lane.join(at_most=LEAD)
-            parcel = trainer.hand_over(now)
-            if parcel is not None:
-                self._audience.fed(name, parcel.samples)
+            samples = trainer.hand_over(now)
+            if len(samples):
+                self._audience.fed(name, samples)
 
     def _finalise(self, tick: Tick) -> None:
         """Pass on the final labels of the clicks that were served."""

@@ -14,8 +14,9 @@ from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.push import PushMeter
 from simulator.learning import Predictions
 from simulator.log.schema import Float64, Int64, Labels
+from simulator.policies import Policy
 from simulator.report.progress import Progress
-from simulator.samples import SCHEMA, Samples
+from simulator.samples import Samples, schema
 
 
 class Recorder:
@@ -23,7 +24,8 @@ class Recorder:
 
     Parameters
     ----------
-    policies : the policy key of each method; costs are measured once per policy.
+    policies : by key; costs are measured once per policy.
+    policy_of : the policy key of each method.
     samples_dir : where to write what each learner was fed, or None.
     grid : the cells in which the beliefs of policies that have any are audited; None: they are not.
     """
@@ -31,17 +33,20 @@ class Recorder:
     def __init__(
         self,
         ledger: Ledger,
-        policies: Mapping[str, str],
+        policies: Mapping[str, Policy],
+        policy_of: Mapping[str, str],
         progress: Progress,
         samples_dir: Path | None = None,
         grid: Grid | None = None,
     ) -> None:
         self._ledger, self._progress = ledger, progress
-        self.costs = {
-            policy: CostMeter(ledger.grid.calendar.clock) for policy in dict.fromkeys(policies.values())
-        }
+        self.costs = {policy: CostMeter(ledger.grid.calendar.clock) for policy in policies}
         self._pushes = {} if grid is None else {policy: PushMeter(grid) for policy in self.costs}
-        self._dumps = {} if samples_dir is None else {name: _Dump(samples_dir, name) for name in policies}
+        self._dumps = {
+            name: _Dump(samples_dir / f"{name}.parquet", policies[policy])
+            for name, policy in policy_of.items()
+            if samples_dir is not None
+        }
 
     def serve(self, row: int, click_id: Int64, time: Int64) -> None:
         """Enter served clicks."""
@@ -86,12 +91,11 @@ class Recorder:
 class _Dump:
     """``samples/<method>.parquet``, one row group per segment."""
 
-    def __init__(self, directory: Path, method: str) -> None:
-        self._method = method
-        self._writer = pq.ParquetWriter(directory / f"{method}.parquet", SCHEMA, compression="zstd")
+    def __init__(self, path: Path, policy: Policy) -> None:
+        self._writer = pq.ParquetWriter(path, schema(policy.carries), compression="zstd")
 
     def write(self, samples: Samples) -> None:
-        self._writer.write_table(samples.to_arrow(self._method))
+        self._writer.write_table(samples.to_arrow())
 
     def close(self) -> None:
         self._writer.close()

@@ -15,7 +15,8 @@ from simulator.engine.batch import JourneyView
 from simulator.learning import Clicks, Learner, Predictions
 from simulator.log.schema import Float64, Int64
 from simulator.pipeline.lanes import Lane
-from simulator.pipeline.mailbox import Mailbox, Parcel, mini_batches
+from simulator.pipeline.mailbox import Mailbox, mini_batches
+from simulator.samples import Samples
 from simulator.units import SECOND
 
 LATE = 2
@@ -70,7 +71,7 @@ class Trainer:
         if method.checkpoint is not None and method.checkpoint_every is not None:
             env.process(self._checkpoint(method.checkpoint, method.checkpoint_every, start))
 
-    def hand_over(self, until: int) -> Parcel | None:
+    def hand_over(self, until: int) -> Samples:
         """End a segment: give the trainer everything that has become visible, cut into mini-batches, and before that what
         it was told.
         """
@@ -78,21 +79,21 @@ class Trainer:
         for told in self._told:
             self.lane.submit(told)
         self._told.clear()
-        parcel = self.mailbox.take(until)
-        if parcel is not None:
-            for batch in mini_batches(parcel, self.method.batch_size, self.method.left_over):
+        samples = self.mailbox.take(until)
+        if len(samples):
+            for batch in mini_batches(samples, self.method.batch_size, self.method.left_over):
                 self._backlog.put(batch)
-        return parcel
+        return samples
 
     def _train(self) -> Generator[Any, Any, None]:
         while True:
-            batch: Parcel = yield self._backlog.get()
+            batch: Samples = yield self._backlog.get()
             if self.method.capacity is not None:
                 yield self._env.timeout(max(1, round(len(batch) / self.method.capacity * SECOND)))
             self.steps += 1
             self.samples += len(batch)
-            self._learned.append((len(batch), int(batch.samples.visible_time.sum())))
-            self.lane.submit(partial(self.method.learner.learn, batch.samples, batch.features))
+            self._learned.append((len(batch), int(batch.visible_time.sum())))
+            self.lane.submit(partial(self.method.learner.learn, batch))
 
     def _publish(self, start: int) -> Generator[Any, Any, None]:
         yield self._late(start - int(self._env.now), LATE)

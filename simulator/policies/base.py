@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from simulator.errors import PolicyError, nearest
 from simulator.parts import Part
+from simulator.samples import CARRIED_TYPES, COMMON
 from simulator.units import Duration
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ class Policy(Part):
     """Which of converted, refunded and gmv its samples carry."""
     columns: ClassVar[dict[str, tuple[str, float]]] = {}
     """Own values per journey: name -> (numpy type, value at the click)."""
+    carries: ClassVar[dict[str, str]] = {}
+    """What its samples carry besides the common columns: name -> type, float32 or float64. ``out.deliver(at, ..., name=...)``
+    gives it, the objective reads it by name, and samples/ holds it; null where it was not given."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -57,6 +61,16 @@ class Policy(Part):
             if name.startswith("on_") and name not in HOOKS:
                 raise PolicyError(
                     f"policy {cls.__name__} defines {name}; hooks are {', '.join(HOOKS)}.{nearest(name, HOOKS)}"
+                )
+        for name, kind in cls.carries.items():
+            if kind not in CARRIED_TYPES:
+                raise PolicyError(
+                    f"policy {cls.__name__} carries {name!r} as {kind!r}; allowed: {', '.join(CARRIED_TYPES)}"
+                )
+            if name in COMMON or not name.isidentifier():
+                raise PolicyError(
+                    f"policy {cls.__name__} carries {name!r}: not a name that is free for it; every sample has "
+                    f"{', '.join(sorted(COMMON))}"
                 )
 
     def on_click(self, at: At, out: Outbox) -> None:

@@ -108,10 +108,8 @@ def _parameters(policy: Policy) -> str:
 
 
 def _same(a: Samples, b: Samples) -> str:
-    for name in Samples.__dataclass_fields__:
-        if not np.array_equal(
-            getattr(a, name), getattr(b, name), equal_nan=getattr(a, name).dtype.kind == "f"
-        ):
+    for name, same in a.compared(b):
+        if len(a) != len(b) or not same.all():
             return f"{len(a)} samples against {len(b)}; column {name} differs"
     return ""
 

@@ -59,6 +59,8 @@ class GMVSettlement(Policy):
     labels = ("converted", "gmv")
     estimates = ("again", *GROWTHS)
     columns = {"told": ("float64", np.nan)}
+    carries = {"prior": "float64"}
+    """log1p of the amount whose place this one takes."""
 
     belief: Literal["draw", "point", "partial"] = "draw"
     """"point" takes the mean of F in log1p space for T, "partial" the GMV so far: ablations."""

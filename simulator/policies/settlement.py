@@ -47,6 +47,10 @@ class PosteriorSettlement(Policy):
     """
 
     wants_predictions = True
+    carries = {"evidence": "float64", "previous_evidence": "float64", "prior": "float64"}
+    """``evidence`` is the log likelihood ratio of the outcome against none that the journey has shown so far (inf: it came,
+    -inf: closed without), ``previous_evidence`` that of the delivery which this one settles (null: it is the first), ``prior``
+    the log odds of the outcome that were served. In a sample that carries ``refunded`` it is a refund after the pay."""
     estimates = Stage.estimates()
     columns = Stage.columns()
 

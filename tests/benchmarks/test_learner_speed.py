@@ -17,6 +17,7 @@ from simulator.learning import Clicks
 from simulator.log.schema import Feature
 from simulator.samples import Samples
 from simulator.scenario.learner import LearnerBlock
+from tests.learners.conftest import make_samples
 
 pytestmark = pytest.mark.benchmark
 
@@ -37,12 +38,8 @@ def clicks(rng: np.random.Generator, n: int, fields: tuple[Feature, ...]) -> np.
     return np.ascontiguousarray(skewed * [f.cardinality for f in fields], np.int32)
 
 
-def labels(rng: np.random.Generator, n: int) -> Samples:
-    one = Samples.empty()
-    values = {name: np.zeros(n, getattr(one, name).dtype) for name in Samples.__slots__}
-    values |= {"converted": (rng.random(n) < 0.07).astype(float), "weight": np.ones(n)}
-    values |= {"refunded": np.full(n, np.nan), "gmv": np.full(n, np.nan)}
-    return Samples(**values)
+def labels(rng: np.random.Generator, n: int, features: np.ndarray) -> Samples:
+    return make_samples(n, converted=(rng.random(n) < 0.07).astype(float), features=features)
 
 
 def best(run, batches, rounds: int = 5) -> float:
@@ -74,7 +71,7 @@ def learner():
 @pytest.mark.parametrize("size", [512, 1024])
 def test_step_against_dense_layers_alone(learner, size):
     rng = np.random.default_rng(0)
-    batches = [(labels(rng, size), clicks(rng, size, features())) for _ in range(20)]
+    batches = [(labels(rng, size, clicks(rng, size, features())),) for _ in range(20)]
     model = learner._model
     inputs = [torch.randn(1, size, FIELDS * DIM, requires_grad=True) for _ in range(20)]
     target = torch.zeros(size)
@@ -103,7 +100,7 @@ def test_prediction_and_publication(learner):
     asked = [(Clicks(np.arange(len(ids)) + row, np.zeros(len(ids), np.int64), ids),) for row in (0, 1)]
     clean = best(learner.predict, asked)
     for _ in range(6):
-        learner.learn(labels(rng, 512), clicks(rng, 512, features()))
+        learner.learn(labels(rng, 512, clicks(rng, 512, features())))
     stale = best(learner.predict, asked)
     publish = best(learner.publish, [()])
     clean_rate, stale_rate = (len(ids) / milliseconds for milliseconds in (clean, stale))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,18 +16,27 @@ from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.doubles import FakeLog
 
+CARRIED = {"evidence", "previous_evidence", "prior"}
+
 
 def make_samples(n: int, **columns) -> Samples:
-    """Samples with the given columns; the rest is what a policy that sets nothing else delivers."""
-    defaults = {"weight": 1.0, "converted": np.nan, "refunded": np.nan, "gmv": np.nan}
-    empty = Samples.empty()
-    values = {}
-    for column in fields(Samples):
-        kind = getattr(empty, column.name).dtype
-        given = columns.pop(column.name, defaults.get(column.name, 0))
-        values[column.name] = np.broadcast_to(np.asarray(given, kind), n).copy()
+    """Samples with the given columns, roles by name and ``elapsed`` in place of the click's time; the rest is what a policy
+    that sets nothing else delivers.
+    """
+    defaults = {"weight": 1.0, "converted": np.nan, "refunded": np.nan, "gmv": np.nan, "role": "label"}
+    features = np.asarray(columns.pop("features", np.empty((n, 0))), np.int32)
+    elapsed = columns.pop("elapsed", 0)
+    samples = Samples.blank(n, features.shape[1], dict.fromkeys(set(columns) & CARRIED, "float64"))
+    samples.roles = tuple(dict.fromkeys(np.ravel(columns.get("role", "label")).tolist()))
+    samples.features[:] = features
+    for name in {*Samples.types(), *samples.carried} - {"features"}:
+        given = columns.pop(name, defaults.get(name, 0))
+        if name == "role":
+            given = [samples.roles.index(role) for role in np.ravel(given).tolist()]
+        samples.column(name)[:] = given
+    samples.click_time = samples.event_time - elapsed
     assert not columns, columns
-    return Samples(**values)
+    return samples
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def test_learning_on_the_stream_helps(build, ground, samples):
     before = roc_auc_score(log.converted[test], learner.predict(asked(log.ids[test]))["cvr"])
     known = np.flatnonzero((log.time >= DAY) & (log.time < 8 * DAY))
     for part in np.array_split(known, len(known) // 64):
-        learner.learn(samples(len(part), converted=log.converted[part]), log.ids[part])
+        learner.learn(samples(len(part), converted=log.converted[part], features=log.ids[part]))
     learner.publish()
     p = learner.predict(asked(log.ids[test]))["cvr"]
     assert roc_auc_score(log.converted[test], p) > before + 0.05
@@ -173,7 +173,7 @@ def test_the_delay_network_estimates_its_probabilities(build, fake_log, one, sma
     log = fake_log(60_000)
     method = one.method("es-dfm", windows={"observation": "6h"})
     learner = build_learner(method, **ground.arguments(learner=small, log=log))
-    estimates = learner._estimator.of_samples(samples(len(log.ids)), log.ids)
+    estimates = learner._estimator.of_samples(samples(len(log.ids), features=log.ids))
     late = np.exp(-6 / 10)  # delays are exponential with mean 10 h, the window is 6 h
     p_dp = log.p * late
     p_rn = (1 - log.p) / (1 - log.p + p_dp)

@@ -83,7 +83,7 @@ def served(method, samples, world):
         materials = SimpleNamespace(history=History(world.log, WINDOWS, 0, DAY))
         estimator = method.auxiliary.prepare(materials)
         cuts = np.array_split(np.arange(len(samples)), 40)
-        parts = [estimator.of_samples(samples[cut], np.empty((len(cut), 0), np.int32)) for cut in cuts]
+        parts = [estimator.of_samples(samples[cut]) for cut in cuts]
         estimates = {
             name: torch.from_numpy(np.concatenate([part[name] for part in parts])) for name in parts[0]
         }

@@ -28,7 +28,7 @@ def test_feedback_shift_knows_the_age_of_a_click(fake_log, one, small, ground, s
     patient = small.model_copy(update={"pretrain_epochs": 3})
     estimator = learner_of(method, ground, patient, log=log)._estimator
     for age in (HOUR, 4 * HOUR, 16 * HOUR):
-        found = estimator.of_samples(samples(len(log.ids), elapsed=age), log.ids)
+        found = estimator.of_samples(samples(len(log.ids), elapsed=age, features=log.ids))
         seen = -np.expm1(-age / MEAN)
         never = (1 - log.p) / (1 - log.p * seen)
         assert found["p_observed"].mean() == pytest.approx(seen, abs=0.02 if age == HOUR else 0.035), age
@@ -42,7 +42,7 @@ def test_late_shares_are_counted(fake_log, one, small, ground, samples):
         windows={"observation": "6h"},
     )
     log = fake_log(30_000)
-    found = learner_of(method, ground, small, log=log)._estimator.of_samples(samples(2), log.ids[:2])
+    found = learner_of(method, ground, small, log=log)._estimator.of_samples(samples(2, features=log.ids[:2]))
     for name, window in (("late_half", 3), ("late_two_thirds", 4), ("late_whole", 6)):
         assert found[name] == pytest.approx(np.exp(-window / 10), abs=0.02)
         assert len(found[name]) == 2
@@ -54,10 +54,10 @@ def test_the_initial_model_stays_as_it_was(one, small, ground, samples):
     log = ground.log
     before = learner.predict(asked(log.ids))["cvr"]
     for part in np.array_split(np.arange(4_000), 20):
-        learner.learn(samples(len(part), converted=1.0), log.ids[part])
+        learner.learn(samples(len(part), converted=1.0, features=log.ids[part]))
     learner.publish()
     np.testing.assert_allclose(
-        learner._estimator.of_samples(samples(len(log.ids)), log.ids)["q_cvr"], before, atol=1e-6
+        learner._estimator.of_samples(samples(len(log.ids), features=log.ids))["q_cvr"], before, atol=1e-6
     )
     assert (learner.predict(asked(log.ids))["cvr"] > before).mean() > 0.9
 
@@ -109,7 +109,7 @@ def test_the_truth_is_found_by_row_and_forgotten_in_time(true_learner, samples):
     while now < 60 * DAY:
         rows = rng.integers(max(0, now - DAY) // MINUTE, now // MINUTE, 64)
         batch = samples(64, row=rows, event_time=now, elapsed=now - rows * MINUTE)
-        found = estimator.of_samples(batch, np.empty((64, 0), np.int32))
+        found = estimator.of_samples(batch)
         p, seen = pay(rows), 0.4 * pay(rows)
         np.testing.assert_allclose(found["p_dp"], p - seen)
         np.testing.assert_allclose(found["p_rn"], (1 - p) / (1 - seen))

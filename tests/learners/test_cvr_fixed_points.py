@@ -9,7 +9,6 @@ import torch
 from learners.batch import Batch
 from learners.objectives import OBJECTIVES
 from learners.serve import LINKS
-from simulator.samples import role_code
 from simulator.units import HOUR
 
 
@@ -49,7 +48,7 @@ def settle(objective, stream, cell, samples, **columns):
     """Return per head the logit where all gradients vanish."""
     roles, labels, counts = zip(*stream, strict=True)
     n = len(roles)
-    rows = samples(n, converted=labels, weight=counts, role=[role_code(role) for role in roles], **columns)
+    rows = samples(n, converted=labels, weight=counts, role=roles, **columns)
     estimates = {name: torch.full((n,), v, dtype=torch.float64) for name, v in cell.estimates.items()}
     batch = Batch(rows, estimates, torch.float64)
     logits = {h: torch.full((1,), -1.0, dtype=torch.float64, requires_grad=True) for h in objective.heads}

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from learners.batch import Batch
 from learners.networks.multi_window import WINDOW_HEADS
 from learners.objectives import OBJECTIVES
-from simulator.samples import role_code
 from simulator.units import HOUR
 
 SEEDS = st.integers(0, 100_000)
@@ -106,8 +105,7 @@ def draw(seed, samples, heads, estimates):
     y = np.where(np.isnan(y), rng.random(n) < 0.4, y)
     null = rng.random(n) < 0.2
     weight = rng.choice([1.0, 1.0, -1.0, 0.5], n)
-    codes = [role_code(name) for name in role]
-    rows = samples(n, converted=np.where(null, np.nan, y), weight=weight, role=codes)
+    rows = samples(n, converted=np.where(null, np.nan, y), weight=weight, role=role)
     outputs = {head: torch.tensor(rng.normal(0, 2, n), requires_grad=True) for head in heads}
     given_estimates = {
         name: torch.tensor(0.05 + 0.4 * rng.random(n), requires_grad=True) for name in estimates

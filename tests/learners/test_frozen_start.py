@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def test_the_stream_moves_them_all_the_same(one, ground, small, samples):
     learner = build_learner(method, **ground.arguments(learner=small))
     before = refund_embeddings(learner._model)
     rows = samples(64, refunded=np.tile([0.0, 1.0], 32), event_time=30 * HOUR, elapsed=20 * HOUR)
-    learner.learn(rows, ground.log.ids[:64])
+    learner.learn(replace(rows, features=ground.log.ids[:64]))
     assert not np.array_equal(refund_embeddings(learner._model), before)
 
 

@@ -9,7 +9,6 @@ import torch
 from learners.batch import Batch
 from learners.objectives import OBJECTIVES
 from learners.serve import LINKS
-from simulator.samples import role_code
 
 P, LATE = 0.20, 0.08
 AMOUNTS = np.random.default_rng(5).lognormal(3.5, 0.9, 4001)
@@ -85,7 +84,7 @@ def test_partial_labels_pull_down_and_calibration_puts_back(samples):
 
     The growth that the calibrator says is that after the first pay; the second one has none left.
     """
-    first = samples(1, gmv=30.0, pay_count=1, role=role_code("partial"))
+    first = samples(1, gmv=30.0, pay_count=1, role="partial")
     start = {"gmv_single": 3.0, "gmv_repurchase": 3.0}
     for kind, expected in (("routed-log-mae", 30), ("reader", 50)):
         growth = float(np.log1p(50) - np.log1p(30))
@@ -97,7 +96,7 @@ def test_partial_labels_pull_down_and_calibration_puts_back(samples):
 def test_a_final_label_overrules_a_wrong_calibration(samples):
     """Attraction to the final label outweighs the repulsion from the partial one, wherever that lies."""
     for growth in (0.0, 0.5, 2.0):
-        batch = samples(1, gmv=50.0, previous_gmv=50.0, pay_count=2, role=role_code("final"))
+        batch = samples(1, gmv=50.0, previous_gmv=50.0, pay_count=2, role="final")
         start = {"gmv_single": 3.0, "gmv_repurchase": 3.0}
         outputs = completed(OBJECTIVES["reader"](), batch, {"repurchase": 0.5, "growth": growth}, start)
         assert np.expm1(outputs["gmv_repurchase"][0]) == pytest.approx(50, rel=1e-2)

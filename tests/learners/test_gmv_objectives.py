@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from learners import lognormal
 from learners.batch import Batch
 from learners.objectives import OBJECTIVES
-from simulator.samples import role_code
 
 SEEDS = st.integers(0, 100_000)
 L, E = np.log1p, np.expm1
@@ -23,7 +22,7 @@ def drawn(seed, samples):
     n = int(rng.integers(1, 30))
     final = rng.random(n) < 0.4
     count = np.where(rng.random(n) < 0.5, 1, rng.integers(2, 6, n))
-    roles = np.where(final, role_code("final"), role_code("partial"))
+    roles = np.where(final, "final", "partial")
     y, previous = rng.exponential(80, n), rng.exponential(60, n)
     weight = rng.choice([1.0, 0.5], n)
     batch = samples(n, gmv=y, previous_gmv=previous, pay_count=count, role=roles, weight=weight)
@@ -62,7 +61,7 @@ def stands_for(y, growth, route, soft):
 
 def reader_step(batch, towers, estimates, finals_in_main, soft, lambda1=0.1, lambda2=0.5):
     """Section 4 of the method, one sample after the other."""
-    final = batch.role == role_code("final")
+    final = batch.of_role("final")
     main, gra, plu = [], [], []
     for i in range(len(batch)):
         r0, growth, count, y = estimates["repurchase"][i], estimates["growth"][i], batch.pay_count[i], batch.gmv[i]  # fmt: skip
@@ -107,7 +106,7 @@ def test_the_worked_example(samples):
         gmv=[30, 30, 50],
         previous_gmv=[0, 10, 50],
         pay_count=[1, 2, 2],
-        role=[role_code("partial"), role_code("partial"), role_code("final")],
+        role=["partial", "partial", "final"],
     )
     estimates = {"repurchase": [0.5] * 3, "growth": [0.2, 0.2, 0.1]}
     targets = np.array([33.432, 36.864, 50.0])
@@ -125,7 +124,8 @@ def test_calibration_alone_and_no_empty_mean(samples, seed):
     """Without final samples GRA and PLU are 0, without partial ones the main loss is; neither is NaN."""
     batch, towers, estimates = drawn(seed, samples)
     for role in ("partial", "final"):
-        batch.role[:] = role_code(role)
+        batch.roles = (role,)
+        batch.role[:] = 0
         loss, slopes = run(OBJECTIVES["reader"](), batch, towers, estimates)
         expected, _ = reader_step(batch, towers, estimates, finals_in_main=False, soft=True)
         assert loss == pytest.approx(expected, rel=1e-9, abs=1e-12)
@@ -142,7 +142,7 @@ def test_the_joint_router_learns_from_finals_and_from_the_mixture(samples, seed)
         OBJECTIVES["reader-joint"](), batch, {**towers, "repurchase": logit}, {"growth": estimates["growth"]}
     )
     expected, _ = reader_step(batch, towers, {**estimates, "repurchase": again}, False, True)
-    final = batch.role == role_code("final")
+    final = batch.of_role("final")
     tag = batch.pay_count > 1
     surprise = -(tag * np.log(again) + ~tag * np.log1p(-again)) * batch.weight
     total = surprise[final].sum() / max(final.sum(), 1)
@@ -165,7 +165,7 @@ def test_routed_log_mae(samples, seed, balanced, zones):
     loss, slopes = run(
         OBJECTIVES["routed-log-mae"](balanced=balanced, low=low, high=high), batch, towers, estimates
     )
-    final = batch.role == role_code("final")
+    final = batch.of_role("final")
     errors, again, single = [], [], []
     for i in range(len(batch)):
         route = 1.0 if batch.pay_count[i] > 1 else 0.0 if final[i] else estimates["repurchase"][i]
@@ -219,7 +219,7 @@ def test_value_objectives(samples, seed):
 
 
 def test_diverged_towers_stay_finite(samples):
-    batch = samples(3, gmv=[10, 20, 30], pay_count=1, role=role_code("partial"))
+    batch = samples(3, gmv=[10, 20, 30], pay_count=1, role="partial")
     towers = {"gmv_single": [-80.0, 90.0, 2.0], "gmv_repurchase": [-80.0, -80.0, 200.0]}
     loss, slopes = run(OBJECTIVES["reader"](), batch, towers, {"repurchase": [0.5] * 3, "growth": [0.1] * 3})
     assert np.isfinite(loss)

@@ -19,7 +19,6 @@ from learners.networks import NETWORKS
 from learners.serve import LINKS
 from learners.start import RECIPES
 from simulator.calendar import Calendar
-from simulator.samples import role_code
 from simulator.units import DAY, HOUR
 from tests.learners.ask import asked
 
@@ -180,7 +179,7 @@ def test_the_calibrator_is_asked_as_of_the_last_pay(samples):
         elapsed=np.array([2, 50, 168]) * HOUR,
         previous_time=np.array([-1, DAY + 2 * HOUR, DAY + 50 * HOUR]),
         pay_count=[1, 2, 2],
-        role=[role_code("partial"), role_code("partial"), role_code("final")],
+        role=["partial", "partial", "final"],
     )
     np.testing.assert_allclose(calibrator.sample_inputs(batch), [[2 / 168, 1], [50 / 168, 2], [50 / 168, 2]])
 
@@ -189,8 +188,10 @@ def test_router_calibrator_and_true_tag(materials, samples):
     log = materials.history.log
     both = AUXILIARIES["router-and-calibrator"]().prepare(materials)
     paid = np.flatnonzero(log.converted)
-    asked_for = samples(len(paid), row=paid, pay_count=1, elapsed=log.delay[paid], role=role_code("partial"))
-    found = both.of_samples(asked_for, log.ids[paid])
+    asked_for = samples(
+        len(paid), row=paid, pay_count=1, elapsed=log.delay[paid], role="partial", features=log.ids[paid]
+    )
+    found = both.of_samples(asked_for)
     likely = log.ids[paid, 0] < 6
     assert found["repurchase"][likely].mean() == pytest.approx(0.7, abs=0.1)
     assert found["repurchase"][~likely].mean() == pytest.approx(0.2, abs=0.1)
@@ -204,7 +205,7 @@ def test_router_calibrator_and_true_tag(materials, samples):
 
     tags = AUXILIARIES["true-tag"](served=True).prepare(materials)
     assert AUXILIARIES["true-tag"].peeks
-    np.testing.assert_array_equal(tags.of_samples(asked_for, log.ids[paid])["repurchase"], log.again[paid])
+    np.testing.assert_array_equal(tags.of_samples(asked_for)["repurchase"], log.again[paid])
     served = AUXILIARIES["true-tag"]().prepare(materials).of_clicks(asked(log.ids[paid]))["repurchase"]
     np.testing.assert_array_equal(served, p, "served clicks are routed by the router")
 
@@ -259,17 +260,17 @@ def test_reader_knows_what_partial_labels_become(fidelity, rate, one, small, gro
     for _ in range(3):
         for part in np.array_split(new, max(len(new) // 64, 1)):
             n, y = len(part), 0.5 * log.gmv[part]
-            first = {"gmv": share[part] * y, "pay_count": 1, "role": role_code("partial")}
+            first = {"gmv": share[part] * y, "pay_count": 1, "role": "partial"}
             close = {
                 "gmv": y,
                 "previous_gmv": y,
                 "pay_count": 1 + log.again[part],
-                "role": role_code("final"),
+                "role": "final",
             }
             when = {"row": part, "elapsed": log.delay[part], "event_time": log.time[part] + log.delay[part]}
             last = when["event_time"] + HOUR * log.again[part]
             for columns in (first, {**close, "previous_time": last}):
-                learner.learn(samples(n, converted=1.0, **when, **columns), log.ids[part])
+                learner.learn(samples(n, converted=1.0, **when, **columns, features=log.ids[part]))
     learner.publish()
     served = learner.predict(asked(log.ids[new]))
     assert set(served) == {"gmv", "repurchase"}

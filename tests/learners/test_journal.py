@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from learners.build import build_learner
 from learners.journal import Journal
 from simulator.errors import RunError
-from simulator.samples import Samples
 from tests.doubles import Adder
 from tests.learners.ask import asked
+from tests.learners.conftest import make_samples
 
 
 def go(journal, calls, *, saves=(), stop=None):
@@ -24,7 +24,7 @@ def go(journal, calls, *, saves=(), stop=None):
         if place == stop:
             break
         if call == "learn":
-            journal.learn(Samples.empty(), features)
+            journal.learn(make_samples(3, features=features))
         elif call == "publish":
             journal.publish()
         elif call == "heed":
@@ -78,7 +78,7 @@ def days(journal, ground, samples, stop=None, save=None):
         served.append(journal.predict(asked(ground.log.ids[first : first + 400]))["cvr"])
         for k in range(first, first + 400, 200):
             part = slice(k, k + 200)
-            journal.learn(samples(200, converted=ground.log.converted[part]), ground.log.ids[part])
+            journal.learn(samples(200, converted=ground.log.converted[part], features=ground.log.ids[part]))
         if segment % 4 == 3:
             journal.publish()
         if segment == save:

@@ -21,7 +21,7 @@ def feed(learner, ground, samples, begin, end, size=128):
     for k in range(begin, end, size):
         part = slice(k, min(k + size, end))
         gmv = np.where(log.converted[part], log.gmv[part], np.nan)
-        learner.learn(samples(part.stop - k, converted=log.converted[part], gmv=gmv), log.ids[part])
+        learner.learn(samples(part.stop - k, converted=log.converted[part], gmv=gmv, features=log.ids[part]))
 
 
 @pytest.fixture
@@ -109,10 +109,10 @@ def test_a_state_of_another_shape_is_refused(build, ground, one, small):
 def test_batches_of_one_row_and_of_none(build, ground, samples):
     learner = build()
     steps = learner.steps
-    learner.learn(samples(1, converted=1.0), ground.log.ids[:1])
+    learner.learn(samples(1, converted=1.0, features=ground.log.ids[:1]))
     assert learner.steps == steps + 1
-    learner.learn(samples(0), ground.log.ids[:0])
-    learner.learn(samples(3, gmv=4.0), ground.log.ids[:3])
+    learner.learn(samples(0, features=ground.log.ids[:0]))
+    learner.learn(samples(3, gmv=4.0, features=ground.log.ids[:3]))
     assert learner.steps == steps + 1
     learner.publish()
     assert np.isfinite(served(learner, ground)).all()
@@ -125,8 +125,8 @@ def test_rows_that_say_nothing_leave_no_trace(build, ground, samples):
     ids = ground.log.ids[:200]
     labels = ground.log.converted[:200].astype(float)
     told = np.arange(200) % 3 > 0
-    plain.learn(samples(int(told.sum()), converted=labels[told]), ids[told])
-    mixed.learn(samples(200, converted=np.where(told, labels, np.nan)), ids)
+    plain.learn(samples(int(told.sum()), converted=labels[told], features=ids[told]))
+    mixed.learn(samples(200, converted=np.where(told, labels, np.nan), features=ids))
     for learner in (plain, mixed):
         learner.publish()
     np.testing.assert_array_equal(served(plain, ground), served(mixed, ground))
@@ -145,7 +145,7 @@ def test_publishing_slows_layers_and_embeddings_alike(one, ground, small, sample
     def moved():
         """How far the rows of a click went for its gradient: a step is rate * gradient / sqrt(G) (Adagrad)."""
         before, kept = model.table.weight.clone(), model.table.accumulator.clone()
-        learner.learn(samples(1, converted=labels), ids)
+        learner.learn(samples(1, converted=labels, features=ids))
         rows = torch.from_numpy(model.table.rows(ids))
         total = model.table.accumulator[rows]
         gradient = (total - kept[rows]).sqrt()  # the accumulator grows by the mean square
@@ -174,4 +174,4 @@ def test_faults_are_told_plainly(build, ground, samples):
     with pytest.raises(LogError, match=r"feature 'item' holds id 777; allowed: 0 to 199"):
         learner.predict(asked(ids))
     with pytest.raises(RunError, match=r"the loss is inf at step"):
-        learner.learn(samples(2, converted=1.0, weight=np.inf), ground.log.ids[:2])
+        learner.learn(samples(2, converted=1.0, weight=np.inf, features=ground.log.ids[:2]))

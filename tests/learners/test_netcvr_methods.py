@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -84,10 +85,10 @@ def test_a_learner_learns_and_resumes(name, one, ground, small, samples):
         event_time=30 * HOUR, elapsed=20 * HOUR, previous_time=np.tile([-1, 15, 15, 15], 16) * HOUR,
     )  # fmt: skip
     before = learner.predict(asked(ground.log.ids[:50]))
-    learner.learn(rows, ground.log.ids[:64])
+    learner.learn(replace(rows, features=ground.log.ids[:64]))
     other.load_state_dict(learner.state_dict())
     for each in (learner, other):
-        each.learn(rows, ground.log.ids[64:128])
+        each.learn(replace(rows, features=ground.log.ids[64:128]))
         each.publish()
     after = learner.predict(asked(ground.log.ids[:50]))
     assert set(after) == set(method.link.tasks)
@@ -153,8 +154,8 @@ class Known:
     def __init__(self, estimates):
         self._estimates = estimates
 
-    def of_samples(self, samples, features):
-        return {name: values[features[:, 0]] for name, values in self._estimates.items()}
+    def of_samples(self, samples):
+        return {name: values[samples.features[:, 0]] for name, values in self._estimates.items()}
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +208,7 @@ def test_weights_with_true_estimates_are_calibrated(network, objective, calibrat
     batch = samples(len(columns[0]), converted=columns[0], refunded=columns[1], weight=columns[2])
     features = np.tile(ids, (len(cells.rows), 1))
     for _ in range(500):
-        learner.learn(batch, features)
+        learner.learn(replace(batch, features=features))
     learner.publish()
     served = learner.predict(asked(ids))
     truth = {"cvr": cells.p, "rfr": cells.r, "netcvr": cells.p * (1 - cells.r)}
@@ -244,7 +245,7 @@ def settled_at(method, world):
     scores = {"cvr": logit(world.truth["p_pay"]), "rfr": logit(world.truth["p_refund"])}
     estimator = method.auxiliary.prepare(SimpleNamespace(history=History(world.log, WINDOWS, 0, DAY)))
     cuts = np.array_split(np.arange(len(samples)), 40)
-    parts = [estimator.of_samples(samples[cut], np.empty((len(cut), 0), np.int32)) for cut in cuts]
+    parts = [estimator.of_samples(samples[cut]) for cut in cuts]
     estimates = {name: torch.from_numpy(np.concatenate([p[name] for p in parts])) for name in parts[0]}
     batch = Batch(samples, estimates, torch.float64)
     columns = {head: torch.from_numpy(score[samples.row]) for head, score in scores.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -190,7 +191,7 @@ def test_a_learner_learns_both_stages(network, one, ground, small, samples):
     )  # fmt: skip
     before = learner.predict(asked(ground.log.ids[:64]))
     for _ in range(5):
-        learner.learn(rows, ground.log.ids[:64])
+        learner.learn(replace(rows, features=ground.log.ids[:64]))
     learner.publish()
     after = learner.predict(asked(ground.log.ids[:64]))
     assert after["cvr"].mean() > before["cvr"].mean()

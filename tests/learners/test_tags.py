@@ -149,7 +149,7 @@ def test_every_method_trains_on_a_log_with_tags(name, one, small, samples, tmp_p
     part = slice(5_000, 5_256)
     gmv = np.where(log.converted[part], log.gmv[part], np.nan)
     before = learner.predict(asked(log.ids[part]))[learner.tasks[0]]
-    learner.learn(samples(256, converted=log.converted[part], gmv=gmv), log.ids[part])
+    learner.learn(samples(256, converted=log.converted[part], gmv=gmv, features=log.ids[part]))
     learner.publish()
     after = learner.predict(asked(log.ids[part]))[learner.tasks[0]]
     assert np.isfinite(before).all()

@@ -11,7 +11,7 @@ from simulator.engine import Engine
 from simulator.log.memory import MemoryLog
 from simulator.log.schema import ROW_GROUP, EventBatch, Kind
 from simulator.policies import POLICIES, Policy, policy_from
-from simulator.samples import ROLES, Samples
+from simulator.samples import Samples
 from simulator.windows import Windows
 
 
@@ -70,6 +70,13 @@ def replay(
     return {key: Samples.concatenate(p) for key, p in parts.items()}
 
 
+def assert_same(a: Samples, b: Samples, name: str = "") -> None:
+    """Every column is the same, bit for bit, roles by their names."""
+    assert len(a) == len(b)
+    for column, same in a.compared(b):
+        assert same.all(), f"{name}.{column}"
+
+
 def rows(samples: Samples) -> list[tuple[Any, ...]]:
     def null(values: np.ndarray) -> list[float | None]:
         return [None if np.isnan(v) else float(v) for v in values]
@@ -78,7 +85,7 @@ def rows(samples: Samples) -> list[tuple[Any, ...]]:
         zip(
             samples.click_id.tolist(),
             samples.event_time.tolist(),
-            [ROLES[code] for code in samples.role],
+            samples.role_names.tolist(),
             samples.revision.tolist(),
             null(samples.converted),
             null(samples.refunded),

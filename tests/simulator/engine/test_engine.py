@@ -13,7 +13,7 @@ from simulator.log.upload import Batches, Lags, Uploaded
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
-from tests.simulator.engine.replay import built_in, replay, rows
+from tests.simulator.engine.replay import assert_same, built_in, replay, rows
 from tests.simulator.engine.slow import rules, simulate
 
 WINDOW = 15 * MINUTE
@@ -104,10 +104,7 @@ def test_ragged_ticks_change_nothing():
     cuts = np.unique(np.append(generator(6, "cuts").integers(1, until, 200), until)).tolist()
     ragged = replay(log, windows, built_in(WINDOW), until, cuts)
     for name, samples in whole.items():
-        for column in samples.__dataclass_fields__:
-            np.testing.assert_array_equal(
-                getattr(samples, column), getattr(ragged[name], column), err_msg=f"{name}.{column}"
-            )
+        assert_same(samples, ragged[name], name)
 
 
 def test_a_policy_does_not_change_what_another_delivers():

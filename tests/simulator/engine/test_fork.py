@@ -11,7 +11,7 @@ from simulator.randomness import generator
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
-from tests.simulator.engine.replay import built_in
+from tests.simulator.engine.replay import assert_same, built_in
 from tests.simulator.policies.cheats import CountsPays
 
 WINDOWS = Windows(DAY, DAY)
@@ -36,8 +36,7 @@ def go_on(engine: Engine, until: int) -> dict[str, Samples]:
 
 def same(a: dict[str, Samples], b: dict[str, Samples]) -> None:
     for key in POLICIES:
-        for name in Samples.__dataclass_fields__:
-            np.testing.assert_array_equal(getattr(a[key], name), getattr(b[key], name), err_msg=key)
+        assert_same(a[key], b[key], key)
 
 
 def test_a_fork_is_a_replay_from_the_start():

@@ -10,7 +10,6 @@ import pytest
 from simulator.engine import Engine
 from simulator.log.schema import Kind
 from simulator.policies import Policy
-from simulator.samples import ROLES
 from simulator.units import HOUR
 from simulator.windows import Windows
 from tests.simulator.engine.replay import log_of
@@ -70,7 +69,7 @@ def test_the_order_of_one_instant(policy, tick):
     for edge in sorted({*range(tick, END, tick), END + 1}):
         samples = engine.advance(edge, segment_end=edge == END + 1).samples["p"]
         found += [
-            (int(c), ROLES[r], v) for c, r, v in zip(samples.click_id, samples.role, samples.gmv, strict=True)
+            (int(c), r, v) for c, r, v in zip(samples.click_id, samples.role_names, samples.gmv, strict=True)
         ]
     first = [role for click, role, _ in found if click == 1]
     assert first == ORDER

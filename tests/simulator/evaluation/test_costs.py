@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from simulator.evaluation import costs
 from simulator.evaluation.costs import CostMeter
 from simulator.log.schema import Labels
-from simulator.samples import Samples
 from simulator.units import DAY, HOUR, SECOND
+from tests.learners.conftest import make_samples
 
 
 def random_case(n, seed):
@@ -29,24 +29,17 @@ def random_case(n, seed):
     final = np.stack([converted[row], refunded[row], gmv[row]]).astype(np.float64)
     stated = np.where(random.random((3, count)) < 0.4, 1.0 - final, final)
     stated[blank] = np.nan
-    samples = Samples(
+    samples = make_samples(
+        count,
         row=row,
         click_id=row,
         event_time=click + elapsed,
         visible_time=click + elapsed + HOUR,
-        role=np.zeros(count, np.int32),
-        revision=np.zeros(count, np.int32),
         weight=np.where(random.random(count) < 0.1, -1.0, 1.0),
         converted=stated[0],
         refunded=stated[1],
         gmv=stated[2],
-        pay_count=np.zeros(count, np.int32),
-        previous_gmv=np.zeros(count),
-        previous_time=np.full(count, -1),
         elapsed=elapsed,
-        evidence=np.full(count, np.nan),
-        previous_evidence=np.full(count, np.nan),
-        prior=np.full(count, np.nan),
     )
     return labels, samples
 
@@ -152,28 +145,12 @@ def test_memory_is_bounded(monkeypatch):
     meter = CostMeter()
     for start in range(0, 20_000, 100):
         row = np.arange(start, start + 100)
-        zeros, codes, void = np.zeros(100), np.zeros(100, np.int32), np.full(100, np.nan)
         at = row * SECOND
-        columns = (
-            row,
-            row,
-            at,
-            at,
-            codes,
-            codes,
-            zeros + 1,
-            zeros,
-            void,
-            void,
-            codes,
-            zeros,
-            row * 0 - 1,
-            row * 0,
-            void,
-            void,
-            void,
+        meter.delivered(
+            make_samples(
+                100, row=row, click_id=row, event_time=at, visible_time=at, elapsed=row * 0, converted=0.0
+            )
         )
-        meter.delivered(Samples(*columns))
         meter.finalise(start, labels)
     assert sum(len(part.state) for part in meter._final) <= 700
     assert not meter._held

@@ -13,7 +13,7 @@ from simulator.engine import Engine
 from simulator.log.memory import final_labels, random_log
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.lanes import Lane
-from simulator.pipeline.mailbox import Mailbox, Parcel, mini_batches
+from simulator.pipeline.mailbox import Mailbox, mini_batches
 from simulator.policies import policy_from
 from simulator.randomness import generator
 from simulator.samples import Samples
@@ -164,7 +164,7 @@ def test_labels_settle_once_for_every_served_click_with_its_truth():
 def test_an_error_in_a_learner_stops_the_run():
     m = method()
 
-    def broken(samples, features):
+    def broken(samples):
         raise FloatingPointError("loss is not finite")
 
     m.learner.learn = broken
@@ -187,42 +187,39 @@ def test_an_error_in_a_learner_stops_the_run():
 def test_rows_beyond_whole_batches(left_over, rows, sizes):
     log = random_log(generator(4, "log"), 1000, WINDOWS, days=2)
     engine = Engine(log, WINDOWS, {"p": policy_from("fake-negative")}, start=0, features=True)
-    samples = engine.advance(2 * DAY).samples["p"]
-    parcel = Parcel(samples, engine.features_of(samples))[:rows]
-    parts = list(mini_batches(parcel, 300, left_over))
+    samples = engine.advance(2 * DAY).samples["p"][:rows]
+    parts = list(mini_batches(samples, 300, left_over))
     assert [len(part) for part in parts] == sizes
-    learned = [row for part in parts for row in part.samples.click_id.tolist()]
-    assert learned == parcel.samples.click_id[: sum(sizes)].tolist(), "the oldest, in their order"
+    learned = [row for part in parts for row in part.click_id.tolist()]
+    assert learned == samples.click_id[: sum(sizes)].tolist(), "the oldest, in their order"
 
 
 def test_mini_batches_are_equal_parts():
     log = random_log(generator(4, "log"), 1000, WINDOWS, days=2)
     engine = Engine(log, WINDOWS, {"p": policy_from("fake-negative")}, start=0, features=True)
     samples = engine.advance(2 * DAY).samples["p"]
-    parcel = Parcel(samples, engine.features_of(samples))
-    sizes = [len(part) for part in mini_batches(parcel, 300)]
+    sizes = [len(part) for part in mini_batches(samples, 300)]
     assert sum(sizes) == len(samples)
     assert max(sizes) - min(sizes) <= 1
-    assert [len(p) for p in mini_batches(parcel[:3], 300)] == [3]
+    assert [len(p) for p in mini_batches(samples[:3], 300)] == [3]
     box = Mailbox(10 * SECOND, 5 * HOUR)
-    box.put(parcel)
+    box.put(samples)
     parts = []
     for until in range(5 * HOUR, 3 * DAY, 3 * HOUR):
         taken = box.take(until)
-        if taken is not None:
-            assert taken.samples.visible_time.max() < until
-            parts.append(taken.samples)
+        assert (taken.visible_time < until).all()
+        parts.append(taken)
     whole = Samples.concatenate(parts)
     assert len(whole) == np.count_nonzero(samples.visible_time + 10 * SECOND >= 5 * HOUR)
 
 
 def at_times(*visible):
-    """A parcel of samples that become visible at these instants."""
+    """Samples that become visible at these instants."""
     log = random_log(generator(4, "log"), 100, WINDOWS, days=2)
     engine = Engine(log, WINDOWS, {"p": policy_from("fake-negative")}, start=0, features=True)
     samples = engine.advance(3 * DAY).samples["p"][: len(visible)]
     samples.visible_time[:] = visible
-    return Parcel(samples, engine.features_of(samples))
+    return samples
 
 
 @pytest.mark.parametrize("delay", [0, HOUR])
@@ -230,11 +227,11 @@ def test_the_edges_of_the_mailbox(delay):
     """What is visible at the very start of the stream is kept; what is visible at the end of a segment waits for the next."""
     box = Mailbox(delay, 5 * HOUR)
     box.put(at_times(*(np.array([5 * HOUR - 1, 5 * HOUR, 6 * HOUR - 1, 6 * HOUR, 6 * HOUR]) - delay)))
-    assert box.take(5 * HOUR) is None
-    assert box.take(6 * HOUR).samples.visible_time.tolist() == [5 * HOUR, 6 * HOUR - 1]
-    assert box.take(6 * HOUR) is None
-    assert box.take(6 * HOUR + 1).samples.visible_time.tolist() == [6 * HOUR, 6 * HOUR]
-    assert box.take(9 * HOUR) is None
+    assert not len(box.take(5 * HOUR))
+    assert box.take(6 * HOUR).visible_time.tolist() == [5 * HOUR, 6 * HOUR - 1]
+    assert not len(box.take(6 * HOUR))
+    assert box.take(6 * HOUR + 1).visible_time.tolist() == [6 * HOUR, 6 * HOUR]
+    assert not len(box.take(9 * HOUR))
 
 
 def test_the_replay_waits_for_a_method_that_falls_behind(monkeypatch):
@@ -248,8 +245,8 @@ def test_the_replay_waits_for_a_method_that_falls_behind(monkeypatch):
                 waiting.append((at_most, len(self._tasks) + self._running))
 
     class Slow(Diary):
-        def learn(self, samples, features):
-            super().learn(samples, features)
+        def learn(self, samples):
+            super().learn(samples)
             sleep(0.002)
 
     monkeypatch.setattr("simulator.pipeline.pipeline.LEAD", 3)

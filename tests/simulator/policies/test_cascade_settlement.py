@@ -13,7 +13,7 @@ from simulator.log.schema import EventBatch, Feature, Kind
 from simulator.policies import policy_from
 from simulator.policies.checks import check_policy
 from simulator.randomness import generator
-from simulator.samples import ROLES, Samples
+from simulator.samples import Samples
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.simulator.policies.test_settlement import WINDOWS, pushes, role, sigmoid, with_logits
@@ -78,8 +78,8 @@ def test_what_a_pay_is_fed_adds_up_to_r_minus_its_refund(seed, segment, evidence
         fed, np.where(final.converted, sigmoid(rates(log)) - final.refunded, 0), atol=1e-9
     )
     assert (np.bincount(of.row[role(of) == "refund_first"], minlength=len(fed)) == final.converted).all()
-    with_prior = ~np.isnan(of.prior)
-    np.testing.assert_allclose(of.prior[with_prior], rates(log)[of.row][with_prior], atol=1e-9)
+    with_prior = ~np.isnan(of.column("prior"))
+    np.testing.assert_allclose(of.column("prior")[with_prior], rates(log)[of.row][with_prior], atol=1e-9)
     of = samples[~refunds]
     logit = log.feature_matrix[:, 0] / 10.0
     fed = np.bincount(of.row, pushes(of, logit[of.row]), len(logit))
@@ -92,7 +92,7 @@ def test_the_first_stage_is_as_without_refunds():
     both = replay(log, "cascade-settlement", 7 * DAY, 7 * HOUR)
     both = both[np.isnan(both.refunded)]
     for name in ("row", "visible_time", "weight", "converted", "evidence", "previous_evidence", "prior"):
-        np.testing.assert_array_equal(getattr(both, name), getattr(alone, name))
+        np.testing.assert_array_equal(both.column(name), alone.column(name))
 
 
 def one_click(pay, refund, logit=20) -> MemoryLog:
@@ -142,15 +142,15 @@ def test_golden_deliveries(journey):
     samples = samples[~np.isnan(samples.refunded)]
     found = [
         (round(t / HOUR, 6), r, e)
-        for t, r, e in zip(samples.visible_time, role(samples), samples.evidence, strict=True)
+        for t, r, e in zip(samples.visible_time, role(samples), samples.column("evidence"), strict=True)
     ]
     expected = GOLDEN[journey]
     assert [row[:2] for row in found] == [row[:2] for row in expected]
     assert [row[2] for row in found] == pytest.approx([row[2] for row in expected])
-    np.testing.assert_array_equal(samples.previous_evidence[1:], samples.evidence[:-1])
-    assert np.isnan(samples.previous_evidence[:1]).all()
+    np.testing.assert_array_equal(samples.column("previous_evidence")[1:], samples.column("evidence")[:-1])
+    assert np.isnan(samples.column("previous_evidence")[:1]).all()
     # The served refund rate is 1/2: the odds of r(s) are those of the evidence.
-    np.testing.assert_allclose(samples.refunded, sigmoid(samples.evidence), atol=1e-12)
+    np.testing.assert_allclose(samples.refunded, sigmoid(samples.column("evidence")), atol=1e-12)
 
 
 def test_pays_of_before_the_stream_are_settled_but_not_delivered_anew():
@@ -239,7 +239,3 @@ def test_sampled_settlements_stand_for_all_of_them(world):
     error = np.sqrt(((weight - 1) / weight * push[kept] ** 2).sum())
     assert weight.max() > 3
     assert abs(sums[0] - sums[1]) < 3 * error
-
-
-def test_roles_are_known_by_name():
-    assert {"refund_first", "refund", "kept"} <= set(ROLES)

@@ -314,10 +314,10 @@ def test_a_correction_says_what_it_replaces_and_leaves_the_gmv_so_far_alone():
     log = random_log(generator(2, "log"), 800, WINDOWS, days=4)
     samples = replay(log, EXACT, 8 * DAY, 7 * HOUR)
     back = np.flatnonzero(samples.weight < 0)
-    np.testing.assert_array_equal(samples.prior[back + 1], np.log1p(samples.gmv[back]))
+    np.testing.assert_array_equal(samples.column("prior")[back + 1], np.log1p(samples.gmv[back]))
     others = np.setdiff1d(np.arange(len(samples)), back + 1)
-    assert np.isnan(samples.prior[others]).all()
-    assert np.isnan(samples.evidence).all()
+    assert np.isnan(samples.column("prior")[others]).all()
+    assert np.isnan(samples.column("evidence")).all()
     pays = log.event.kind == Kind.PAY
     for k in (*back[:50], *(back[:50] + 1)):
         own = pays & (log.event.row == samples.row[k]) & (log.event.time <= samples.event_time[k])

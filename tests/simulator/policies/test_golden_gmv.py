@@ -12,7 +12,6 @@ from simulator.log.memory import MemoryLog
 from simulator.log.schema import EventBatch, Kind
 from simulator.policies import policy_from
 from simulator.policies.checks import check_policy
-from simulator.samples import ROLES
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.simulator.engine.replay import replay
@@ -148,7 +147,7 @@ def test_golden_deliveries(spec, journey, expected):
     hour = ((samples.event_time - CLICK) / HOUR).tolist()
     previous = [None if t < 0 else (t - CLICK) / HOUR for t in samples.previous_time.tolist()]
     gmv = [None if np.isnan(v) else v for v in samples.gmv.tolist()]
-    roles = [ROLES[code] for code in samples.role]
+    roles = samples.role_names.tolist()
     found = list(
         zip(
             hour, roles, gmv, samples.pay_count.tolist(), samples.previous_gmv.tolist(), previous, strict=True

@@ -13,7 +13,7 @@ from simulator.log.schema import EventBatch, Feature, Kind
 from simulator.policies import policy_from
 from simulator.policies.stage import sampling_rate
 from simulator.randomness import draws, generator
-from simulator.samples import ROLES, Samples
+from simulator.samples import Samples
 from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
 
@@ -71,13 +71,15 @@ def with_logits(log: MemoryLog, seed=0) -> MemoryLog:
 
 def pushes(samples: Samples, logit) -> np.ndarray:
     """What each sample adds to the pull on its click's logit, weights included."""
-    q = sigmoid(logit + samples.evidence)
-    previous = np.where(np.isnan(samples.previous_evidence), 0.0, samples.previous_evidence)
+    q = sigmoid(logit + samples.column("evidence"))
+    previous = np.where(
+        np.isnan(samples.column("previous_evidence")), 0.0, samples.column("previous_evidence")
+    )
     return samples.weight * (sigmoid(logit + previous) - q)
 
 
 def role(samples: Samples) -> np.ndarray:
-    return np.array([ROLES[code] for code in samples.role])
+    return np.array(samples.role_names.tolist())
 
 
 @settings(max_examples=10, deadline=None)
@@ -93,11 +95,11 @@ def test_all_that_a_click_is_fed_adds_up_to_p_minus_y(seed, segment):
     np.testing.assert_allclose(fed, sigmoid(logit) - final.converted, atol=1e-9)
     assert (samples.weight == 1).all()
     assert (np.bincount(samples.row[role(samples) == "first"], minlength=len(logit)) == 1).all()
-    with_prior = ~np.isnan(samples.prior)
-    np.testing.assert_allclose(samples.prior[with_prior], logit[samples.row][with_prior], atol=1e-9)
+    with_prior = ~np.isnan(samples.column("prior"))
+    np.testing.assert_allclose(samples.column("prior")[with_prior], logit[samples.row][with_prior], atol=1e-9)
     np.testing.assert_allclose(
         samples.converted[with_prior],
-        sigmoid(samples.prior[with_prior] + samples.evidence[with_prior]),
+        sigmoid(samples.column("prior")[with_prior] + samples.column("evidence")[with_prior]),
         atol=1e-12,
     )
 
@@ -110,8 +112,10 @@ def test_settlements_chain():
     order = np.lexsort((samples.revision, samples.row))
     samples = samples[order]
     again = samples.row[1:] == samples.row[:-1]
-    np.testing.assert_array_equal(samples.previous_evidence[1:][again], samples.evidence[:-1][again])
-    np.testing.assert_array_equal(np.isnan(samples.previous_evidence), samples.revision == 0)
+    np.testing.assert_array_equal(
+        samples.column("previous_evidence")[1:][again], samples.column("evidence")[:-1][again]
+    )
+    np.testing.assert_array_equal(np.isnan(samples.column("previous_evidence")), samples.revision == 0)
 
 
 def test_retraction_says_no_until_the_pay():
@@ -120,7 +124,7 @@ def test_retraction_says_no_until_the_pay():
     until = int(log.click_time[-1]) + WINDOWS.lifetime + 2
     samples = replay(log, policy, until, 7 * HOUR, Fixed(any_evidence))
     assert set(role(samples)) == {"first", "pay"}
-    assert np.isinf(samples.evidence).all()
+    assert np.isinf(samples.column("evidence")).all()
     logit = log.feature_matrix[:, 0] / 10.0
     fed = np.bincount(samples.row, pushes(samples, logit[samples.row]), len(logit))
     final = final_labels(log.click_time, log.event, 0, WINDOWS)
@@ -292,7 +296,7 @@ def test_who_adapts_is_told_of_all_open_clicks_those_that_paid_included():
     heard = replay(log, policy, 6 * DAY, segment, advisor)
     silent = replay(log, policy, 6 * DAY, segment, deaf)
     for column in ("row", "evidence", "weight"):
-        np.testing.assert_array_equal(getattr(heard, column), getattr(silent, column))
+        np.testing.assert_array_equal(heard.column(column), silent.column(column))
     final = final_labels(log.click_time, log.event, 0, WINDOWS)
     before: dict[int, float] = {}
     for rows, now, known in advisor.told:
