@@ -128,6 +128,17 @@ class Clock:
         """Return the instant of one local time."""
         return int(self.instants(np.array([local], np.int64))[0])
 
+    def put_back(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Return the instants of the days from ``first`` to ``last`` at which the clock is put back, and by how much."""
+        if first > last:
+            return []
+        origin = _micros(self.origin)
+        times, offsets = self._changes(
+            np.append(np.arange(first, last, 300 * DAY), last) + origin
+        )  # every year
+        falls = zip((times[1:] - origin).tolist(), (offsets[:-1] - offsets[1:]).tolist(), strict=True)
+        return [(time, by) for time, by in falls if by > 0 and first - DAY < time < last + 2 * DAY]
+
     def at(self, moment: date) -> int:
         """Return the instant of a local date (its midnight) or datetime; one with an offset is taken as it stands."""
         if not isinstance(moment, datetime):

@@ -9,24 +9,24 @@ from typing import Any
 import duckdb
 
 from simulator.errors import UsageError
-from simulator.log import quarantine as q
+from simulator.log import reasons
 from simulator.log.schema import Aside, Meta
 
 LONGEST = 300
 """Characters of an example that are kept."""
 
 MENDS = {
-    q.NULL: 'give the column a value, or map the kind of row that has none there to "ignore"',
-    q.UNKNOWN_KIND: 'say by [data.columns] kinds what each value means; "ignore" leaves rows out',
-    q.BAD_AMOUNT: "amounts must be numbers; [data.columns] amount names their column",
-    q.UNKNOWN_CLICK: "events and clicks must name clicks alike: look at click_id and event_click_id",
-    q.BEFORE_CLICK: "look at time_unit and time_zone of both files: events may be of another clock than clicks",
-    q.STRAY: "a clock was wrong, or time_unit is",
-    q.OUTSIDE: "ids must lie inside the cardinality that is published",
-    q.DUPLICATE_CLICK: "click_id must tell clicks of one instant apart",
-    q.SHARED_ID: "if rows are lines of an order, leave event_id out: then every row is an event",
-    q.UNPAID_REFUND: "look at kinds: a refund must follow a pay of its click",
-    q.CLICK_QUARANTINED: "mend what puts their clicks aside",
+    reasons.NULL: 'give the column a value, or map the kind of row that has none there to "ignore"',
+    reasons.UNKNOWN_KIND: 'say by [data.columns] kinds what each value means; "ignore" leaves rows out',
+    reasons.BAD_AMOUNT: "amounts must be numbers; [data.columns] amount names their column",
+    reasons.UNKNOWN_CLICK: "events and clicks must name clicks alike: look at click_id and event_click_id",
+    reasons.BEFORE_CLICK: "look at time_unit and time_zone of both files: events may be of another clock than clicks",
+    reasons.STRAY: "a clock was wrong, or time_unit is",
+    reasons.OUTSIDE: "ids must lie inside the cardinality that is published",
+    reasons.DUPLICATE_CLICK: "click_id must tell clicks of one instant apart",
+    reasons.SHARED_ID: "if rows are lines of an order, leave event_id out: then every row is an event",
+    reasons.UNPAID_REFUND: "look at kinds: a refund must follow a pay of its click",
+    reasons.CLICK_QUARANTINED: "mend what puts their clicks aside",
 }
 
 
@@ -53,10 +53,12 @@ def check_most_bad(con: duckdb.DuckDBPyConnection, name: str, aside: Sequence[As
         return
     good = {"clicks": "SELECT count(*) FROM staging.sorted_clicks", "events": _GOOD_EVENTS}
     sizes = {table: int(con.execute(query).fetchall()[0][0]) for table, query in good.items()}
-    sizes["both"] = sizes["clicks"] + sizes["events"] + sum(part.rows for part in aside if part.kind != q.BAD)
+    sizes["both"] = (
+        sizes["clicks"] + sizes["events"] + sum(part.rows for part in aside if part.kind != reasons.BAD)
+    )
     faults = []
-    for table in dict.fromkeys(part.table for part in aside if part.kind == q.BAD):
-        parts = [part for part in aside if part.table == table and part.kind == q.BAD]
+    for table in dict.fromkeys(part.table for part in aside if part.kind == reasons.BAD):
+        parts = [part for part in aside if part.table == table and part.kind == reasons.BAD]
         bad = sum(part.rows for part in parts)
         total = bad + sizes.get(table, sizes["both"])
         if bad > most * total:
@@ -86,7 +88,7 @@ def _listed(con: duckdb.DuckDBPyConnection, parts: Sequence[Aside]) -> str:
         lines.append(
             f"  {part.rows:,}: {part.told}, such as {part.example}" + (f"\n    {mend}" if mend else "")
         )
-        if part.reason == q.UNKNOWN_KIND:
+        if part.reason == reasons.UNKNOWN_KIND:
             lines.append(f"    values met: {_values(con)}")
     return "\n".join(lines)
 
@@ -94,7 +96,7 @@ def _listed(con: duckdb.DuckDBPyConnection, parts: Sequence[Aside]) -> str:
 def _values(con: duckdb.DuckDBPyConnection) -> str:
     rows = con.execute(
         "SELECT kind, count(*) FROM staging.quarantine WHERE reason = $1 GROUP BY kind ORDER BY 2 DESC, 1 LIMIT 20",
-        [q.UNKNOWN_KIND],
+        [reasons.UNKNOWN_KIND],
     ).fetchall()
     return ", ".join(f"{str(kind).removeprefix('(').removesuffix(')')!r} ({count:,})" for kind, count in rows)
 
@@ -111,7 +113,7 @@ def _kinds_lost(con: duckdb.DuckDBPyConnection, name: str, aside: Sequence[Aside
         "SELECT kind, count(*) FROM staging.quarantine WHERE class = 'bad' AND kind IN ('cart', 'pay', 'refund') "
         "GROUP BY kind ORDER BY kind"
     ).fetchall()
-    parts = [part for part in aside if part.table == "events" and part.kind == q.BAD]
+    parts = [part for part in aside if part.table == "events" and part.kind == reasons.BAD]
     return [
         f"{name}: all {count:,} events of kind {kind!r} would be put aside\n{_listed(con, parts)}"
         for kind, count in rows
@@ -141,11 +143,16 @@ def told(meta: Meta, where: Path) -> dict[str, Any]:
     }
 
 
-_WORDS = {q.BAD: "put aside", q.REPEATED: "repeated", q.UNATTRIBUTED: "unattributed", q.BY_RULE: "by rule"}
+_WORDS = {
+    reasons.BAD: "put aside",
+    reasons.REPEATED: "repeated",
+    reasons.UNATTRIBUTED: "unattributed",
+    reasons.BY_RULE: "by rule",
+}
 
 
 def _where(part: Aside) -> str:
-    return "" if part.kind == q.UNATTRIBUTED else f"{part.table}, "
+    return "" if part.kind == reasons.UNATTRIBUTED else f"{part.table}, "
 
 
 def _ordered(aside: Sequence[Aside]) -> list[Aside]:

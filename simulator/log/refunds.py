@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from simulator.log.quarantine import (
+from simulator.log.reasons import (
     BELOW_SHARE,
     NO_REFUND,
     NOTHING_LEFT,

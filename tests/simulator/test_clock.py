@@ -106,3 +106,17 @@ def test_unknown_zone():
     for odd in ("", "America", "../x", 3):
         with pytest.raises(ValueError, match=r"unknown time zone"):
             zone_of(odd)
+
+
+@pytest.mark.parametrize(
+    "zone", ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Shanghai", "UTC"]
+)
+def test_clocks_that_are_put_back(zone):
+    clock = Clock(datetime(2019, 5, 1, tzinfo=UTC), zone)
+    found = clock.put_back(0, 4 * 365 * DAY)
+    assert len(found) == (0 if zone in ("UTC", "Asia/Shanghai") else 4)
+    for time, by in found:
+        assert clock.one(time) - clock.one(time - 1) == 1 - by
+        assert by == (HOUR // 2 if "Howe" in zone else HOUR)
+        assert clock.put_back(time - HOUR, time + HOUR) == [(time, by)]
+    assert clock.put_back(1, 0) == []

@@ -11,7 +11,8 @@ import duckdb
 
 from simulator.errors import UsageError
 from simulator.log.intake.files import WHITESPACE, find
-from simulator.log.intake.tables import Table, load, open_table
+from simulator.log.intake.loading import load
+from simulator.log.intake.tables import Table, open_table
 from simulator.log.intake.values import FLOATS, INTEGERS, is_number, is_plain
 from simulator.log.sql import identifier, literal
 from simulator.scenario.data import ReadBlock

@@ -11,14 +11,14 @@ from simulator.log.intake.staged import (
     OPENED,
     Staged,
     Wanted,
-    candidates,
     feature_columns,
+    load_wanted,
     raw_features,
     settle_hours,
     timed,
     who,
 )
-from simulator.log.intake.tables import load, open_table
+from simulator.log.intake.tables import open_table
 from simulator.scenario.data import DataBlock
 
 
@@ -34,13 +34,6 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
         wanted.add(clicks, key, getattr(c, key))
     wanted.maybe(clicks, "user_id", c.user_id, "user_id")
     wanted.maybe(clicks, "item_id", c.item_id, "item_id")
-    named = set(wanted.of(clicks))
-    for feature in staged.features:
-        wanted.add(
-            clicks,
-            "features" if feature.name in c.features else f"features.{feature.name}",
-            feature.spec.column,
-        )
     wanted.add(events, "event_click_id", event_click)
     wanted.add(events, "event_time", event_time)
     wanted.add(events, "event_id", c.event_id)
@@ -49,13 +42,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
     amount = wanted.add(events, "amount", amount_column(events, data))
     wanted.add(events, "quantity", c.quantity)
     wanted.add(events, "currency", c.currency)
-    wanted.check()
-    load(con, clicks, wanted.of(clicks))
-    load(con, events, wanted.of(events))
-    note = candidates(clicks, data, named)
-    staged.notes += [note] if note else []
-    if amount is None:
-        staged.notes.append(f"{events.told} has no amounts: every pay counts 1")
+    load_wanted(con, staged, wanted, data, amounts=amount is not None)
     click = read_key(con, [(clicks, "click_id", c.click_id), (events, "event_click_id", event_click)])
     staged.numbers["click_id"] = click.number
     person = who(con, clicks, data, staged)

@@ -17,15 +17,16 @@ from simulator.errors import LogError, UsageError
 from simulator.log.ingest import ingest
 from simulator.log.intake import events, purchases, rows, touches
 from simulator.log.intake.files import find
+from simulator.log.intake.rejected import set_aside_outside
 from simulator.log.intake.spans import main_span, midnight
 from simulator.log.intake.staged import HAPPENED, OPENED, Staged, left_out
 from simulator.log.intake.tables import REJECTED, create_rejected
-from simulator.log.intake.times import absolute, outside, year_of
+from simulator.log.intake.times import absolute, year_of
 from simulator.log.intake.vocabulary import Ids, number, whom
 from simulator.log.meta import check_files, from_epoch, read_meta
-from simulator.log.quarantine import Rules
+from simulator.log.reasons import Rules
 from simulator.log.schema import Meta
-from simulator.log.sql import identifier, literal, one_line, workspace
+from simulator.log.sql import identifier, one_line, workspace
 from simulator.scenario.data import DataBlock
 from simulator.scenario.model import Scenario
 from simulator.scenario.timeline import stream_gap
@@ -112,7 +113,9 @@ def make_log(
             staged = _stage(con, data, settings)
             _note(staged, data)
             zone = data.time_zone
-            _between(con, data)
+            if data.shape not in ("touches", "purchases"):  # their actions were told apart before
+                set_aside_outside(con, OPENED, staged.clicks, data)
+                set_aside_outside(con, HAPPENED, staged.events, data)
             span = main_span(con, OPENED)
             if span is None:
                 raise UsageError(
@@ -220,19 +223,6 @@ def _rejected(con: duckdb.DuckDBPyConnection) -> str:
         (count, f"{reason} ({column})" if column else reason, row) for reason, column, count, row in found
     ]
     return "; ".join(f"{count:,}: {reason}, such as {row:.200}" for count, reason, row in named)
-
-
-def _between(con: duckdb.DuckDBPyConnection, data: DataBlock) -> None:
-    """Put clicks and events aside that lie outside the span that is said (of actions this is done before)."""
-    if data.between is None or data.shape in ("touches", "purchases"):
-        return
-    test = outside(data.between, data.time_zone)
-    for table in (OPENED, HAPPENED):
-        con.execute(
-            f"INSERT INTO {REJECTED} (source, row, reason, class) SELECT {literal(data.shape or '')}, CAST(t AS VARCHAR), "
-            f"{literal(touches.OUTSIDE_SPAN)}, 'by rule' FROM (SELECT * FROM {table} WHERE {test}) AS t"
-        )
-        con.execute(f"DELETE FROM {table} WHERE {test}")
 
 
 def _observed_until(data: DataBlock, origin: int, zone: str, last: int | None) -> int | None:

@@ -6,21 +6,22 @@ import duckdb
 
 from simulator.log.intake.keys import read_key
 from simulator.log.intake.kinds import amount_column, amount_sql, kind_sql
+from simulator.log.intake.rejected import last_of, set_aside_outside, set_aside_unread
 from simulator.log.intake.staged import (
     HAPPENED,
     OPENED,
     FeatureColumn,
     Staged,
     Wanted,
-    candidates,
     feature_columns,
+    load_wanted,
     raw_features,
     settle_hours,
     timed,
     who,
 )
-from simulator.log.intake.tables import REJECTED, Table, load, open_table
-from simulator.log.intake.touches import join_keys, log_bucket, set_aside_outside, set_aside_unread
+from simulator.log.intake.tables import REJECTED, Table, open_table
+from simulator.log.intake.touches import join_keys, log_bucket
 from simulator.scenario.data import DataBlock, FeatureBlock
 
 
@@ -42,15 +43,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int) -> 
         wanted.add(table, key, getattr(c, key))
     kind = wanted.add(table, "kind", c.kind if c.kinds or c.kind != "kind" or "kind" in table.types else None)
     amount = wanted.add(table, "amount", amount_column(table, data))
-    named = set(wanted.of(table))
-    for feature in staged.features:
-        wanted.add(table, f"features.{feature.name}", feature.spec.column)
-    wanted.check()
-    load(con, table, wanted.of(table))
-    note = candidates(table, data, named)
-    staged.notes += [note] if note else []
-    if amount is None:
-        staged.notes.append(f"{table.told} has no amounts: every pay counts 1")
+    load_wanted(con, staged, wanted, data, amounts=amount is not None)
     staged.labels = {
         "clicks": {"time": c.time},
         "events": {
@@ -63,7 +56,8 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int) -> 
     _buy(con, table, data, staged, kind, amount)
     set_aside_unread(con, staged, "bought")
     settle_hours(con, data, staged, "bought")
-    set_aside_outside(con, staged, "bought", data)
+    set_aside_outside(con, "bought", table, data)
+    staged.last = last_of(con, "bought")
     keys = join_keys(data, table)
     _without_user(con, staged, keys)
     if data.counters:

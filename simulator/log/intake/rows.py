@@ -14,14 +14,14 @@ from simulator.log.intake.staged import (
     OPENED,
     Staged,
     Wanted,
-    candidates,
     feature_columns,
+    load_wanted,
     raw_features,
     settle_hours,
     timed,
     who,
 )
-from simulator.log.intake.tables import Table, load, open_table
+from simulator.log.intake.tables import Table, open_table
 from simulator.log.intake.times import FACTOR, TimeColumn
 from simulator.log.intake.values import among, spelt
 from simulator.log.sql import identifier, literal
@@ -63,15 +63,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock) -> Staged:
     wanted.add(table, "event_id", c.event_id)
     for column in c.pay_if:
         wanted.add(table, "pay_if", column)
-    named = set(wanted.of(table))
-    for feature in staged.features:
-        wanted.add(table, f"features.{feature.name}", feature.spec.column)
-    wanted.check()
-    load(con, table, wanted.of(table))
-    note = candidates(table, data, named)
-    staged.notes += [note] if note else []
-    if not amounts:
-        staged.notes.append(f"{table.told} has no amounts: every pay counts 1")
+    load_wanted(con, staged, wanted, data, amounts=bool(amounts))
     _open(con, table, data, staged)
     _happen(con, table, data, staged, amounts)
     by_delay = not (c.cart_time or c.pay_time or c.refund_time)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -80,7 +79,8 @@ def settle_clock_changes(
     if span is None or zone == "UTC":
         return []
     notes = []
-    for change, shift in _set_back(span, zone):
+    # Strays of a small log stay in its span; outside these years no clock is put back that anyone knows of.
+    for change, shift in Clock(EPOCH, zone).put_back(max(span.first, _FIRST), min(span.last, _LAST)):
         rows = con.execute(
             f"SELECT rowid, time FROM {table} WHERE time >= {change} AND time < {change + shift} ORDER BY _row"
         ).fetchnumpy()
@@ -114,35 +114,3 @@ def _first_fall(times: Int64, by: int) -> int:
     """Return the place of the first time that lies more than ``by`` before the largest so far (or how many there are)."""
     falls = np.flatnonzero(np.maximum.accumulate(times)[:-1] - times[1:] > by)
     return int(falls[0]) + 1 if len(falls) else len(times)
-
-
-def _set_back(span: Span, zone: str) -> list[tuple[int, int]]:
-    """Return the instants inside a span at which clocks are put back, and by how much."""
-    local, found = ZoneInfo(zone), []
-    # Strays of a small log stay in its span; outside these years no clock is put back that anyone knows of.
-    span = Span(max(span.first, _FIRST), min(span.last, _LAST))
-    if span.first > span.last:
-        return []
-    day = from_epoch(span.first).astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    last = from_epoch(span.last).astimezone(UTC) + timedelta(days=1)
-    while day <= last:
-        before, after = _offset(day, local), _offset(day + timedelta(days=1), local)
-        if after < before:
-            low, high = 0, 24 * 3600
-            while high - low > 1:
-                middle = (low + high) // 2
-                low, high = (
-                    (middle, high)
-                    if _offset(day + timedelta(seconds=middle), local) == before
-                    else (low, middle)
-                )
-            found.append(
-                (int((day + timedelta(seconds=high)).timestamp()) * 1_000_000, (before - after) * 1_000_000)
-            )
-        day += timedelta(days=1)
-    return found
-
-
-def _offset(moment: datetime, zone: ZoneInfo) -> int:
-    offset = moment.astimezone(zone).utcoffset()
-    return 0 if offset is None else int(offset.total_seconds())

@@ -14,6 +14,7 @@ import duckdb
 
 from simulator.errors import UsageError, nearest
 from simulator.log.intake.keys import read_key
+from simulator.log.intake.loading import load
 from simulator.log.intake.spans import settle_clock_changes
 from simulator.log.intake.tables import Table
 from simulator.log.intake.times import TimeColumn, read_time
@@ -159,6 +160,28 @@ class Wanted:
 def _listed(names: dict[str, str]) -> str:
     shown = list(names)
     return ", ".join(shown[:40]) + (f", ... ({len(shown)} in all)" if len(shown) > 40 else "")
+
+
+def load_wanted(
+    con: duckdb.DuckDBPyConnection, staged: Staged, wanted: Wanted, data: DataBlock, *, amounts: bool
+) -> None:
+    """Want the features too, load what is wanted of the tables, and note what could be named and is not.
+
+    Raises
+    ------
+    UsageError : a key names a column that is not there.
+    """
+    clicks, events, named = staged.clicks, staged.events, set(wanted.of(staged.clicks))
+    for feature in staged.features:
+        key = "features" if feature.name in data.columns.features else f"features.{feature.name}"
+        wanted.add(clicks, key, feature.spec.column)
+    wanted.check()
+    for table in [clicks] if events is clicks else [clicks, events]:
+        load(con, table, wanted.of(table))
+    note = candidates(clicks, data, named)
+    staged.notes += [note] if note else []
+    if not amounts:
+        staged.notes.append(f"{events.told} has no amounts: every pay counts 1")
 
 
 def who(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged: Staged) -> dict[str, str]:

@@ -28,10 +28,7 @@ FACTOR = {
     "d": float(DAY),
 }
 UNITS = ("s", "ms", "us", "ns")
-_EARLY, _LATE = (
-    datetime(1990, 1, 1, tzinfo=UTC).timestamp() * 1e6,
-    datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1e6,
-)
+_EARLY, _LATE = (datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1e6 for year in (1990, 2100))
 _PROBED = 200_000
 _NUMBER = r"\s*[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\s*"
 _OFFSET = r".*[0-9]\s*(Z|UTC|GMT|[-+][0-9]{2}(:?[0-9]{2})?)\s*"

@@ -8,22 +8,21 @@ import duckdb
 
 from simulator.log.intake.keys import read_key
 from simulator.log.intake.kinds import TOUCH_KINDS, amount_column, amount_sql, flag_sql, kind_sql
-from simulator.log.intake.spans import main_span
+from simulator.log.intake.rejected import last_of, set_aside_outside, set_aside_unread
 from simulator.log.intake.staged import (
     HAPPENED,
     OPENED,
     FeatureColumn,
     Staged,
     Wanted,
-    candidates,
     feature_columns,
+    load_wanted,
     raw_features,
     settle_hours,
     timed,
     who,
 )
-from simulator.log.intake.tables import REJECTED, Table, load, open_table
-from simulator.log.intake.times import outside
+from simulator.log.intake.tables import REJECTED, Table, open_table
 from simulator.log.intake.values import among, spelt
 from simulator.log.sql import identifier, literal
 from simulator.scenario.data import DataBlock, FeatureBlock
@@ -34,8 +33,6 @@ _FOLLOWERS = {
     "favourite": ("cart", "pay", "refund"),
     "cart": ("pay", "refund"),
 }
-OUTSIDE_SPAN = "time outside the span of [data] between"
-NO_TIME = "null or unreadable value in a required column"
 
 
 def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, refund: int) -> Staged:
@@ -46,13 +43,13 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, ref
     """
     table = open_table(con, "touches", data.touches, data.read)
     staged = Staged(table, table, feature_columns(table, data))
-    wanted = _wanted(table, data, staged)
-    load(con, table, wanted.of(table))
+    _load(con, table, data, staged)
     staged.rows = table.read
     _touch(con, table, data, staged)
     set_aside_unread(con, staged, "touched")
     settle_hours(con, data, staged, "touched")
-    set_aside_outside(con, staged, "touched", data)
+    set_aside_outside(con, "touched", table, data)
+    staged.last = last_of(con, "touched")
     keys = join_keys(data, table)
     staged.kinds = dict(
         con.execute("SELECT kind, count(*) FROM touched GROUP BY kind ORDER BY kind").fetchall()
@@ -66,7 +63,7 @@ def stage(con: duckdb.DuckDBPyConnection, data: DataBlock, attribution: int, ref
     return staged
 
 
-def _wanted(table: Table, data: DataBlock, staged: Staged) -> Wanted:
+def _load(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged: Staged) -> None:
     c, wanted = data.columns, Wanted()
     wanted.add(table, "time", c.time)
     wanted.maybe(table, "user_id", c.user_id, "user_id")
@@ -78,16 +75,9 @@ def _wanted(table: Table, data: DataBlock, staged: Staged) -> Wanted:
     if not c.flags:
         wanted.add(table, "kind", c.kind)
     amount = wanted.add(table, "amount", amount_column(table, data))
-    named = set(wanted.of(table))
     for condition in c.pay_if:
         wanted.add(table, "pay_if", condition)
-    for feature in staged.features:
-        wanted.add(table, f"features.{feature.name}", feature.spec.column)
-    wanted.check()
-    note = candidates(table, data, named)
-    staged.notes += [note] if note else []
-    if amount is None:
-        staged.notes.append(f"{table.told} has no amounts: every pay counts 1")
+    load_wanted(con, staged, wanted, data, amounts=amount is not None)
     staged.labels = {
         "clicks": {"time": c.time},
         "events": {
@@ -97,7 +87,6 @@ def _wanted(table: Table, data: DataBlock, staged: Staged) -> Wanted:
             "event_id": c.event_id or "event_id",
         },
     }
-    return wanted
 
 
 def _touch(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged: Staged) -> None:
@@ -146,33 +135,6 @@ def _touch(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged
 def _count_of(con: duckdb.DuckDBPyConnection, relation: str) -> int:
     [(count,)] = con.execute(f"SELECT count(*) FROM {relation}").fetchall()
     return int(count)
-
-
-def set_aside_unread(con: duckdb.DuckDBPyConnection, staged: Staged, name: str) -> None:
-    """Move actions without a time or a kind to ``rejected``: they can be neither clicks nor events."""
-    time, kind = (literal(staged.labels["events"][key]) for key in ("time", "kind"))
-    con.execute(
-        f"INSERT INTO {REJECTED} (source, row, reason, col) SELECT {literal(staged.clicks.key)}, CAST(source AS VARCHAR), "
-        f"CASE WHEN bad.time IS NOT NULL AND bad.kind IS NOT NULL THEN 'unknown kind' ELSE {literal(NO_TIME)} END, "
-        f"CASE WHEN bad.time IS NULL THEN {time} ELSE {kind} END "
-        f"FROM (SELECT _row, time, kind FROM {name} WHERE time IS NULL OR kind IS NULL OR starts_with(kind, '(')) AS bad "
-        f"JOIN {staged.clicks.name} AS source ON source.rowid = bad._row"
-    )
-    con.execute(f"DELETE FROM {name} WHERE time IS NULL OR kind IS NULL OR starts_with(kind, '(')")
-
-
-def set_aside_outside(con: duckdb.DuckDBPyConnection, staged: Staged, name: str, data: DataBlock) -> None:
-    """Move actions outside ``[data] between`` to ``rejected``; find until when the log was observed."""
-    if data.between is not None:
-        test = outside(data.between, data.time_zone)
-        con.execute(
-            f"INSERT INTO {REJECTED} (source, row, reason, class) SELECT {literal(staged.clicks.key)}, "
-            f"CAST(source AS VARCHAR), {literal(OUTSIDE_SPAN)}, 'by rule' FROM (SELECT _row FROM {name} WHERE {test}) AS bad "
-            f"JOIN {staged.clicks.name} AS source ON source.rowid = bad._row"
-        )
-        con.execute(f"DELETE FROM {name} WHERE {test}")
-    span = main_span(con, name)
-    staged.last = None if span is None else span.last
 
 
 def join_keys(data: DataBlock, table: Table) -> list[str]:

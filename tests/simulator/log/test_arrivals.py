@@ -14,8 +14,8 @@ from simulator.log.exporters import export_log
 from simulator.log.exporters.base import Asked
 from simulator.log.ingest import ingest
 from simulator.log.memory import final_labels, random_log
-from simulator.log.quarantine import BEFORE_EVENT, NULL
 from simulator.log.reader import Log
+from simulator.log.reasons import BEFORE_EVENT, NULL
 from simulator.log.sql import workspace
 from simulator.log.upload import Batches, Lags, Uploaded
 from simulator.randomness import generator

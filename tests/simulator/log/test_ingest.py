@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.errors import LogError
-from simulator.log import quarantine as reasons
+from simulator.log import reasons
 from simulator.log.ingest import ingest
 from simulator.log.reader import Log
 from simulator.log.sql import workspace

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from simulator.log import quarantine as reasons
+from simulator.log import reasons
 from simulator.log.ingest import ingest
-from simulator.log.quarantine import Rules
 from simulator.log.reader import Log
+from simulator.log.reasons import Rules
 from simulator.log.sql import workspace
 from simulator.units import DAY
 
@@ -130,7 +130,7 @@ CASES = {
         {"refunded_share": 0.5}, kind="by rule",
     ),
 }  # fmt: skip
-NO_REASONS = {reasons.BAD, reasons.REPEATED, reasons.UNATTRIBUTED, reasons.BY_RULE, reasons.KIND_RANK}
+NO_REASONS = {reasons.BAD, reasons.REPEATED, reasons.UNATTRIBUTED, reasons.BY_RULE}
 REASONS = {
     value for name, value in vars(reasons).items() if name.isupper() and isinstance(value, str)
 } - NO_REASONS
