@@ -12,6 +12,7 @@ from learners.materials import Materials
 from learners.model import Model
 from learners.pretrain import Pretraining, heads_beyond, pretrained
 from simulator.calendar import Calendar
+from simulator.calls import called, calling
 from simulator.randomness import torch_seed
 from simulator.scenario.learner import LearnerBlock
 from simulator.windows import Windows
@@ -63,9 +64,15 @@ def build_learner(
         return model
 
     materials = Materials(source, calendar or Calendar(), observation, learner, seed, cache, start)
-    offset = None if method.offset is None else method.offset.prepare(materials)
+    offset = None
+    if method.offset is not None:
+        with calling(method.offset, "prepare"):
+            offset = method.offset.prepare(materials)
     materials = replace(materials, offset=offset)
-    auxiliary = method.auxiliary
+    estimator, auxiliary = None, method.auxiliary
+    if auxiliary is not None:
+        with calling(auxiliary, "prepare"):
+            estimator = auxiliary.completed(observation).prepare(materials)
     model = start()
     model.begin(learner)
     model.freeze()
@@ -73,8 +80,9 @@ def build_learner(
         model,
         method.objective,
         method.link,
-        None if auxiliary is None else auxiliary.completed(observation).prepare(materials),
+        estimator,
         offset,
         decay=learner.learning_rate_decay,
         seed=seed,
+        names=(called(auxiliary), called(method.offset)),
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from learners.start import Recipe
 from learners.start.base import rows_of
+from simulator.calls import calling, checked
 from simulator.errors import RunError
 from simulator.log.schema import (
     ClickBatch,
@@ -88,7 +89,11 @@ class History:
         events = self.events() if recipe.uses_events else EventBatch.empty()
         for clicks, labels in self.log.labelled(self.windows, self.start, self.end, features=features):
             own = slice(*np.searchsorted(events.row, (clicks.row, clicks.row + len(clicks))))
-            examples = recipe.examples(clicks, labels, _inside(events[own], clicks, labels, self.windows))
+            inside = _inside(events[own], clicks, labels, self.windows)
+            with calling(recipe, "examples", f"{len(clicks)} clicks of the history"):
+                examples = recipe.examples(clicks, labels, inside)
+                rows = len(clicks if examples.click is None else examples.click)
+                checked("targets", examples.targets, recipe.heads, rows)
             targets, told = rows_of(examples, recipe.heads)
             click = told if examples.click is None else examples.click[told]
             inputs = np.empty((len(told), 0)) if examples.inputs is None else examples.inputs[told]

@@ -13,8 +13,10 @@ from learners.auxiliary import Estimator
 from learners.batch import Batch
 from learners.model import Model
 from learners.objectives import Objective
+from learners.objectives.base import loss_of
 from learners.offsets import KnownOffset
 from learners.serve import Link
+from simulator.calls import calling, checked
 from simulator.engine.batch import JourneyView
 from simulator.learning import Clicks, Predictions
 from simulator.log.schema import Float64, Int64
@@ -31,6 +33,7 @@ class TorchLearner:
     estimator : the auxiliary; None where nobody asks for estimates.
     offset : what is known of each click and added to the outputs; None for nothing.
     decay : factor on both learning rates at every publication.
+    names : what auxiliary and offset are called in messages.
     seed : names, with the number of the step, what an objective draws at random.
     """
 
@@ -44,12 +47,13 @@ class TorchLearner:
         *,
         decay: float = 1.0,
         seed: int = 0,
+        names: tuple[str, str] = ("auxiliary", "offset"),
     ) -> None:
         self.tasks = link.tasks
         self._model, self._objective, self._link = model, objective, link
         self._estimator = estimator
         self._offset: KnownOffset = offset if offset is not None else lambda _: {}
-        self._decay, self._seed = decay, seed
+        self._decay, self._seed, self._names = decay, seed, names
         self._model.publish()
 
     @property
@@ -77,20 +81,30 @@ class TorchLearner:
             return
         batch = Batch(samples, self._estimates(samples), step=self.steps, seed=self._seed)
         clicks = Clicks(samples.row, samples.click_time, samples.features)
-        known = {head: torch.from_numpy(values).float() for head, values in self._offset(clicks).items()}
+        known = {head: torch.from_numpy(values).float() for head, values in self._added(clicks).items()}
 
         def loss(outputs: dict[str, Tensor]) -> Tensor:
             for head, offset in known.items():
                 outputs[head] = outputs[head] + offset
-            return self._objective.loss(batch, outputs)
+            on = f"a batch of {len(samples)} samples at step {self.steps + 1}"
+            return loss_of(self._objective, on, batch, outputs)
 
         self._model.step(samples.features, loss)
 
     def _estimates(self, samples: Samples) -> dict[str, Tensor]:
         if self._estimator is None or not self._objective.estimates:
             return {}
-        found = self._estimator.of_samples(samples)
-        return {name: torch.from_numpy(found[name]).float() for name in self._objective.estimates}
+        names = self._objective.estimates
+        with calling(self._estimator, "of_samples", f"{len(samples)} samples", self._names[0]):
+            found = self._estimator.of_samples(samples)
+            checked("of_samples", found, names, len(samples))
+        return {name: torch.from_numpy(found[name]).float() for name in names}
+
+    def _added(self, clicks: Clicks) -> Mapping[str, Float64]:
+        with calling(self._offset, "offset", f"{len(clicks)} clicks", self._names[1]):
+            found = self._offset(clicks)
+            checked("offset", found, found, len(clicks))
+        return found
 
     def publish(self) -> None:
         """Make the current weights the served ones."""
@@ -101,19 +115,26 @@ class TorchLearner:
     def predict(self, clicks: Clicks) -> Predictions:
         """Predict with the weights published last, in chunks counted from the first row of the call."""
         outputs = self._model.served_outputs(clicks.features)
-        for head, offset in self._offset(clicks).items():
+        for head, offset in self._added(clicks).items():
             outputs[head] = outputs[head] + offset
         if self._link.estimates:
             assert self._estimator is not None, "the catalog gives a link that asks an auxiliary"
-            outputs = {**outputs, **self._estimator.of_clicks(clicks)}
-        return self._link.serve(outputs)
+            with calling(self._estimator, "of_clicks", f"{len(clicks)} clicks", self._names[0]):
+                found = self._estimator.of_clicks(clicks)
+                checked("of_clicks", found, self._link.estimates, len(clicks))
+            outputs = {**outputs, **found}
+        with calling(self._link, "serve", f"{len(clicks)} clicks"):
+            served = self._link.serve(outputs)
+            checked("serve", served, self.tasks, len(clicks), finite=True)
+        return served
 
     def estimate(
         self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
     ) -> Mapping[str, Float64]:
         """Return the auxiliary's estimates for open journeys (`simulator.learning.Advisor`)."""
         assert self._estimator is not None, "the catalog gives a policy that asks an auxiliary"
-        return self._estimator.of_journeys(clicks, now, journey, known)
+        with calling(self._estimator, "of_journeys", f"{len(clicks)} clicks", self._names[0]):
+            return self._estimator.of_journeys(clicks, now, journey, known)
 
     def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell the auxiliary what the policy believes (`simulator.learning.Advisor`)."""

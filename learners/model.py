@@ -15,7 +15,8 @@ from learners.adam import FlatAdam, flatten
 from learners.dense_adam import AdamTable
 from learners.embedding import EmbeddingTable
 from learners.networks import Network
-from simulator.errors import RunError
+from simulator.calls import calling, checked
+from simulator.errors import PartError, RunError
 from simulator.log.schema import Feature, Float64, Int32, Int64
 from simulator.scenario.learner import LearnerBlock
 
@@ -52,7 +53,13 @@ class Model:
         self.network, self.heads = network, tuple(heads)
         generator = torch.Generator().manual_seed(seed)
         width = len(features) * learner.embedding_dim
-        self.layers = network.build(width, self.heads, generator, inputs)
+        with calling(network, "build", f"{width} numbers and the heads {', '.join(heads)}"):
+            self.layers = network.build(width, self.heads, generator, inputs)
+            lost = [head for head in heads if head not in self.layers["heads"]]  # type: ignore[operator]
+            if lost:
+                raise PartError(
+                    f"build made no layers['heads'][{lost[0]!r}]; each head has its last layer there"
+                )
         table = AdamTable if learner.embedding_optimiser == "adam" else EmbeddingTable
         self.table = table(
             features,
@@ -89,7 +96,7 @@ class Model:
         values = self.table.gather(cells.rows)
         gathered = cells.pooled(values).requires_grad_()
         embedded = self._arranged(gathered, len(features))
-        value = loss(self.network.forward(self.layers, embedded, _tensor(inputs)))
+        value = loss(self._forward(self.layers, embedded, _tensor(inputs)))
         if not torch.isfinite(value):
             raise RunError(
                 f"the loss is {value.item()} at step {self.adam.steps + 1}; a lower learning_rate may help"
@@ -158,9 +165,16 @@ class Model:
                 cells = self.table.cells(chunk)
                 embedded = self._arranged(cells.pooled(lookup(cells.rows)), len(chunk))
                 known = None if inputs is None else _tensor(inputs[begin : begin + CHUNK])
-                for head, values in self.network.forward(layers, embedded, known).items():
+                for head, values in self._forward(layers, embedded, known).items():
                     outputs[head][begin : begin + CHUNK] = values.numpy()
         return outputs
+
+    def _forward(self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None) -> Outputs:
+        rows = embedded.shape[1]
+        with calling(self.network, "forward", f"a batch of {rows} rows"):
+            found = self.network.forward(layers, embedded, inputs)
+            checked("forward", found, self.heads, rows)
+        return found
 
     def _arranged(self, gathered: Tensor, count: int) -> Tensor:
         """Return (B * F, embeddings * dim) as (embeddings, B, F * dim); for one embedding, without a copy."""

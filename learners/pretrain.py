@@ -15,6 +15,7 @@ from learners import checkpoint
 from learners.history import History, Rows, batches
 from learners.model import Model, Outputs
 from learners.networks import Network
+from learners.objectives.base import loss_of
 from learners.start import Recipe
 from simulator.randomness import generator, torch_seed
 from simulator.scenario.learner import LearnerBlock
@@ -131,7 +132,7 @@ def history_loss(recipe: Recipe, batch: Rows) -> Callable[[Mapping[str, Tensor]]
     columns = {name: (values[:, k], told[:, k]) for k, name in enumerate(recipe.heads)}
 
     def loss(outputs: Mapping[str, Tensor] | Outputs) -> Tensor:
-        return recipe.loss(outputs, columns)
+        return loss_of(recipe, f"a batch of {len(batch)} examples of the history", outputs, columns)
 
     return loss
 

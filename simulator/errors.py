@@ -32,7 +32,21 @@ class UsageError(LogError):
     exit_code = 2
 
 
-class PolicyError(AfterclickError, ValueError):
+class PartError(AfterclickError, ValueError):
+    """A part of a method, or another plug-in, failed or broke a rule of the house.
+
+    Parameters
+    ----------
+    who : the part; empty as long as nobody has said where it failed.
+    method : the method it is of, once that is said.
+    """
+
+    def __init__(self, message: str, *, who: str = "", method: str = "") -> None:
+        self.who, self.method = who, method
+        super().__init__(message)
+
+
+class PolicyError(PartError):
     """A delay policy broke a rule of the engine (a timer in the past, a label outside its range, ...)."""
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from simulator.calls import calling
+from simulator.errors import PartError
 from simulator.parts import Part, Registry
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from learners.batch import Batch
+    from learners.start import Recipe
 
 
 class Objective(Part):
@@ -32,6 +35,28 @@ class Objective(Part):
         outputs : per head the raw output, shape (B,): a logit, or an amount in log1p space.
         """
         raise NotImplementedError
+
+
+def loss_of(part: Objective | Recipe, on: str, *given: Any) -> Tensor:
+    """Return the loss of an objective or a recipe.
+
+    Raises
+    ------
+    PartError : it failed, or is no scalar that depends on the outputs.
+    """
+    with calling(part, "loss", on):
+        value: Any = part.loss(*given)
+        shape, kind = getattr(value, "shape", None), type(value).__name__
+        if shape is None or len(shape) or not value.requires_grad:
+            told = (
+                f"a {kind}"
+                if shape is None
+                else f"a tensor of shape {tuple(shape)}"
+                if len(shape)
+                else "a constant"
+            )
+            raise PartError(f"loss returned {told}; it must be a scalar tensor that depends on the outputs")
+    return value  # type: ignore[no-any-return]
 
 
 OBJECTIVES: Registry[Objective] = Registry("objective", "objectives", "learners.objectives", Objective)

@@ -18,6 +18,7 @@ from learners.learner import TorchLearner
 from learners.session.ending import Stopwatch, conclude
 from learners.session.plan import Plan, identity_of, plan_run, read_by
 from simulator.atomic import write_text
+from simulator.calls import of_methods
 from simulator.commands.console import warn
 from simulator.data import open_data
 from simulator.engine import Engine
@@ -158,17 +159,18 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
     scenario, timeline = plan.scenario, plan.timeline
 
     def build(method: ResolvedMethod) -> TorchLearner:
-        return build_learner(
-            method,
-            log=plan.log,
-            windows=plan.windows,
-            history=(timeline.history_start, timeline.history_end),
-            observation=scenario.windows.observation,
-            learner=method.learner,
-            seed=scenario.seed,
-            cache=Path(scenario.output.cache),
-            calendar=plan.calendar,
-        )
+        with of_methods(method.name):
+            return build_learner(
+                method,
+                log=plan.log,
+                windows=plan.windows,
+                history=(timeline.history_start, timeline.history_end),
+                observation=scenario.windows.observation,
+                learner=method.learner,
+                seed=scenario.seed,
+                cache=Path(scenario.output.cache),
+                calendar=plan.calendar,
+            )
 
     # Those with most to pre-train go first, one of each start, so that the threads are busy with different models.
     order: list[tuple[bool, int, ResolvedMethod]] = []

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from simulator.calls import calling
 from simulator.engine.batch import At, JourneyView, Scene, read_only
 from simulator.engine.journeys import Journeys
 from simulator.engine.outbox import Outbox
 from simulator.engine.timers import Timers
 from simulator.engine.waves import Waves, ordinals
-from simulator.errors import PolicyError
 from simulator.log.schema import Int32, Int64, Kind
 from simulator.policies.base import Policy
 from simulator.samples import Samples
@@ -146,15 +146,8 @@ class PolicyRunner:
     def _call(self, at: At, scene: Scene, out: Outbox) -> None:
         if len(at):
             hook = _HOOKS[at.rank]
-            try:
+            with calling(self.policy, hook, f"a batch of {len(at)} items", f"policy {self.key!r}"):
                 getattr(self.policy, hook)(replace(at, scene=scene, prefix=self._prefix), out)
-            except PolicyError:
-                raise
-            except Exception as error:
-                what = f"{type(error).__name__}: {error}"
-                raise PolicyError(
-                    f"policy {self.key!r} failed in {hook} on a batch of {len(at)} items: {what}"
-                ) from error
 
     def _due(self, items: TickItems, out: Outbox) -> At:
         self._timers.add(out.take_timers())

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Condition
 
+from simulator.calls import of_methods
+
 
 class Lane:
     """Tasks of one method: started in the order given, one at a time, whichever thread is free.
@@ -15,8 +17,8 @@ class Lane:
     a result. The first exception stops the lane and is raised again by `join`.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
+    def __init__(self, pool: ThreadPoolExecutor, method: str) -> None:
+        self._pool, self._method = pool, method
         self._tasks: deque[Callable[[], None]] = deque()
         self._changed = Condition()
         self._running = False
@@ -34,7 +36,8 @@ class Lane:
         with self._changed:
             task = self._tasks.popleft()
         try:
-            task()
+            with of_methods(self._method):
+                task()
         except BaseException as error:  # noqa: BLE001 - carried to the main thread by join
             with self._changed:
                 self._error = error

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 import simpy
 
+from simulator.calls import of_methods
 from simulator.engine import Engine, Tick
+from simulator.errors import PartError
 from simulator.learning import Advisor, Clicks, Predictions
 from simulator.log.schema import Float64, Int32, Int64, Labels
 from simulator.pieces import RowQueue
@@ -104,7 +106,9 @@ class Pipeline:
             advisors: dict[str, Advisor] = {}
             self._engine = self._make_engine(advisors)
             env = simpy.Environment(initial_time=self._engine.now)
-            self._trainers = {m.name: Trainer(env, m, Lane(pool), self._stream.start) for m in self._methods}
+            self._trainers = {
+                m.name: Trainer(env, m, Lane(pool, m.name), self._stream.start) for m in self._methods
+            }
             advisors.update({trainer.method.policy: trainer for trainer in self._trainers.values()})
             try:
                 env.process(self._replay(env))
@@ -136,7 +140,7 @@ class Pipeline:
         """Replay the log; at the end of each segment serve, then train. Publishing comes last at an instant."""
         for now, segment_end, published in self._edges(int(env.now)):
             yield env.timeout(now - env.now)
-            tick = self._engine.advance(now, segment_end=segment_end)
+            tick = self._advance(now, segment_end=segment_end)
             if now > self._stream.start:
                 self._serve(tick)
             self._deliver(tick)
@@ -147,6 +151,13 @@ class Pipeline:
                 self._train(now)
             if now > self._stream.start:
                 self._audience.advance(now, tick.events + (0 if tick.clicks is None else len(tick.clicks)))
+
+    def _advance(self, now: int, *, segment_end: bool) -> Tick:
+        try:
+            return self._engine.advance(now, segment_end=segment_end)
+        except PartError as error:
+            with of_methods(*(m.name for m in self._methods if error.who == f"policy {m.policy!r}")):
+                raise
 
     def _serve(self, tick: Tick) -> None:
         clicks = tick.clicks

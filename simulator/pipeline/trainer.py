@@ -11,6 +11,7 @@ import numpy as np
 import simpy
 from simpy.events import EventPriority
 
+from simulator.calls import of_methods
 from simulator.engine.batch import JourneyView
 from simulator.learning import Clicks, Learner, Predictions
 from simulator.log.schema import Float64, Int64
@@ -138,7 +139,8 @@ class Trainer:
         known = self._remembered(clicks)
         if known is None:
             self.lane.join()
-            known = self.method.learner.predict(clicks)
+            with of_methods(self.method.name):
+                known = self.method.learner.predict(clicks)
             self._asked = clicks, known
         return known
 
@@ -152,7 +154,8 @@ class Trainer:
     ) -> Mapping[str, Float64]:
         """Ask the auxiliary, and wait for it."""
         self.lane.join()
-        return self.method.learner.estimate(clicks, now, journey, known)
+        with of_methods(self.method.name):
+            return self.method.learner.estimate(clicks, now, journey, known)
 
     def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell offset and auxiliary, as soon as they have served the clicks of the segment that ends."""

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import duckdb
 
-from simulator.errors import LogError, UsageError, unknown
+from simulator.calls import calling
+from simulator.errors import LogError, PartError, UsageError, unknown
 from simulator.log.importers.source import Layout, first_line, read_source, source_files
 from simulator.log.ingest import ingest
 from simulator.log.meta import from_epoch
@@ -117,7 +118,8 @@ def import_log(
     with workspace(out) as con:
         try:
             rows = read_source(con, files, layout)
-            journeys = importer.build(con, choices)
+            with calling(importer.build, "build", f"{rows} rows", f"importer {format!r}", duckdb.Error):
+                journeys = _built(importer, con, choices)
             con.execute(
                 "CREATE VIEW put_aside AS SELECT 'source' AS source, reason, '' AS col, CASE WHEN list_contains("
                 f"[{', '.join(map(literal, importer.unattributed))}]::VARCHAR[], reason) THEN 'unattributed' ELSE 'bad' END "
@@ -154,6 +156,18 @@ def import_log(
             ignored=journeys.skipped,
             notes=journeys.notes,
         )
+
+
+def _built(importer: Importer, con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
+    journeys: object = importer.build(con, choices)
+    tables = con.execute("SELECT table_name FROM duckdb_tables() UNION SELECT view_name FROM duckdb_views()")
+    made = {name for (name,) in tables.fetchall()}
+    if not isinstance(journeys, Journeys) or not {"clicks", "events"} <= made:
+        told = "a Journeys" if isinstance(journeys, Journeys) else f"a {type(journeys).__name__}"
+        raise PartError(
+            f"build returned {told}; it must make the tables clicks and events, and return a Journeys"
+        )
+    return journeys
 
 
 def _choices(importer: Importer, opens: Opens, attribution: int | None, mapping: Path | None) -> Choices:

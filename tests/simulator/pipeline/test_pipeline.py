@@ -259,7 +259,7 @@ def test_the_replay_waits_for_a_method_that_falls_behind(monkeypatch):
 
 def test_a_lane_lets_go_at_exactly_as_many_tasks_as_may_be_left():
     with ThreadPoolExecutor(1) as pool:
-        lane, doors = Lane(pool), [Event() for _ in range(4)]
+        lane, doors = Lane(pool, "m"), [Event() for _ in range(4)]
         for door in doors:
             lane.submit(door.wait)
         passed = []
