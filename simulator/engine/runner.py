@@ -14,7 +14,7 @@ from simulator.calls import calling
 from simulator.engine.batch import At, JourneyView, Scene, read_only
 from simulator.engine.journeys import Journeys
 from simulator.engine.outbox import Outbox
-from simulator.engine.timers import Timers
+from simulator.engine.timers import Chains, Timers
 from simulator.engine.waves import Waves, ordinals
 from simulator.log.schema import Int32, Int64, Kind
 from simulator.policies.base import Policy
@@ -149,16 +149,18 @@ class PolicyRunner:
             with calling(self.policy, hook, f"a batch of {len(at)} items", f"policy {self.key!r}"):
                 getattr(self.policy, hook)(replace(at, scene=scene, prefix=self._prefix), out)
 
-    def _due(self, items: TickItems, out: Outbox) -> At:
+    def _due(self, items: TickItems, out: Outbox, chains: Chains) -> At:
         self._timers.add(out.take_timers())
         due = self._timers.take(items.until)
+        chains.see(due)
         return items.at(items.scene.journeys.index(due.row), due.time, Kind.TIMER, tag=due.tag)
 
     def _run_together(self, items: TickItems, scene: Scene, out: Outbox, *, segment_end: bool) -> None:
         """Without own columns the order of the calls cannot matter: one call per kind."""
         for at in self._shared(items, segment_end=segment_end):
             self._call(at, scene, out)
-        while len(due := self._due(items, out)):
+        chains = Chains(self.key)
+        while len(due := self._due(items, out, chains)):
             self._call(due, scene, out)
 
     def _run_ordered(self, items: TickItems, scene: Scene, out: Outbox, *, segment_end: bool) -> None:
@@ -166,8 +168,9 @@ class PolicyRunner:
         waiting = [at for at in self._shared(items, segment_end=segment_end) if len(at)]
         # The end of a segment is every journey's last item in its tick: no order needs to be found for it.
         last = waiting.pop() if waiting and waiting[-1].rank == SEGMENT else None
+        chains = Chains(self.key)
         while True:
-            if len(due := self._due(items, out)):
+            if len(due := self._due(items, out, chains)):
                 waiting.append(due)
             if not waiting:
                 break

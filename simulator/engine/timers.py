@@ -9,8 +9,13 @@ from typing import Self
 
 import numpy as np
 
+from simulator.errors import PolicyError
 from simulator.log.schema import Columns, Int32, Int64
-from simulator.units import HOUR
+from simulator.units import HOUR, MINUTE, format_instant
+
+LONGEST = 200
+"""Timers of one click that may follow each other, each set by the one before, within `REACH`; or be due together."""
+REACH = MINUTE
 
 
 @dataclass(slots=True)
@@ -63,3 +68,45 @@ class Timers:
                     batch = batch[ready]
             due.append(batch.in_order())
         return TimerBatch.concatenate(due)
+
+
+class Chains:
+    """Watches, over a tick, that timers which set timers get on: without it such a policy would never come to an end.
+
+    Parameters
+    ----------
+    policy : its key, for the message.
+    """
+
+    def __init__(self, policy: str) -> None:
+        self._policy = policy
+        self._rounds = 0
+        self._rows, self._since = np.empty(0, np.int64), np.empty(0, np.int64)
+
+    def see(self, due: TimerBatch) -> None:
+        """Look at the timers that are due next: in the second round those set by timers of the first, and so on.
+
+        Raises
+        ------
+        PolicyError : a click has more than `LONGEST` of them at a time, or within `REACH`.
+        """
+        if not len(due):
+            return
+        self._rounds += 1
+        if self._rounds > 1 and len(due) > LONGEST:
+            _, first, count = np.unique(due.row, return_index=True, return_counts=True)
+            if count.max() > LONGEST:
+                self._refuse(due, int(first[count.argmax()]), "are set at a time by its timers")
+        if self._rounds % LONGEST == 1:
+            rows, first = np.unique(due.row, return_index=True)  # the earliest of each click
+            both, now, then = np.intersect1d(rows, self._rows, assume_unique=True, return_indices=True)
+            stuck = due.time[first[now]] - self._since[then] < REACH
+            if len(both) and stuck.any():
+                self._refuse(due, int(first[now[stuck.argmax()]]), "follow each other within a minute")
+            self._rows, self._since = rows, due.time[first]
+
+    def _refuse(self, due: TimerBatch, place: int, what: str) -> None:
+        raise PolicyError(
+            f"policy {self._policy!r} sets timers without end: {LONGEST:,} of click {due.click_id[place]} {what}, the last "
+            f"with tag {due.tag[place]} at {format_instant(int(due.time[place]))}; allowed: fewer, or longer waits"
+        )

@@ -13,7 +13,7 @@ from simulator.log.schema import Kind
 from simulator.policies import POLICIES, Policy, policy, policy_from
 from simulator.policies.checks import check_policy
 from simulator.randomness import generator
-from simulator.units import DAY, HOUR
+from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
 from tests.simulator.engine.replay import log_of, replay
 from tests.simulator.policies import cheats
@@ -248,6 +248,41 @@ def test_rules_of_the_outbox():
     }.items():
         with pytest.raises(PolicyError, match=message):
             replay(log, WINDOWS, {"w": Wrong(what=what)}, 3 * DAY, HOUR)
+
+
+@pytest.mark.parametrize("columns", [{}, {"seen": ("int32", 0)}])
+@pytest.mark.parametrize("tags", [(0,), (0, 1)])
+def test_timers_without_end_are_stopped_by_name(columns, tags):
+    class Endless(Policy):
+        """Sets a timer a microsecond after each, or two, and with it another much later."""
+
+        def on_click(self, at, out):
+            out.timer(at, after=1)
+
+        def on_timer(self, at, out):
+            for tag in tags:
+                out.timer(at, after=1, tag=tag)
+            out.timer(at[at.elapsed < HOUR], after=HOUR, tag=2)
+
+    Endless.columns = columns
+    log = log_of([HOUR, 2 * HOUR], [])
+    with pytest.raises(PolicyError, match=r"'endless' sets timers without end: 200 of click \d+ .*allowed"):
+        replay(log, WINDOWS, {"endless": Endless()}, 3 * DAY, HOUR)
+
+
+@pytest.mark.parametrize("columns", [{}, {"seen": ("int32", 0)}])
+def test_many_timers_that_get_on_are_fine(columns):
+    class Patient(Policy):
+        def on_click(self, at, out):
+            out.timer(at, after=MINUTE)
+
+        def on_timer(self, at, out):
+            out.timer(at[at.elapsed < DAY], after=MINUTE)
+            out.deliver(at[at.elapsed >= DAY], converted=False)
+
+    Patient.columns = columns
+    log = log_of([HOUR, 2 * HOUR], [])
+    assert len(replay(log, WINDOWS, {"patient": Patient()}, 3 * DAY, 3 * DAY)["patient"]) == 2
 
 
 def test_unknown_hooks_are_refused_with_the_nearest():
