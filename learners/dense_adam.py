@@ -46,7 +46,12 @@ class AdamTable(EmbeddingTable):
         self._slot.fill(-1)
         self.steps = 0
         self._met = torch.empty(0, dtype=torch.int64)
-        self._mean, self._square, self._published = (torch.empty(0, self.weight.shape[1]) for _ in range(3))
+        self._pools = torch.zeros(3, 0, self.weight.shape[1])
+        self._scratch = torch.empty(0, self.weight.shape[1])
+
+    def _view(self) -> Tensor:
+        """Return mean, square and published values of the rows met, in the order of `_met`, shape (3, met, width)."""
+        return self._pools[:, : len(self._met)]
 
     def begin(self, rate: float, decay: float, *, fresh: bool) -> None:
         """Set rate and weight decay for the stream, with or without the moments of pre-training."""
@@ -61,12 +66,14 @@ class AdamTable(EmbeddingTable):
         if not len(rows):
             return
         self._slot[rows] = np.arange(len(self._met), len(self._met) + len(rows), dtype=np.int32)
-        index = torch.from_numpy(rows)
-        values = self.weight.index_select(0, index)
+        index, before = torch.from_numpy(rows), len(self._met)
         self._met = torch.cat([self._met, index])
-        self._published = torch.cat([self._published, values])
-        for name in ("_mean", "_square"):
-            setattr(self, name, torch.cat([getattr(self, name), torch.zeros_like(values)]))
+        held = self._pools.shape[1]
+        if len(self._met) > held:
+            more = min(max(len(self._met), 2 * held), len(self.weight)) - held
+            self._pools = torch.cat([self._pools, self._pools.new_zeros(3, more, self._pools.shape[2])], 1)
+            self._scratch = torch.empty_like(self._pools[0])
+        self._view()[2, before:] = self.weight.index_select(0, index)
 
     def update(self, rows: Int64, values: Tensor, gradient: Tensor) -> None:
         """Take one step of Adam; ``gradient[k]`` belongs to ``rows[k]``, gradients of one row add up."""
@@ -78,31 +85,33 @@ class AdamTable(EmbeddingTable):
         place = torch.from_numpy(self._slot[unique].astype(np.int64))
         self.steps += 1
         first, second = self.BETAS
-        self._mean.mul_(first).index_add_(0, place, total, alpha=1 - first)
-        self._square.mul_(second).index_add_(0, place, total.square(), alpha=1 - second)
-        scale = self._square.sqrt().div_((1 - second**self.steps) ** 0.5).add_(self.EPSILON)
-        weight = self.weight.index_select(0, self._met)
+        mean, square, _ = self._view()
+        mean.mul_(first).index_add_(0, place, total, alpha=1 - first)
+        square.mul_(second).index_add_(0, place, total.square(), alpha=1 - second)
+        scratch = self._scratch[: len(self._met)]
+        torch.sqrt(square, out=scratch)
+        scratch.div_((1 - second**self.steps) ** 0.5).add_(self.EPSILON)
+        torch.div(mean, scratch, out=scratch)
         if self.decay:
-            weight.mul_(1 - self.rate * self.decay)
-        weight.addcdiv_(self._mean, scale, value=-self.rate / (1 - first**self.steps))
-        self.weight.index_copy_(0, self._met, weight)
+            self.weight.mul_(1 - self.rate * self.decay)
+        self.weight.index_add_(0, self._met, scratch, alpha=-self.rate / (1 - first**self.steps))
 
     def publish(self) -> None:
         """Serve the rows as they are now."""
-        self._published = self.weight.index_select(0, self._met)
+        torch.index_select(self.weight, 0, self._met, out=self._view()[2])
 
     def served(self, rows: Int64) -> Tensor:
         """Return the rows as they were when last published."""
         values = self.gather(rows)
         place = self._slot[rows]
         hit = np.flatnonzero(place >= 0)
-        old = self._published.index_select(0, torch.from_numpy(place[hit].astype(np.int64)))
+        old = self._view()[2].index_select(0, torch.from_numpy(place[hit].astype(np.int64)))
         return values.index_copy_(0, torch.from_numpy(hit), old)
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of weights, of which rows are met, of their moments and of what is published of them."""
-        own = ("weight", "_met", "_mean", "_square", "_published")
-        return {"steps": self.steps, **{name.strip("_"): getattr(self, name).clone() for name in own}}
+        own = {"weight": self.weight, "met": self._met, "pools": self._view()}
+        return {"steps": self.steps, **{name: tensor.clone() for name, tensor in own.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
@@ -113,7 +122,7 @@ class AdamTable(EmbeddingTable):
             raise ValueError(told)
         self.weight.copy_(state["weight"])
         self.steps = int(state["steps"])
-        for name in ("met", "mean", "square", "published"):
-            setattr(self, f"_{name}", state[name].clone())
+        self._met, self._pools = state["met"].clone(), state["pools"].clone()
+        self._scratch = torch.empty_like(self._pools[0])
         self._slot.fill(-1)
         self._slot[self._met.numpy()] = np.arange(len(self._met), dtype=np.int32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,18 @@ def _execute(
         view.stage("evaluation")
         conclude(plan, directory, ledger, recorder, pipeline, watch, doubts)
         shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
+    warn(idle(plan.methods, pipeline.notes))
     return directory.finish()
+
+
+def idle(methods: Sequence[ResolvedMethod], notes: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Name the methods whose segments never held a whole batch, so that nothing was learnt of what was delivered."""
+    return [
+        f"method {m.name!r} learnt nothing in the stream: no segment had {m.learner.batch_size} samples, and left_over = "
+        '"drop" leaves out what is not a whole batch. Lower batch_size, or set left_over = "step"'
+        for m in methods
+        if m.learner.left_over == "drop" and m.policy.kind != "never" and not notes[m.name]["steps"]
+    ]
 
 
 def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, Journal]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from learners.history import History
 from learners.like import CODES
 from learners.methods import METHODS
 from learners.pretrain import Pretraining, pretrained
+from learners.session.run import idle
 from simulator.errors import ScenarioError
 from simulator.scenario.learner import LearnerBlock
 from simulator.units import HOUR
@@ -177,17 +180,31 @@ def test_a_learner_resumes_to_the_bit_and_serves_what_was_published(method, one,
     )  # fmt: skip
     clicks = asked(ground.log.ids[:80])
     first = learner.predict(clicks)
-    learner.learn(rows, ground.log.ids[:64])
+    learner.learn(replace(rows, features=ground.log.ids[:64]))
     learner.publish()
     published = learner.predict(clicks)
-    learner.learn(rows, ground.log.ids[64:128])
+    learner.learn(replace(rows, features=ground.log.ids[64:128]))
     other.load_state_dict(learner.state_dict())
     for task, values in other.predict(clicks).items():
         np.testing.assert_array_equal(values, published[task])
         assert task == "repurchase" or not np.array_equal(values, first[task])
     for each in (learner, other):
-        each.learn(rows, ground.log.ids[10:74])
+        each.learn(replace(rows, features=ground.log.ids[10:74]))
         each.publish()
     for task, values in other.predict(clicks).items():
         np.testing.assert_array_equal(values, learner.predict(clicks)[task])
     assert torch.equal(learner._model.table.weight, other._model.table.weight)
+
+
+def test_a_method_whose_segments_hold_no_whole_batch_is_named(resolved):
+    methods = resolved(
+        "es-dfm", "pre-trained", {"method": "es-dfm", "name": "ours"}, learner={"like": "netcvr"}
+    )
+    none = {name: {"steps": 0} for name in ("es-dfm", "pre-trained", "ours")}
+    assert [told.split(":")[0] for told in idle(methods, none)] == [
+        "method 'es-dfm' learnt nothing in the stream",
+        "method 'ours' learnt nothing in the stream",
+    ]
+    assert "no segment had 5000 samples" in idle(methods, none)[0]
+    assert idle(methods, none | {"es-dfm": {"steps": 1}, "ours": {"steps": 3}}) == []
+    assert idle(resolved("es-dfm"), none) == [], "by default every row is learnt from"
