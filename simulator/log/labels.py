@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from simulator.log.memory import final_labels
 from simulator.log.schema import EventBatch, Int64, Labels
+from simulator.pieces import TimeQueue
 from simulator.windows import Windows
 
 
@@ -16,11 +17,9 @@ class LabelJoin:
     """
 
     def __init__(self, events: Iterator[EventBatch], windows: Windows) -> None:
-        self._events = events
+        self._events = TimeQueue(events, by="arrival")
         self._windows = windows
         self._kept: list[EventBatch] = []
-        self._read_until = -1
-        self._exhausted = False
 
     def labels(self, first_row: int, time: Int64) -> Labels:
         """Return the final labels of the clicks of rows ``first_row ...`` at ``time`` (n >= 1), in order of
@@ -30,19 +29,9 @@ class LabelJoin:
 
     def events(self, first_row: int, time: Int64) -> EventBatch:
         """Return all events of these clicks, as they happened, and some of later clicks, in order of calls."""
-        self._read(int(time[-1]) + self._windows.lifetime)
+        self._kept += self._events.take(int(time[-1]) + self._windows.lifetime + 1)
         self._kept = [part for part in (_since(batch, first_row) for batch in self._kept) if len(part)]
         return EventBatch.concatenate(self._kept).in_time_order()
-
-    def _read(self, until: int) -> None:
-        """Read on until every event that became known up to ``until`` (inclusive) is read."""
-        while not self._exhausted and self._read_until <= until:
-            batch = next(self._events, None)
-            if batch is None:
-                self._exhausted = True
-            elif len(batch):
-                self._kept.append(batch)
-                self._read_until = int(batch.arrival[-1])
 
 
 def _since(batch: EventBatch, row: int) -> EventBatch:

@@ -162,12 +162,12 @@ class Log:
                 part = slice(at, at + batch_rows)
                 yield batch[part], labels[part]
 
-    def ids(self, *, batch_rows: int = ROW_GROUP) -> Iterator[tuple[Int64, Int64]]:
-        """Yield user and item ids of all clicks, in the order of `clicks`."""
-        files = list(self._clicks)
-        for batch in self._stream(files, "user_id, item_id", None, None, batch_rows):
-            user, item = self._columns(batch, 2)
-            yield user, item
+    def ids(self, *, batch_rows: int = ROW_GROUP) -> Iterator[tuple[int, dict[str, Int64]]]:
+        """Yield ``user_id`` and ``item_id`` of all clicks, in the order of `clicks`: the first one's row, and the columns."""
+        row, names = 0, ("user_id", "item_id")
+        for batch in self._stream(list(self._clicks), ", ".join(names), None, None, batch_rows):
+            yield row, dict(zip(names, self._columns(batch, 2), strict=True))
+            row += batch.num_rows
 
     def truth(
         self, start: int | None = None, end: int | None = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
+from simulator.pieces import TimeQueue
 from simulator.samples import Samples
 
 
@@ -17,7 +17,7 @@ class Mailbox:
 
     def __init__(self, delay: int, stream_start: int) -> None:
         self._delay, self._stream_start = delay, stream_start
-        self._held: deque[Samples] = deque()
+        self._held: TimeQueue[Samples] = TimeQueue(by="visible_time")
 
     def put(self, samples: Samples) -> None:
         """Take a tick's delivery. What is visible before the stream starts belongs to its past and is dropped."""
@@ -25,21 +25,11 @@ class Mailbox:
             samples = replace(samples, visible_time=samples.visible_time + self._delay)
         first = int(np.searchsorted(samples.visible_time, self._stream_start))
         if first < len(samples):
-            self._held.append(samples[first:])
+            self._held.push(samples[first:])
 
     def take(self, until: int) -> Samples:
         """Remove and return what is visible before ``until``."""
-        ready: list[Samples] = []
-        while self._held:
-            samples = self._held[0]
-            cut = int(np.searchsorted(samples.visible_time, until))
-            if cut:
-                ready.append(samples[:cut])
-            if cut < len(samples):
-                self._held[0] = samples[cut:]
-                break
-            self._held.popleft()
-        return Samples.concatenate(ready)
+        return Samples.concatenate(self._held.take(until))
 
 
 def mini_batches(samples: Samples, size: int, left_over: str = "spread") -> Iterator[Samples]:

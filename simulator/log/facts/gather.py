@@ -19,6 +19,7 @@ from simulator.log.labels import LabelJoin
 from simulator.log.memory import final_labels
 from simulator.log.reader import Log
 from simulator.log.schema import ClickBatch, EventBatch, Int64, Kind, Labels
+from simulator.pieces import RowQueue
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 
@@ -27,11 +28,11 @@ def gather(log: Log, windows: Windows, calendar: Calendar) -> Gathered:
     """Read a log once and return its sums."""
     found = Gathered(log, windows, calendar)
     events = _watched(log.events(), found)
-    join, ids, crowd = LabelJoin(events, windows), _Ids(log), _DailyItems(found)
+    join, ids, crowd = LabelJoin(events, windows), RowQueue("ids", log.ids()), _DailyItems(found)
     for clicks in log.clicks(features=False):
         journeys = join.events(clicks.row, clicks.time)
         labels = final_labels(clicks.time, journeys, clicks.row, windows)
-        user, item = ids.take(len(clicks))
+        user, item = ids.take(clicks.row + len(clicks)).values()
         _add_labels(found, clicks, labels, user, item)
         _add_journeys(found, clicks, labels, journeys, (user, item))
         crowd.add(clicks.time, item)
@@ -52,23 +53,6 @@ def _watched(events: Iterator[EventBatch], found: Gathered) -> Iterator[EventBat
         found.amounts.add(np.zeros(len(paid), np.int64), paid)
         found.amount.add(paid)
         yield batch
-
-
-class _Ids:
-    """Hand out user and item ids of consecutive clicks in pieces of any length."""
-
-    def __init__(self, log: Log) -> None:
-        self._parts = log.ids()
-        self._user, self._item = np.empty(0, np.int64), np.empty(0, np.int64)
-
-    def take(self, count: int) -> tuple[Int64, Int64]:
-        while len(self._user) < count:
-            user, item = next(self._parts)
-            self._user = np.concatenate([self._user, user])
-            self._item = np.concatenate([self._item, item])
-        taken = self._user[:count], self._item[:count]
-        self._user, self._item = self._user[count:], self._item[count:]
-        return taken
 
 
 class _DailyItems:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from simulator.calendar import PHASES, Calendar
 from simulator.histogram import LogHistogram
 from simulator.log.reader import Log
 from simulator.log.schema import Float64, Int64, Kind
+from simulator.pieces import RowQueue
 from simulator.units import DAY, HOUR, SECOND
 from simulator.windows import Windows
 
@@ -103,7 +104,7 @@ def _gather(
 ) -> tuple[int, int]:
     """Fill the totals; return the times of the first and the last click."""
     last, until = log.meta.start, log.meta.observed_until
-    truth = _columns_of_truth(log)
+    truth = RowQueue("truth", log.truth()) if "p_pay" in log.meta.truth else None
     for batch, labels in log.labelled(windows, features=False):
         group = group_of(batch.time)
         totals.clicks += totals.count(group)
@@ -118,8 +119,8 @@ def _gather(
         settled = paid & (labels.first_pay + windows.refund + windows.lateness <= until)
         totals.settled += totals.count(group[settled])
         totals.refunded += totals.count(group[settled & labels.refunded])
-        if truth:
-            totals.truth += totals.count(group, truth.take(len(batch)))
+        if truth is not None:
+            totals.truth += totals.count(group, truth.take(batch.row + len(batch))["p_pay"])
             totals.known += totals.count(group)
         last = int(batch.time[-1])
     for events in log.events():
@@ -127,29 +128,6 @@ def _gather(
         totals.carts += totals.count(group[events.kind == Kind.CART])
         totals.pays += totals.count(group[events.kind == Kind.PAY])
     return log.meta.start, last
-
-
-class _Truth:
-    """Hand out a truth column in pieces of any length."""
-
-    def __init__(self, parts: Iterator[Float64]) -> None:
-        self._parts, self._rest = parts, np.empty(0)
-
-    def take(self, count: int) -> Float64:
-        held, length = [self._rest], len(self._rest)
-        while length < count:
-            held.append(next(self._parts))
-            length += len(held[-1])
-        joined = np.concatenate(held)
-        self._rest = joined[count:]
-        result: Float64 = joined[:count]
-        return result
-
-
-def _columns_of_truth(log: Log) -> _Truth | None:
-    if "p_pay" not in log.meta.truth:
-        return None
-    return _Truth(columns["p_pay"] for _, columns in log.truth())
 
 
 def _phase_lengths(calendar: Calendar, first: int, last: int) -> Int64:

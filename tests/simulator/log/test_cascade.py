@@ -42,7 +42,7 @@ def test_the_processed_file(tmp_path):
         ("pay", 0, 1.0), ("pay", 6, 1.0), ("pay", 7, 1.0), ("refund", 8, 1.0)
     ]  # fmt: skip
     assert [feature.cardinality for feature in log.features] == list(SIZES)
-    assert next(iter(log.ids()))[1].tolist() == [5] * 4
+    assert next(iter(log.ids()))[1]["item_id"].tolist() == [5] * 4
 
 
 def test_raw_times_are_lists_of_which_the_first_counts(tmp_path):

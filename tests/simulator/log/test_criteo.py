@@ -51,7 +51,7 @@ def test_conversions(tmp_path):
     ]
     assert log.meta.provenance["skipped"] == {"pays more than 30d after their click": 1}
     assert log.meta.reasons == {"event before its click": 1}
-    assert all(set(ids.tolist()) == {0} for ids in next(iter(log.ids())))
+    assert all(set(ids.tolist()) == {0} for ids in next(iter(log.ids()))[1].values())
     assert {v for _, features in clicks(log) for v in features.values()} == {0}  # one value of each: bin 0
 
 

@@ -16,6 +16,7 @@ from simulator.log.facts.sums import ordinary_days
 from simulator.log.facts.tally import Tally
 from simulator.log.reader import Log
 from simulator.log.schema import Kind
+from simulator.pieces import RowQueue
 from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
 from simulator.worlds.generate import generate
@@ -118,7 +119,7 @@ def test_users_and_items_are_counted_once(log):
 
 
 def test_ids_come_in_the_order_of_the_clicks(log):
-    user, item = (np.concatenate(parts) for parts in zip(*log.ids(), strict=True))
+    user, item = RowQueue("ids", log.ids()).take(log.meta.clicks).values()
     rows = np.arange(log.meta.clicks)
     assert (user == rows % 7).all()
     assert (item == rows % 5).all()
