@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import sim as command_line
+from learners.session.verbs.frame import load
 from simulator.log.formats import format_names
 from simulator.log.importers import IMPORTERS
 from simulator.policies import policy_from
@@ -65,7 +66,7 @@ def test_every_shell_line_is_known():
 
 @pytest.mark.parametrize("path", SCENARIOS)
 def test_named_scenarios_are_valid(path):
-    command_line._load(str(ROOT / path), (), None)
+    load(str(ROOT / path), (), None)
 
 
 def test_every_shipped_scenario_is_named():
@@ -135,14 +136,14 @@ def test_layered_snippet(tmp_path):
     for path in (ROOT / "scenarios").glob("*.toml"):
         shutil.copy(path, tmp_path)
     (tmp_path / "mine.toml").write_text(first, encoding="utf-8")
-    loaded = command_line._load(str(tmp_path / "mine.toml"), (), None)
+    loaded = load(str(tmp_path / "mine.toml"), (), None)
     assert [method.label for method in loaded.scenario.method] == ["es-dfm", "es-dfm-6h"]
 
 
 def test_own_log_snippet(tmp_path):
     _, second = blocks("toml")
     (tmp_path / "mine.toml").write_text(second + METHOD, encoding="utf-8")
-    data = command_line._load(str(tmp_path / "mine.toml"), (), None).scenario.data
+    data = load(str(tmp_path / "mine.toml"), (), None).scenario.data
     assert data is not None
     assert data.columns.kinds["purchase"] == "pay"
 

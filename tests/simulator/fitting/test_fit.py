@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import sim as command_line
+from learners.session.verbs.frame import load
 from simulator.commands.facts import Described
 from simulator.commands.fit import fit_world
 from simulator.errors import LogError, ScenarioError
@@ -119,7 +119,7 @@ def test_the_file_is_a_scenario_to_build_on(fitted, tmp_path):
         f'extends = "{fitted[1]}"\n[[world.promotion]]\nname = "sale"\nstart = "18d"\nlength = "2d"\n',
         encoding="utf-8",
     )
-    scenario = command_line._load(str(tmp_path / "twice.toml"), (), None).scenario
+    scenario = load(str(tmp_path / "twice.toml"), (), None).scenario
     assert scenario.world is not None
     assert scenario.world.promotion[0].length == 2 * DAY
     assert scenario.world.cart.rate == pytest.approx(0.25, rel=0.05)

@@ -1,0 +1,69 @@
+"""Verbs of runs: make one, go on with one, read finished ones again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from learners.session.verbs.frame import app, load
+from simulator.commands.options import Dump, Out, Overrides, Progress, Replace, Seed, verb
+
+
+@app.default
+@verb(app, "run scenarios/minimal.toml", "run scenarios/minimal.toml --out results --dump-samples")
+def run(
+    scenario: str,
+    /,
+    *,
+    out: Out = None,
+    seed: Seed = None,
+    overrides: Overrides = (),
+    dump_samples: Dump = False,
+    progress: Progress = "auto",
+    replace: Replace = False,
+) -> int:
+    """Run a scenario and write its run directory."""
+    loaded = load(scenario, overrides, seed, out)
+    from learners.session import run as session
+    from simulator.commands.results import print_run
+
+    output = loaded.scenario.output
+    dump = dump_samples or output.samples
+    print_run(
+        session.run(
+            loaded, run_dir_base=Path(output.dir), dump_samples=dump, progress=progress, replace=replace
+        )
+    )
+    return 0
+
+
+@verb(app, "resume runs/double11/0a1b2c3d-s0.partial")
+def resume(run_directory: Path, /, *, progress: Progress = "auto") -> int:
+    """Go on with an interrupted run from its last checkpoint."""
+    from learners.session import run as session
+    from simulator.commands.results import print_run
+
+    print_run(session.resume(run_directory, progress))
+    return 0
+
+
+@verb(app, "report runs/minimal/0a1b2c3d-s0")
+def report(run_directory: Path, /) -> int:
+    """Write report.html anew from what a run left behind."""
+    from simulator.commands.results import write_report
+
+    print(write_report(run_directory))
+    return 0
+
+
+@verb(app, "compare runs/double11/*", "compare runs/double11/* --report double11.html")
+def compare(*runs: Path, report: Path | None = None) -> int:
+    """Compare finished runs: methods side by side, seeds as replicates.
+
+    Parameters
+    ----------
+    report : also write the comparison, phases and hours around openings included, as a self-contained page.
+    """
+    from simulator.commands.results import compare_runs
+
+    compare_runs(runs, report)
+    return 0
