@@ -17,6 +17,7 @@ from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
 from simulator.errors import ScenarioError, nearest
+from simulator.learning import PREDICTIONS
 from simulator.parts import Part, Registry, merged
 from simulator.plugins import load_plugins
 from simulator.policies import POLICIES, Policy
@@ -237,16 +238,17 @@ def _learner(
 def _estimates_fault(
     asking: Sequence[Objective | Link | Policy], block: MethodBlock, auxiliary: Auxiliary | None
 ) -> str:
-    given = auxiliary.estimates if auxiliary is not None else ()
-    if auxiliary is not None and block.auxiliary is not None and not any(p.estimates for p in asking):
+    given = () if auxiliary is None else (*auxiliary.estimates, *auxiliary.answers)
+    if auxiliary is not None and block.auxiliary is not None and not any(_asked_by(p) for p in asking):
         return (
             f"{auxiliary.kind!r} would estimate {', '.join(given)}, but {block.method!r} asks for no estimates; "
             f'allowed: "{NONE}"'
         )
     for part in asking:
-        missing = [name for name in part.estimates if name not in given]
+        asked = _asked_by(part)
+        missing = [name for name in asked if name not in given]
         if missing:
-            able = [kind for kind, cls in AUXILIARIES.items() if set(part.estimates) <= set(cls.estimates)]
+            able = [k for k, cls in AUXILIARIES.items() if set(asked) <= {*cls.estimates, *cls.answers}]
             has = (
                 f"{auxiliary.kind!r} gives {', '.join(given)}"
                 if auxiliary is not None
@@ -257,6 +259,13 @@ def _estimates_fault(
                 f"allowed auxiliaries: {', '.join(able)}"
             )
     return ""
+
+
+def _asked_by(part: Objective | Link | Policy) -> tuple[str, ...]:
+    """Return what a part asks of the auxiliary."""
+    if isinstance(part, Policy):
+        return tuple(name for name in part.asks if name != PREDICTIONS)
+    return part.estimates
 
 
 def _heads_fault(objective: Objective, link: Link) -> str:

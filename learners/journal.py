@@ -7,7 +7,7 @@ those of the checkpoint. Nothing else of a run needs saving.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # what torch.load(weights_only=True) raises; nothing is unpickled here
 from typing import Any
@@ -16,9 +16,8 @@ import numpy as np
 import torch
 
 from simulator.atomic import written_whole
-from simulator.engine.batch import JourneyView
 from simulator.errors import RunError
-from simulator.learning import Clicks, Learner, Predictions
+from simulator.learning import PREDICTIONS, Clicks, Learner, Question
 from simulator.log.schema import Float64, Int64
 from simulator.samples import Samples
 
@@ -62,37 +61,28 @@ class Journal:
         if self._fresh():
             self._learner.publish()
 
-    def predict(self, clicks: Clicks) -> Predictions:
-        """Predict, or repeat what was predicted before the checkpoint."""
-        return self._answer(lambda: self._learner.predict(clicks))
-
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        """Estimate, or repeat what was estimated; what does not adapt needs no journal."""
-        if not self.adapts:
-            return self._learner.estimate(clicks, now, journey, known)
-        return self._answer(lambda: self._learner.estimate(clicks, now, journey, known))
-
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        """Tell the learner, unless the checkpoint came after it."""
-        if self._fresh():
-            self._learner.heed(clicks, now, known)
-
-    def _answer(self, ask: Callable[[], Mapping[str, Float64]]) -> Mapping[str, Float64]:
+    def ask(self, question: Question) -> Mapping[str, Float64]:
+        """Ask, or repeat what was answered before the checkpoint; an auxiliary that does not adapt answers the same again."""
+        if question.name != PREDICTIONS and not self.adapts:
+            return self._learner.ask(question)
         if not self._fresh():
             return self._answers.pop(0)
-        found = ask()
+        found = self._learner.ask(question)
         if self._directory is not None:
             self._answers.append({name: np.asarray(values) for name, values in found.items()})
         return found
+
+    def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+        """Tell the learner, unless the checkpoint came after it."""
+        if self._fresh():
+            self._learner.tell(clicks, now, known)
 
     def _fresh(self) -> bool:
         self._calls += 1
         return self._calls > self._known
 
     def save(self) -> None:
-        """Write a checkpoint: first the predictions since the last one, then, as one rename, what refers to them."""
+        """Write a checkpoint: first the answers since the last one, then, as one rename, what refers to them."""
         if self._calls <= self._known or self._directory is None:
             return
         arrays = {f"{i}.{task}": v for i, answer in enumerate(self._answers) for task, v in answer.items()}

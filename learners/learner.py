@@ -17,8 +17,7 @@ from learners.objectives.base import loss_of
 from learners.offsets import KnownOffset
 from learners.serve import Link
 from simulator.calls import calling, checked
-from simulator.engine.batch import JourneyView
-from simulator.learning import Clicks, Predictions
+from simulator.learning import PREDICTIONS, Clicks, Predictions, Question
 from simulator.log.schema import Float64, Int64
 from simulator.samples import Samples
 
@@ -58,7 +57,7 @@ class TorchLearner:
 
     @property
     def adapts(self) -> bool:
-        """Whether what it estimates changes in the stream."""
+        """Whether its auxiliary learns from what it is told."""
         return self._estimator is not None and self._estimator.adapts
 
     @property
@@ -128,18 +127,18 @@ class TorchLearner:
             checked("serve", served, self.tasks, len(clicks), finite=True)
         return served
 
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        """Return the auxiliary's estimates for open journeys (`simulator.learning.Advisor`)."""
+    def ask(self, question: Question) -> Mapping[str, Float64]:
+        """Predict, or have the auxiliary answer (`simulator.learning.Advisor`)."""
+        if question.name == PREDICTIONS:
+            return self.predict(question.clicks)
         assert self._estimator is not None, "the catalog gives a policy that asks an auxiliary"
-        with calling(self._estimator, "of_journeys", f"{len(clicks)} clicks", self._names[0]):
-            return self._estimator.of_journeys(clicks, now, journey, known)
+        with calling(self._estimator, "answer", f"{len(question.clicks)} clicks", self._names[0]):
+            return self._estimator.answer(question)
 
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+    def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell the auxiliary what the policy believes (`simulator.learning.Advisor`)."""
         if self._estimator is not None:
-            self._estimator.heed(clicks, now, known)
+            self._estimator.hear(clicks, now, known)
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that the stream changes, as tensors and plain values.

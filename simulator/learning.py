@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulator.log.schema import Columns, Float64, Int32, Int64
@@ -29,58 +29,56 @@ class Clicks(Columns):
     features: Int32
 
 
+PREDICTIONS = "predictions"
+"""The question that the model published last answers; any other is one that the method's auxiliary answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of a method.
+
+    Parameters
+    ----------
+    name : `PREDICTIONS`, or what the auxiliary calls it (``Auxiliary.answers``).
+    clicks : those that it is asked about.
+    now : an instant for each of them, and ``journey`` its state then; None where clicks are served.
+    known : what the asker knows of them besides (a served logit, say), by name.
+    """
+
+    name: str
+    clicks: Clicks
+    now: Int64 | None = None
+    journey: JourneyView | None = None
+    known: Mapping[str, Float64] = field(default_factory=dict)
+
+
 class Advisor(Protocol):
-    """One method's published model, offset and auxiliary, as its own delay policy may ask them."""
+    """One method's published model and auxiliary, as its own delay policy may ask and tell them."""
 
-    @property
-    def adapts(self) -> bool:
-        """Whether offset or auxiliary learn from what they are told by `heed`."""
+    def ask(self, question: Question) -> Mapping[str, Float64]:
+        """Answer by name, one array a name: for `PREDICTIONS` those of each task (`Predictions`)."""
 
-    def predict(self, clicks: Clicks) -> Predictions:
-        """Predict with the weights published last."""
+    def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+        """Hear what the policy believes of clicks as of ``now``, by name.
 
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        """Return the auxiliary's estimates for open journeys as of ``now``, by name.
-
-        ``journey`` is their state then, ``known`` what the policy knows besides (a served logit, say).
-        """
-
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        """Tell what the policy believes of journeys whose window is open, those that have paid included.
-
-        ``known`` are ``prior``, the log odds that were served; ``evidence``, the log likelihood ratio of what the journey
-        has shown by ``now`` (infinite once paid); ``previous``, that of the last segment's end (NaN where there was none).
         It is heard when the clicks of the segment have been served, and before anything is learnt of it.
         """
 
 
-class Learner(Protocol):
+class Learner(Advisor, Protocol):
     """An online learner with a training copy and a serving copy of its weights."""
 
     tasks: tuple[str, ...]
 
     @property
     def adapts(self) -> bool:
-        """See `Advisor`; its estimates then depend on when it is asked."""
+        """Whether it learns from what it is told; its answers then depend on when it is asked."""
 
     def learn(self, samples: Samples) -> None:
         """Take one optimisation step on a mini-batch."""
 
     def publish(self) -> None:
         """Make the current weights the served ones."""
-
-    def predict(self, clicks: Clicks) -> Predictions:
-        """Predict with the weights published last."""
-
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        """Return the auxiliary's estimates for open journeys; see `Advisor`."""
-
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        """Take note of what the policy believes; see `Advisor`."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on to the same numbers (tensors and plain values)."""

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from learners.history import LabelledLog
-from simulator.engine.batch import JourneyView
-from simulator.learning import Advisor, Clicks, Learner, Predictions
+from simulator.learning import PREDICTIONS, Advisor, Clicks, Learner, Predictions, Question
 from simulator.log.schema import ClickBatch, EventBatch, Feature, Float64, Int64, Kind, Labels, Meta
 from simulator.pipeline.pipeline import Audience
 from simulator.samples import Samples
@@ -38,15 +37,11 @@ class Diary:
         self.served = sum(len(s) for s in self.learned)
         self.published.append(self.served)
 
-    def predict(self, clicks: Clicks) -> Predictions:
-        return {"cvr": np.full(len(clicks), float(self.served))}
+    def ask(self, question: Question) -> Mapping[str, Float64]:
+        assert question.name == PREDICTIONS, "it was asked, though nothing of its method asks"
+        return {"cvr": np.full(len(question.clicks), float(self.served))}
 
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        raise AssertionError("it was asked, though nothing of its method asks")
-
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+    def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         raise AssertionError("it was told, though it does not adapt")
 
     def state_dict(self) -> dict[str, Any]:
@@ -66,17 +61,19 @@ class Listener(Diary):
         self.heard = 0
         self.asked: list[Int64] = []
 
-    def predict(self, clicks: Clicks) -> Predictions:
-        self.asked.append(clicks.row)
-        return {"cvr": np.full(len(clicks), (1 + self.heard) / 100)}
+    def ask(self, question: Question) -> Mapping[str, Float64]:
+        nothing = np.zeros(len(question.clicks))
+        if question.name != PREDICTIONS:
+            return {
+                "evidence": nothing,
+                "start": nothing,
+                "network": nothing,
+                "prior": question.known["logit"],
+            }
+        self.asked.append(question.clicks.row)
+        return {"cvr": nothing + (1 + self.heard) / 100}
 
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        nothing = np.zeros(len(clicks))
-        return {"evidence": nothing, "start": nothing, "network": nothing, "prior": known["logit"]}
-
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+    def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         assert len(clicks)
         self.heard += 1
 
@@ -99,15 +96,13 @@ class Adder:
     def publish(self) -> None:
         self.served = self.total.clone()
 
-    def predict(self, clicks: Clicks) -> Predictions:
-        return {"cvr": clicks.features.sum(axis=1) + self.served.item()}
+    def ask(self, question: Question) -> Mapping[str, Float64]:
+        total = question.clicks.features.sum(axis=1)
+        if question.name != PREDICTIONS:
+            return {"evidence": total - self.total.item()}
+        return {"cvr": total + self.served.item()}
 
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        return {"evidence": clicks.features.sum(axis=1) - self.total.item()}
-
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+    def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         self.total = self.total + float(clicks.features.max())
 
     def state_dict(self) -> dict[str, Any]:

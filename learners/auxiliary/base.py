@@ -13,8 +13,7 @@ from simulator.samples import Samples
 
 if TYPE_CHECKING:
     from learners.materials import Materials
-    from simulator.engine.batch import JourneyView
-    from simulator.learning import Clicks
+    from simulator.learning import Clicks, Question
     from simulator.scenario.model import Scenario
 
 
@@ -26,7 +25,7 @@ class Estimator:
     """
 
     adapts: bool = False
-    """Whether it learns in the stream, from what `heed` tells it."""
+    """Whether it learns in the stream, from what it hears."""
 
     def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
         """Return each estimate for delivered samples."""
@@ -36,14 +35,12 @@ class Estimator:
         """Return each estimate for clicks that are served: nothing is known but their features and time."""
         raise NotImplementedError
 
-    def of_journeys(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        """Return each estimate for open journeys as of ``now`` (`simulator.learning.Advisor.estimate`)."""
+    def answer(self, question: Question) -> Mapping[str, Float64]:
+        """Answer what a policy asks of open journeys (`simulator.learning.Question`)."""
         raise NotImplementedError
 
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        """Take note of what a policy believes at a segment's end (`simulator.learning.Advisor.heed`)."""
+    def hear(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+        """Take note of what a policy believes at a segment's end (`simulator.learning.Advisor.tell`)."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that the stream changes, as tensors and plain values."""
@@ -57,7 +54,9 @@ class Auxiliary(Part):
     """Estimates what an objective, a link or a delay policy asks for; made on the history, frozen in the stream."""
 
     estimates: ClassVar[tuple[str, ...]] = ()
-    """Names of what it estimates."""
+    """Names of what it estimates for samples and served clicks, as objectives and links ask."""
+    answers: ClassVar[tuple[str, ...]] = ()
+    """Questions of policies that it answers (``Policy.asks``)."""
     peeks: ClassVar[bool] = False
     """True for one that reads the truth of a synthetic world. It is marked as such everywhere."""
 

@@ -16,23 +16,22 @@ from simulator.units import HOUR
 
 if TYPE_CHECKING:
     from learners.materials import Materials
-    from simulator.engine.batch import JourneyView
-    from simulator.learning import Clicks
+    from simulator.learning import Clicks, Question
 
-OF_REFUND = "refund_"
+OF_REFUND = "refund_evidence"
 
 
 @AUXILIARIES.register("cascade-evidence")
 class CascadeEvidence(Evidence):
-    """As evidence, and with the prefix "refund_" the same of a refund: the log likelihood ratio of none since the pay.
+    """As evidence, and asked for "refund_evidence" the same of a refund: the log likelihood ratio of none since the pay.
 
     A second net of the same kind is fitted on the pays of the history that are not refunded so far, from the logit of the
     refund rate, the time since the pay, the hours of pay and now, and the dense fields; with ``refund_calendar`` also
-    from the place of pay and now in the promotion calendar. Carts say nothing there. A policy asks for one stage at a
-    time: by ``logit`` for the conversion, by ``refund_logit`` for the refund.
+    from the place of pay and now in the promotion calendar. Carts say nothing there. ``logit`` is then that of the refund
+    rate.
     """
 
-    estimates = (*Evidence.estimates, *(OF_REFUND + name for name in Evidence.estimates))
+    answers = (*Evidence.answers, OF_REFUND)
 
     refund_calendar: bool = True
     """Whether the refund stage knows the promotion calendar (if the calendar is known at all)."""
@@ -61,12 +60,12 @@ class CascadeEvidence(Evidence):
 class RefundEvidence(EvidenceEstimator):
     """Asks the net of the refund stage; the pay stands for the click, and offset and prior are the refund logit's."""
 
-    def of_journeys(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
+    def answer(self, question: Question) -> Mapping[str, Float64]:
         """Return the evidence of journeys that have paid and were not refunded so far."""
-        prior, logit, start = (known.get(OF_REFUND + name) for name in ("logit", "network", "start"))
-        assert prior is not None, "it is asked by the refund's logit"
+        clicks, now, journey, known = question.clicks, question.now, question.journey, question.known
+        assert now is not None, "a policy asks at an instant"
+        assert journey is not None, "a policy asks of journeys"
+        prior, logit, start = known["logit"], known.get("network"), known.get("start")
         if logit is None:
             known_offset = {} if self._offset is None else self._offset(clicks)
             offset = known_offset.get("rfr", np.zeros(len(now)))
@@ -78,8 +77,7 @@ class RefundEvidence(EvidenceEstimator):
         state = OpenClicks(pay, now / HOUR, nothing, logit, self._fields(clicks.features))
         if start is None:
             start = self._net.shift(state.at_click())
-        found = {"evidence": self._net.shift(state) - start, "start": start, "network": logit, "prior": prior}
-        return {OF_REFUND + name: values for name, values in found.items()}
+        return {"evidence": self._net.shift(state) - start, "start": start, "network": logit, "prior": prior}
 
 
 class _Both(Estimator):
@@ -88,14 +86,11 @@ class _Both(Estimator):
         # Both stages have one set of openings; the pays tell more of them.
         self.adapts = pays.adapts
 
-    def of_journeys(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        stage = self._refunds if OF_REFUND + "logit" in known else self._pays
-        return stage.of_journeys(clicks, now, journey, known)
+    def answer(self, question: Question) -> Mapping[str, Float64]:
+        return (self._refunds if question.name == OF_REFUND else self._pays).answer(question)
 
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        self._pays.heed(clicks, now, known)
+    def hear(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+        self._pays.hear(clicks, now, known)
 
     def state_dict(self) -> dict[str, Any]:
         return self._pays.state_dict()

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from learners.materials import Materials
     from learners.model import Model
     from learners.offsets import KnownOffset
-    from simulator.engine.batch import JourneyView
-    from simulator.learning import Clicks
+    from simulator.learning import Clicks, Question
 
 
 @AUXILIARIES.register("evidence")
@@ -31,12 +30,13 @@ class Evidence(NetParameters, Auxiliary):
     G(state at the click, z): 0 at the click, falling with silence as fast as those who pay usually pay, rising at a cart,
     standing still while shoppers wait for a sale that is announced.
 
-    A policy that asks gives ``logit``, what the method served, and, once it knows them, ``network`` and ``start``, which
-    never change in a click's life: the network's own part of ``logit`` (the method's offset taken off), and G at the click.
-    ``prior`` is the log odds that evidence is to be weighed against: ``logit``, or, ``frozen``, those of the start.
+    A policy asks for "evidence" and gives ``logit``, what the method served; it gets three more numbers for later. Once it
+    knows them it gives back ``network`` and ``start``, which never change in a click's life: the network's own part of
+    ``logit`` (the method's offset taken off), and G at the click. ``prior`` is the log odds that evidence is to be weighed
+    against: ``logit``, or, ``frozen``, those of the start.
     """
 
-    estimates: ClassVar[tuple[str, ...]] = ("evidence", "start", "network", "prior")
+    answers: ClassVar[tuple[str, ...]] = ("evidence",)
 
     frozen: bool = False
     """Take the model that the method starts from for the prior, and not the one that served the click."""
@@ -70,10 +70,11 @@ class EvidenceEstimator(Estimator):
         self._openings = net.openings
         self.adapts = self._openings is not None
 
-    def of_journeys(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
+    def answer(self, question: Question) -> Mapping[str, Float64]:
         """Return the evidence of journeys without a pay so far; ``known`` as described in `Evidence`."""
+        clicks, now, journey, known = question.clicks, question.now, question.journey, question.known
+        assert now is not None, "a policy asks at an instant"
+        assert journey is not None, "a policy asks of journeys"
         network, prior = known.get("network"), known["logit"]
         if network is None:
             offset = np.zeros(len(now)) if self._offset is None else self._offset(clicks)["cvr"]
@@ -94,11 +95,11 @@ class EvidenceEstimator(Estimator):
             "prior": prior,
         }
 
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+    def hear(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell the possible openings of sales, if there are several, how many have paid."""
         if self._openings is not None and "evidence" in known and len(now):
             end = float(now[0]) / HOUR
-            self._openings.heed(clicks.time / HOUR, end, known["evidence"], known["previous"])
+            self._openings.hear(clicks.time / HOUR, end, known["evidence"], known["previous"])
 
     def state_dict(self) -> dict[str, Any]:
         return {} if self._openings is None else self._openings.state_dict()

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from learners.materials import Materials
     from learners.model import Model
-    from simulator.engine.batch import JourneyView
-    from simulator.learning import Clicks
+    from simulator.learning import Question
 
 MOMENTS = 4
 """Random instants of each paying click, besides those of its pays."""
@@ -62,6 +61,7 @@ class Remaining(FittedAuxiliary):
     }
     inputs = ("elapsed", "ln_rest", "silent", "ln_silent", "ln_count", "ln_gmv")
     uses_events = True
+    answers = ("remaining",)
 
     attribution: PositiveDuration | None = None
     """What times are a share of; the attribution window unless given."""
@@ -143,13 +143,10 @@ class RemainingEstimator(Estimator):
     def __init__(self, auxiliary: Remaining, model: Model) -> None:
         self._auxiliary, self._model = auxiliary, model
 
-    def of_journeys(
-        self,
-        clicks: Clicks,
-        now: Int64,
-        journey: JourneyView,
-        known: Mapping[str, Float64],
-    ) -> Mapping[str, Float64]:
+    def answer(self, question: Question) -> Mapping[str, Float64]:
+        clicks, now, journey = question.clicks, question.now, question.journey
+        assert now is not None, "a policy asks at an instant"
+        assert journey is not None, "a policy asks of journeys"
         count = journey.pay_count.astype(np.float64)
         inputs = self._auxiliary.numbers(now - clicks.time, now - journey.last_pay_time, count, journey.gmv)
         outputs = self._model.outputs(clicks.features, inputs)

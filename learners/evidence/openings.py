@@ -62,7 +62,7 @@ class Openings:
         return logs
 
     def watch(self, clicks: OpenClicks, each: Each) -> None:
-        """Take note of clicks that are silent at a segment's end; `heed` follows when all have been told."""
+        """Take note of clicks that are silent at a segment's end; `hear` follows when all have been told."""
         if not len(clicks) or not self._live(float(clicks.now[0])).any():
             return
         since = np.maximum(clicks.click, self._heard)
@@ -71,14 +71,14 @@ class Openings:
         earlier, now = (1 / (1 + np.exp(-each(state))) for state in (before, clicks))
         self._expected += ((earlier - now) / (1 - earlier)).sum(axis=1)
 
-    def heed(self, click: Float64, now: float, evidence: Float64, previous: Float64) -> None:
+    def hear(self, click: Float64, now: float, evidence: Float64, previous: Float64) -> None:
         """Learn from how many have paid in the segment that ends.
 
         Parameters
         ----------
         click : times of the clicks whose window is open, in hours, those that have paid included.
         now : the segment's end in hours.
-        evidence, previous : of each, now and at the last segment's end (`simulator.learning.Advisor.heed`).
+        evidence, previous : of each, now and at the last segment's end (`simulator.learning.Advisor.tell`).
         """
         live = self._live(now)
         if live.any():

@@ -58,7 +58,7 @@ def audit_scenario(
 
 def _part(plan: Plan, start: int, until: int) -> MemoryLog:
     """Read the stream, but no more clicks than can be held."""
-    features = any(policy.wants_predictions for policy in plan.policies.values())
+    features = any(policy.asks or policy.tells for policy in plan.policies.values())
     seen = 0
     for batch in plan.log.clicks(start, until, features=False):
         seen += len(batch)

@@ -132,7 +132,8 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
         )
     # A policy that wants predictions listens to its own method's model, so it cannot be shared.
     policy_of = {
-        m.name: policy_key(m.policy) + (f"@{m.name}" if m.policy.wants_predictions else "") for m in methods
+        m.name: policy_key(m.policy) + (f"@{m.name}" if m.policy.asks or m.policy.tells else "")
+        for m in methods
     }
     return Plan(
         scenario,

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from simulator.engine.batch import JourneyView
 from simulator.evaluation.tasks import TASKS
-from simulator.learning import Clicks, Predictions
+from simulator.learning import PREDICTIONS, Clicks, Question
 from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 
@@ -19,25 +18,21 @@ class AnyModel:
     What it estimates depends on all that it was told, too: whoever tells it of the future is found out.
     """
 
-    adapts = True
-
     def __init__(self) -> None:
         self._heard = 0.0
 
-    def predict(self, clicks: Clicks) -> Predictions:
+    def ask(self, question: Question) -> Mapping[str, Float64]:
+        clicks, now, journey = question.clicks, question.now, question.journey
         score = self._score(clicks)
+        if question.name != PREDICTIONS and now is not None and journey is not None:
+            age = (now - clicks.time) / HOUR
+            shown = journey.pay_count + 0.5 * journey.carted + np.log1p(journey.gmv)
+            known = sum(question.known.values(), np.zeros(len(age)))
+            return _AnyName(score / 7 + self._heard - 0.1 * age + shown + known)
         rate = 0.02 + 0.01 * score
         return {name: rate if task.binary else 10 + score for name, task in TASKS.items()}
 
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        age = (now - clicks.time) / HOUR
-        shown = journey.pay_count + 0.5 * journey.carted + np.log1p(journey.gmv)
-        score = self._score(clicks) / 7 + self._heard
-        return _AnyName(score - 0.1 * age + shown + sum(known.values(), np.zeros(len(age))))
-
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+    def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         told = np.concatenate([now - clicks.time, *known.values()])
         self._heard = float(np.tanh(self._heard + np.nan_to_num(told, posinf=1.0, neginf=-1.0).mean()))
 

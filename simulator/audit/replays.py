@@ -81,7 +81,7 @@ def engine_of(
         {key: policy.copied() for key, policy in policies.items()} if copied else policies,
         start=setting.start,
         calendar=setting.calendar,
-        features=any(policy.wants_predictions for policy in policies.values()),
+        features=any(policy.asks or policy.tells for policy in policies.values()),
         advisors={key: AnyModel() for key in policies},
     )
 

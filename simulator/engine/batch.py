@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from simulator.engine.journeys import ARRIVED, STATE
 from simulator.errors import PeekError, PolicyError, unknown
-from simulator.learning import Advisor, Clicks
-from simulator.log.schema import Bool, Float64, Int32, Int64, Labels
+from simulator.learning import Advisor, Clicks, Question
+from simulator.log.schema import Bool, Float64, Int32, Int64, Kind, Labels
 
 if TYPE_CHECKING:
     from simulator.calendar import Calendar
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from simulator.windows import Windows
 
 A = TypeVar("A", bound=np.generic)
+CLOSE = Kind.TIMER + 1
+SEGMENT = Kind.TIMER + 2
+"""Ranks after the timers': at one instant a window closes after its last timer, and a segment ends after that."""
 
 
 def read_only(values: NDArray[A]) -> NDArray[A]:
@@ -89,7 +92,9 @@ class Scene:
     future: Callable[[Int64], Labels] | None = None
     """Final labels by row of the log; only for policies that declare ``peeks``."""
     advisor: Advisor | None = None
-    """The method's model and auxiliary; only at segment ends, for policies that declare ``wants_predictions``."""
+    """The method's model and auxiliary; only at segment ends, for policies that ask or tell."""
+    asks: tuple[str, ...] = ()
+    tells: bool = False
     segment_start: int = 0
     """When the segment of these items began."""
 
@@ -118,7 +123,7 @@ class At:
     (0 for other items); ``tag`` the tag given to timers. ``at[mask]`` or ``at[indices]`` is the sub-batch.
     """
 
-    scene: Scene
+    _scene: Scene
     index: Int64 | slice
     time: Int64
     rank: int
@@ -157,12 +162,12 @@ class At:
     @property
     def own(self) -> Own:
         """The policy's own values of these journeys (declared in ``columns``)."""
-        return Own(self.scene.journeys.columns, self.prefix, self.index)
+        return Own(self._scene.journeys.columns, self.prefix, self.index)
 
     @property
     def row(self) -> Int64:
         """Position of each journey's click in the log."""
-        base = self.scene.journeys.base
+        base = self._scene.journeys.base
         if isinstance(self.index, slice):
             return np.arange(base + self.index.start, base + self.index.stop)
         return self.index + base
@@ -170,13 +175,13 @@ class At:
     @property
     def click_id(self) -> Int64:
         """Id of each journey's click."""
-        ids: Int64 = self.scene.journeys.columns["click_id"][self.index]
+        ids: Int64 = self._scene.journeys.columns["click_id"][self.index]
         return read_only(ids)
 
     @property
     def click_time(self) -> Int64:
         """Time of each journey's click."""
-        times: Int64 = self.scene.journeys.columns["click_time"][self.index]
+        times: Int64 = self._scene.journeys.columns["click_time"][self.index]
         return read_only(times)
 
     @property
@@ -197,27 +202,27 @@ class At:
     @property
     def features(self) -> Int32:
         """Features of each journey's click, shape (n, number of features)."""
-        return read_only(self.scene.journeys.features[self.index])
+        return read_only(self._scene.journeys.features[self.index])
 
     @property
     def segment_start(self) -> int:
         """When the running segment began: at the last segment end, or at the start of the stream."""
-        return self.scene.segment_start
+        return self._scene.segment_start
 
     @property
     def windows(self) -> Windows:
         """The attribution windows."""
-        return self.scene.windows
+        return self._scene.windows
 
     @property
     def calendar(self) -> Calendar:
         """The promotion calendar, which is known in advance."""
-        return self.scene.calendar
+        return self._scene.calendar
 
     @property
     def future(self) -> Labels:
         """Final labels of these journeys. Only for a policy that declares ``peeks = True``."""
-        if self.scene.future is None:
+        if self._scene.future is None:
             others = f" and {len(self) - 1:,} others" if len(self) > 1 else ""
             what = (
                 f"at.future, the final labels of click {self.click_id[0]}{others}"
@@ -225,41 +230,46 @@ class At:
                 else "at.future"
             )
             raise PeekError(self.prefix.removesuffix("/"), int(self.time.max(initial=0)), what)
-        return self.scene.future(self.row)
+        return self._scene.future(self.row)
 
-    def predict(self) -> Mapping[str, Float64]:
-        """Predictions of the model published last, by task. Only at segment ends, with ``wants_predictions = True``."""
-        return self._advisor.predict(self._clicks)
+    def ask(self, name: str, **known: Float64) -> Mapping[str, Float64]:
+        """Ask the method's model or auxiliary about these journeys, as of the items' times; only in ``on_segment``.
 
-    def estimate(self, **known: Float64) -> Mapping[str, Float64]:
-        """Estimates of the method's auxiliary for these journeys as of the items' times; see `predict` for when.
+        Parameters
+        ----------
+        name : one of the policy's ``asks``: "predictions" gives those of the model published last, by task; any other is
+            what the auxiliary calls it.
+        known : what the policy can tell besides the journeys' state, one value an item.
 
-        ``known`` is what the policy can tell besides the journeys' state, one value an item.
+        Raises
+        ------
+        PolicyError : it is not declared, or not the end of a segment.
         """
-        return self._advisor.estimate(self._clicks, self.time, self.journey, known)
+        scene = self._scene
+        if name not in scene.asks:
+            raise PolicyError(
+                f"at.ask: {unknown('question', name, scene.asks)} A policy declares them in asks"
+            )
+        return self._advisor.ask(Question(name, self._clicks, self.time, self.journey, known))
 
-    @property
-    def adapts(self) -> bool:
-        """Whether the method has parts that learn from what `heed` tells them; see `predict` for when."""
-        return self._advisor.adapts
+    def tell(self, **known: Float64) -> None:
+        """Tell the method's auxiliary what is believed of these journeys; only in ``on_segment``, with ``tells = True``.
 
-    def heed(self, **known: Float64) -> None:
-        """Tell the method's offset and auxiliary what is believed of these journeys; see `predict` for when.
-
-        They hear it later in that instant, so that they get copies: a slice of the journeys' columns would move on.
+        It hears that later in the instant, so that it gets copies: a slice of the journeys' columns would move on.
         """
+        if not self._scene.tells:
+            raise PolicyError("at.tell is for a policy that declares tells = True")
         own = self[np.arange(len(self))]
         copies = {name: values.copy() for name, values in known.items()}
-        self._advisor.heed(own._clicks, own.time, copies)  # noqa: SLF001 - another batch of this very class
+        self._advisor.tell(own._clicks, own.time, copies)  # noqa: SLF001 - another batch of this very class
 
     @property
     def _advisor(self) -> Advisor:
-        if self.scene.advisor is None:
+        if self._scene.advisor is None or self.rank != SEGMENT:
             raise PolicyError(
-                "at.predict(), at.estimate() and at.heed() are for on_segment of a policy that declares "
-                "wants_predictions = True"
+                "at.ask and at.tell are for on_segment, and for a replay in which models take part"
             )
-        return self.scene.advisor
+        return self._scene.advisor
 
     @property
     def _clicks(self) -> Clicks:

@@ -49,7 +49,7 @@ class Engine:
     ----------
     policies : by key; each is run once however many methods listen to it.
     features : keep the features of open journeys, for policies and samples.
-    advisors : by policy key, the model and auxiliary of its method, for policies that want predictions.
+    advisors : by policy key, the model and auxiliary of its method, for policies that ask or tell.
     stream_start : when the first segment begins, at the start of the stream; default: ``start``.
 
     Results do not depend on how the replay is cut into ticks, nor on ``batch_rows``.
@@ -140,5 +140,14 @@ class Engine:
 
     def _scene(self, key: str, policy: Policy, segment_end: bool) -> Scene:
         future = self._future.labels if policy.peeks and self._future is not None else None
-        advisor = self._advisors.get(key) if policy.wants_predictions and segment_end else None
-        return Scene(self.journeys, self._windows, self._calendar, future, advisor, self._segment_start)
+        advisor = self._advisors.get(key) if (policy.asks or policy.tells) and segment_end else None
+        return Scene(
+            self.journeys,
+            self._windows,
+            self._calendar,
+            future,
+            advisor,
+            policy.asks,
+            policy.tells,
+            self._segment_start,
+        )

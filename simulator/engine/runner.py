@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simulator.calls import calling
-from simulator.engine.batch import At, JourneyView, Scene, read_only
+from simulator.engine.batch import CLOSE, SEGMENT, At, JourneyView, Scene, read_only
 from simulator.engine.journeys import Journeys
 from simulator.engine.outbox import Outbox
 from simulator.engine.timers import Chains, Timers
@@ -19,10 +19,6 @@ from simulator.engine.waves import Waves, ordinals
 from simulator.log.schema import Int32, Int64, Kind
 from simulator.policies.base import Policy
 from simulator.samples import Samples
-
-CLOSE = Kind.TIMER + 1
-SEGMENT = Kind.TIMER + 2
-"""Ranks after the timers': at one instant a window closes after its last timer, and a segment ends after that."""
 
 _EVENT_HOOKS: dict[int, str] = {Kind.CART: "on_cart", Kind.PAY: "on_pay", Kind.REFUND: "on_refund"}
 _HOOKS: dict[int, str] = {
@@ -147,7 +143,7 @@ class PolicyRunner:
         if len(at):
             hook = _HOOKS[at.rank]
             with calling(self.policy, hook, f"a batch of {len(at)} items", f"policy {self.key!r}"):
-                getattr(self.policy, hook)(replace(at, scene=scene, prefix=self._prefix), out)
+                getattr(self.policy, hook)(replace(at, _scene=scene, prefix=self._prefix), out)
 
     def _due(self, items: TickItems, out: Outbox, chains: Chains) -> At:
         self._timers.add(out.take_timers())

@@ -12,8 +12,7 @@ import simpy
 from simpy.events import EventPriority
 
 from simulator.calls import of_methods
-from simulator.engine.batch import JourneyView
-from simulator.learning import Clicks, Learner, Predictions
+from simulator.learning import PREDICTIONS, Clicks, Learner, Predictions, Question
 from simulator.log.schema import Float64, Int64
 from simulator.pipeline.lanes import Lane
 from simulator.pipeline.mailbox import Mailbox, mini_batches
@@ -125,23 +124,18 @@ class Trainer:
 
         Where the policy has asked for the same clicks at this segment's end, what it was told is served.
         """
-        known = self._remembered(clicks)
-        learner = self.method.learner
-        self.lane.submit(lambda: then(learner.predict(clicks) if known is None else known))
+        known, learner = self._remembered(clicks), self.method.learner
+        self.lane.submit(lambda: then(learner.ask(Question(PREDICTIONS, clicks)) if known is None else known))
 
-    @property
-    def adapts(self) -> bool:
-        """Whether offset or auxiliary learn from what they are told."""
-        return self.method.learner.adapts
-
-    def predict(self, clicks: Clicks) -> Predictions:
-        """Predict and wait for it (for policies that want predictions); remember it until the segment is over."""
-        known = self._remembered(clicks)
+    def ask(self, question: Question) -> Mapping[str, Float64]:
+        """Ask, and wait for the answer; predictions are remembered until the segment is over."""
+        known = self._remembered(question.clicks) if question.name == PREDICTIONS else None
         if known is None:
             self.lane.join()
             with of_methods(self.method.name):
-                known = self.method.learner.predict(clicks)
-            self._asked = clicks, known
+                known = self.method.learner.ask(question)
+            if question.name == PREDICTIONS:
+                self._asked = question.clicks, known
         return known
 
     def _remembered(self, clicks: Clicks) -> Predictions | None:
@@ -149,17 +143,10 @@ class Trainer:
             return None
         return self._asked[1]
 
-    def estimate(
-        self, clicks: Clicks, now: Int64, journey: JourneyView, known: Mapping[str, Float64]
-    ) -> Mapping[str, Float64]:
-        """Ask the auxiliary, and wait for it."""
-        self.lane.join()
-        with of_methods(self.method.name):
-            return self.method.learner.estimate(clicks, now, journey, known)
-
-    def heed(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        """Tell offset and auxiliary, as soon as they have served the clicks of the segment that ends."""
-        self._told.append(partial(self.method.learner.heed, clicks, now, known))
+    def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
+        """Tell it, if it learns from that, as soon as it has served the clicks of the segment that ends."""
+        if self.method.learner.adapts:
+            self._told.append(partial(self.method.learner.tell, clicks, now, known))
 
     def notes(self) -> dict[str, float]:
         """Return what training cost: steps, samples, and the mean time from a visible label to a served model."""

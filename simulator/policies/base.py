@@ -40,10 +40,10 @@ class Policy(Part):
 
     peeks: ClassVar[bool] = False
     """True for an upper bound that is allowed to read ``at.future``. It is marked as such everywhere."""
-    wants_predictions: ClassVar[bool] = False
-    """True to use ``at.predict()`` and ``at.estimate()`` in ``on_segment``."""
-    estimates: ClassVar[tuple[str, ...]] = ()
-    """What it asks of its method's auxiliary by ``at.estimate()``."""
+    asks: ClassVar[tuple[str, ...]] = ()
+    """What it asks in ``on_segment`` by ``at.ask(name)``: "predictions", or what its method's auxiliary answers."""
+    tells: ClassVar[bool] = False
+    """Whether it tells its method's auxiliary by ``at.tell()`` what it believes of open clicks."""
     delivers_final: ClassVar[bool] = False
     """True if the last sample of every click carries its final label (see `promises_final`), as far as every event
     becomes known within the lateness, and the pays of a refunded click in the order in which they were made."""

@@ -29,7 +29,7 @@ class CascadeSettlement(PosteriorSettlement):
     """
 
     labels = ("converted", "refunded")
-    estimates = Stage.estimates() + RefundStage.estimates()
+    asks = (*PosteriorSettlement.asks, RefundStage.question)
     columns = Stage.columns() | RefundStage.columns()
 
     refund_budget: PositiveFloat = 1.0

@@ -55,9 +55,8 @@ class GMVSettlement(Policy):
     """
 
     delivers_final = True
-    wants_predictions = True
     labels = ("converted", "gmv")
-    estimates = ("again", *GROWTHS)
+    asks = ("remaining",)
     columns = {"told": ("float64", np.nan)}
     carries = {"prior": "float64"}
     """log1p of the amount whose place this one takes."""
@@ -105,7 +104,7 @@ class GMVSettlement(Policy):
         so_far: Float64 = at.journey.gmv
         if self.belief == "partial":
             return so_far
-        found = at.estimate()
+        found = at.ask("remaining")
         again = np.clip(found["again"], 0.0, 1.0)
         growth = _growth(found)
         if self.belief == "point":

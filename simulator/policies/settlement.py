@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveFloat
 
+from simulator.learning import PREDICTIONS
 from simulator.policies.base import Policy
 from simulator.policies.registry import policy
 from simulator.policies.stage import Stage
@@ -46,12 +47,12 @@ class PosteriorSettlement(Policy):
     Clicks from before the stream are taken up by settlement alone: what they are fed has mean 0.
     """
 
-    wants_predictions = True
+    tells = True
     carries = {"evidence": "float64", "previous_evidence": "float64", "prior": "float64"}
     """``evidence`` is the log likelihood ratio of the outcome against none that the journey has shown so far (inf: it came,
     -inf: closed without), ``previous_evidence`` that of the delivery which this one settles (null: it is the first), ``prior``
     the log odds of the outcome that were served. In a sample that carries ``refunded`` it is a refund after the pay."""
-    estimates = Stage.estimates()
+    asks: ClassVar[tuple[str, ...]] = (PREDICTIONS, Stage.question)
     columns = Stage.columns()
 
     budget: PositiveFloat = 0.3

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from simulator.learning import PREDICTIONS
 from simulator.log.schema import Bool, Float64, Int64
 from simulator.randomness import draws
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simulator.engine.batch import At
     from simulator.engine.outbox import Outbox
 
@@ -19,7 +22,7 @@ SMALLEST = 1e-9
 ROUNDS = 50
 """Of the search for the sampling rate; each saturates more items, and a handful is enough."""
 LEARNT = ("evidence", "start", "network", "prior")
-"""What a stage asks of the auxiliary, each with the stage's prefix."""
+"""What the auxiliary answers, and is remembered of each journey with the stage's prefix."""
 
 
 class Stage:
@@ -32,7 +35,9 @@ class Stage:
     """
 
     prefix = ""
-    """Of the stage's own columns and estimates."""
+    """Of the stage's own columns, and of what it tells."""
+    question = "evidence"
+    """What it asks of the auxiliary."""
     task = "cvr"
     """Whose prediction is the prior."""
     target = "converted"
@@ -48,11 +53,6 @@ class Stage:
         """Return what it remembers of each journey."""
         unknown = {f"{cls.prefix}{name}": ("float64", np.nan) for name in LEARNT}
         return {**unknown, f"{cls.prefix}chance": ("float64", 0.0)}
-
-    @classmethod
-    def estimates(cls) -> tuple[str, ...]:
-        """Return the names of what it asks of the auxiliary."""
-        return tuple(f"{cls.prefix}{name}" for name in LEARNT)
 
     def origin(self, at: At) -> Int64:
         """Return when each item's window began."""
@@ -87,7 +87,7 @@ class Stage:
         if self._believes:
             self._silence(at[running & ~happened], out)
             self._closing(at)
-            if len(at) and at.adapts:
+            if len(at):
                 self._tell(at, evidence)
 
     def close(self, at: At, out: Outbox) -> None:
@@ -110,7 +110,7 @@ class Stage:
         if not len(at):
             return
         happened = self.happened(at)
-        self._set(at, "prior", _log_odds(at.predict()[self.task]))
+        self._set(at, "prior", _log_odds(at.ask(PREDICTIONS)[self.task]))
         self._set(at, "evidence", np.where(happened, np.inf, -np.inf))
         if self._believes and not happened.all():
             silent = at[~happened]
@@ -128,7 +128,7 @@ class Stage:
 
     def _tell(self, at: At, previous: Float64) -> None:
         known = {"prior": self._get(at, "prior"), "evidence": self._get(at, "evidence"), "previous": previous}
-        at.heed(**{self.prefix + name: values for name, values in known.items()})
+        at.tell(**{self.prefix + name: values for name, values in known.items()})
 
     def _silence(self, at: At, out: Outbox) -> None:
         if not len(at):
@@ -199,12 +199,11 @@ class Stage:
     def _set(self, at: At, name: str, values: Float64 | float) -> None:
         at.own[self.prefix + name] = values
 
-    def _asked(self, at: At, **known: Float64) -> dict[str, Float64]:
+    def _asked(self, at: At, **known: Float64) -> Mapping[str, Float64]:
         # When the window is over, silence says no more; what it held may still arrive.
         last = self.origin(at) + self.window(at) - 1
         at = replace(at, time=np.minimum(at.time, last))
-        found = at.estimate(**{self.prefix + name: values for name, values in known.items()})
-        return {name: found[self.prefix + name] for name in LEARNT}
+        return at.ask(self.question, **known)
 
     def _drawn(self, at: At, chance: Float64, purpose: str) -> Bool:
         """Draw each item with its chance: a number of its own and of the instant decides, whoever else there is."""
@@ -217,6 +216,7 @@ class RefundStage(Stage):
     """A refund after the first pay of a click; its items are journeys that have paid."""
 
     prefix = "refund_"
+    question = "refund_evidence"
     task = "rfr"
     target = "refunded"
     first, met, silence = "refund_first", "refund", "kept"

@@ -20,7 +20,7 @@ from learners.pretrain import Pretraining
 from learners.start.cvr import ConversionRate
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import RunError
-from simulator.learning import Clicks
+from simulator.learning import Clicks, Question
 from simulator.log.schema import Feature
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR
@@ -165,7 +165,7 @@ def ask(net_or_estimator, log, age_hours, count=2_000):
     clicks = Clicks(rows, log.time[rows], log.ids[rows])
     nobody = SimpleNamespace(carted=np.zeros(count, bool), cart_time=np.full(count, -1))
     now = clicks.time + int(age_hours * HOUR)
-    return net_or_estimator.of_journeys(clicks, now, nobody, {"logit": np.full(count, -1.0)})
+    return net_or_estimator.answer(Question("evidence", clicks, now, nobody, {"logit": np.full(count, -1.0)}))
 
 
 def test_the_net_finds_exponential_silence(materials, fake_log):
@@ -222,7 +222,7 @@ def test_the_offset_of_the_method_is_taken_off_before_the_net_is_asked(materials
     clicks = Clicks(rows, ground.log.time[rows], ground.log.ids[rows])
     nobody = SimpleNamespace(carted=np.zeros(5, bool), cart_time=np.full(5, -1))
     known_before = {"logit": np.full(5, -1.0), "network": found["network"][:5], "start": found["start"][:5]}
-    again = moved.of_journeys(clicks, clicks.time + 3 * HOUR, nobody, known_before)
+    again = moved.answer(Question("evidence", clicks, clicks.time + 3 * HOUR, nobody, known_before))
     np.testing.assert_allclose(again["evidence"], found["evidence"][:5], atol=1e-6)
 
 

@@ -18,7 +18,7 @@ from learners.materials import Materials
 from learners.offsets import OFFSETS
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import RunError, ScenarioError
-from simulator.learning import Clicks
+from simulator.learning import Clicks, Question
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
@@ -177,7 +177,9 @@ def test_a_net_without_an_own_sale_knows_one(materials, scenario, ground):
         view.cart_time = nobody.cart_time[: len(open_now)]
         told = {"logit": logit[: len(open_now)]}
         before, after = (
-            estimator.of_journeys(open_now, np.full(len(open_now), switch + step), view, told)["evidence"]
+            estimator.answer(
+                Question("evidence", open_now, np.full(len(open_now), switch + step), view, told)
+            )["evidence"]
             for step in (-1_000, 1_000)
         )
         np.testing.assert_allclose(after, before, atol=1e-3)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from learners.build import build_learner
 from learners.journal import Journal
 from simulator.errors import RunError
+from simulator.learning import PREDICTIONS, Question
 from tests.doubles import Adder
 from tests.learners.ask import asked
 from tests.learners.conftest import make_samples
@@ -27,19 +28,18 @@ def go(journal, calls, *, saves=(), stop=None):
             journal.learn(make_samples(3, features=features))
         elif call == "publish":
             journal.publish()
-        elif call == "heed":
-            journal.heed(clicks, clicks.time, {})
-        elif call == "estimate":
-            answers.append(journal.estimate(clicks, clicks.time, None, {})["evidence"].tolist())
+        elif call == "tell":
+            journal.tell(clicks, clicks.time, {})
         else:
-            answers.append(journal.predict(clicks)["cvr"].tolist())
+            (answer,) = journal.ask(Question(call, clicks)).values()
+            answers.append(answer.tolist())
         if place in saves:
             journal.save()
     return answers
 
 
 CALLS = st.lists(
-    st.sampled_from(["learn", "publish", "predict", "estimate", "heed"]), min_size=1, max_size=30
+    st.sampled_from(["learn", "publish", "predictions", "evidence", "tell"]), min_size=1, max_size=30
 )
 
 
@@ -61,7 +61,7 @@ def test_resumed_equals_uninterrupted(tmp_path_factory, calls, saves, stop, agai
 
 
 def test_work_before_the_checkpoint_is_not_done_again(tmp_path):
-    calls = ["learn", "publish", "predict", "learn", "predict"]
+    calls = ["learn", "publish", "predictions", "learn", "predictions"]
     go(Journal(Adder(), tmp_path, "a"), calls, saves={2}, stop=4)
     learner = Adder()
     go(Journal(learner, tmp_path, "a", resume=True), calls)
@@ -75,7 +75,7 @@ def days(journal, ground, samples, stop=None, save=None):
         if segment == stop:
             break
         first = 8_000 + 400 * segment
-        served.append(journal.predict(asked(ground.log.ids[first : first + 400]))["cvr"])
+        served.append(journal.ask(Question(PREDICTIONS, asked(ground.log.ids[first : first + 400])))["cvr"])
         for k in range(first, first + 400, 200):
             part = slice(k, k + 200)
             journal.learn(samples(200, converted=ground.log.converted[part], features=ground.log.ids[part]))
@@ -104,7 +104,7 @@ def test_a_method_that_publishes_daily_goes_on_in_the_middle_of_a_day(
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path):
-    go(Journal(Adder(), tmp_path, "a"), ["learn", "predict"], saves={1})
+    go(Journal(Adder(), tmp_path, "a"), ["learn", "predictions"], saves={1})
     (tmp_path / "a.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(RunError, match=r"a\.pt.*damaged"):
         Journal(Adder(), tmp_path, "a", resume=True)

@@ -15,7 +15,7 @@ from learners.history import History
 from learners.materials import Materials
 from learners.offsets import OFFSETS
 from simulator.calendar import Calendar, Promotion
-from simulator.learning import Clicks
+from simulator.learning import Clicks, Question
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR
 
@@ -62,11 +62,11 @@ def run(openings, click, pay, until, start=92.0):
     """Tell it of segments of two hours; return the chances after each."""
     found = []
     evidence = np.where(pay <= start, np.inf, 0.0)
-    openings.heed(click, start, evidence, np.full(len(click), np.nan))
+    openings.hear(click, start, evidence, np.full(len(click), np.nan))
     for now in np.arange(start + STEP, until + 0.1, STEP):
         openings.watch(state(click[pay > now], now), each)
         previous, evidence = evidence, np.where(pay <= now, np.inf, 0.0)
-        openings.heed(click, now, evidence, previous)
+        openings.hear(click, now, evidence, previous)
         found.append(openings.chances()[0])
     return np.array(found)
 
@@ -79,7 +79,7 @@ def test_the_silent_tell_how_many_pays_were_to_come():
         click, pay = stream(rng, SALE[0], 1_000)
         for a, b in ((98.0, 100.0), (100.0, 102.0), (104.0, 108.0)):
             openings = Openings([SALE], OFFSETS_OF_SALE)
-            openings.heed(click, a, np.zeros(len(click)), np.zeros(len(click)))
+            openings.hear(click, a, np.zeros(len(click)), np.zeros(len(click)))
             openings.watch(state(click[pay > b], b), each)
             told.append(openings._expected[0])
             came.append(np.count_nonzero((pay > a) & (pay <= b)))
@@ -99,7 +99,7 @@ def test_chances_are_multiplied_by_the_likelihood():
     expected = openings._expected.copy()
     came = np.count_nonzero((pay > 96) & (pay <= 98))
     evidence = [np.where(pay <= now, np.inf, -1.0) for now in (98, 96)]
-    openings.heed(click, 98.0, *evidence)
+    openings.hear(click, 98.0, *evidence)
     size = SPREAD**-2
     likelihood = nbinom.pmf(came, size, size / (size + expected))
     np.testing.assert_allclose(openings.chances()[0], before * likelihood / (before @ likelihood), rtol=1e-6)
@@ -121,7 +121,7 @@ def test_a_flood_finds_its_opening_and_its_absence_rules_out_those_before(place)
 
 def test_carts_and_clicks_of_the_segment_are_known_from_when_they_came():
     openings = Openings([SALE], OFFSETS_OF_SALE)
-    openings.heed(np.zeros(0), 98.0, np.zeros(0), np.zeros(0))
+    openings.hear(np.zeros(0), 98.0, np.zeros(0), np.zeros(0))
     seen = []
     click = np.array([50.0, 60.0, 99.0])
     clicks = OpenClicks(
@@ -137,11 +137,11 @@ def test_carts_and_clicks_of_the_segment_are_known_from_when_they_came():
 def test_pays_are_counted_once_and_only_those_of_the_segment():
     """Told before: paid long ago, paid now, silent; new: paid now, paid before the segment (first seen), silent."""
     openings = Openings([SALE], OFFSETS_OF_SALE)
-    openings.heed(np.zeros(0), 98.0, np.zeros(0), np.zeros(0))
+    openings.hear(np.zeros(0), 98.0, np.zeros(0), np.zeros(0))
     openings._expected[:] = [2.0, 20.0, 200.0]
     evidence = np.array([np.inf, np.inf, -1, np.inf, np.inf, -1])
     previous = np.array([np.inf, -0.5, -0.5, np.nan, np.nan, np.nan])
-    openings.heed(np.array([60.0, 60, 60, 99, 97, 99]), 100.0, evidence, previous)
+    openings.hear(np.array([60.0, 60, 60, 99, 97, 99]), 100.0, evidence, previous)
     size = SPREAD**-2
     likelihood = nbinom.pmf(2, size, size / (size + np.array([2.0, 20.0, 200.0])))
     np.testing.assert_allclose(openings.chances()[0], likelihood / likelihood.sum(), rtol=1e-9)
@@ -169,9 +169,9 @@ def test_it_goes_on_from_its_state():
     evidence = [np.where(pay <= now, np.inf, -1.0) for now in (100, 98, 102)]
     for one in (half, other):
         one.watch(state(click[pay > 100][100:], 100.0), each)
-        one.heed(click, 100.0, evidence[0], evidence[1])
+        one.hear(click, 100.0, evidence[0], evidence[1])
         one.watch(state(click[pay > 102], 102.0), each)
-        one.heed(click, 102.0, evidence[2], evidence[0])
+        one.hear(click, 102.0, evidence[2], evidence[0])
     np.testing.assert_array_equal(other.chances(), half.chances())
     np.testing.assert_allclose(half.chances(), whole.chances(), rtol=1e-6)
 
@@ -193,8 +193,8 @@ def test_auxiliary_and_offset_hold_the_same_chances(ground, small):
     known = {name: np.zeros(len(rows)) for name in ("prior", "evidence", "previous")}
     for now in (9 * DAY, 9 * DAY + 2 * HOUR):
         told = np.full(len(rows), now)
-        estimator.of_journeys(clicks, told, nobody, {"logit": np.full(len(rows), -1.0)})
-        estimator.heed(clicks, told, known)
+        estimator.answer(Question("evidence", clicks, told, nobody, {"logit": np.full(len(rows), -1.0)}))
+        estimator.hear(clicks, told, known)
     # Nobody has paid, but the first openings expected some.
     found = np.exp(estimator.state_dict()["log"].numpy())[0]
     assert not np.allclose(found, 1 / 7)

@@ -15,7 +15,7 @@ from learners.history import History
 from learners.materials import Materials
 from learners.objectives import OBJECTIVES
 from simulator.calendar import Calendar
-from simulator.learning import Clicks
+from simulator.learning import Clicks, Question
 from simulator.log.schema import ClickBatch, EventBatch, Kind, Labels
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR
@@ -109,7 +109,7 @@ def test_it_finds_who_pays_again_and_how_much(ground, small, fake_log):
 
     def asked(hours, count, gmv):
         journey = SimpleNamespace(pay_count=np.full(len(rows), count), last_pay_time=pay, gmv=gmv)
-        return estimator.of_journeys(clicks, pay + int(hours * HOUR), journey, {})
+        return estimator.answer(Question("remaining", clicks, pay + int(hours * HOUR), journey, {}))
 
     at_once = asked(0.0, 1, share * log.gmv[rows])
     often = log.ids[rows, 0] < 6

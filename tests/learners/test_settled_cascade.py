@@ -25,7 +25,7 @@ from learners.pretrain import Pretraining
 from learners.start.cascade import CascadeRates
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import ScenarioError
-from simulator.learning import Clicks
+from simulator.learning import Clicks, Question
 from simulator.units import DAY, HOUR
 from tests.commands import run_directory, sim, summary_of
 from tests.learners.ask import asked
@@ -90,15 +90,15 @@ def materials(ground, small):
     return make
 
 
-def ask(estimator, log, silent_hours, count=3_000, **known):
+def ask(estimator, log, silent_hours, name="refund_evidence", count=3_000, **known):
     rows = np.flatnonzero(log.converted)[:count]
     clicks = Clicks(rows, log.time[rows], log.ids[rows])
     pay = log.time[rows] + log.delay[rows]
     journey = SimpleNamespace(
         first_pay_time=pay, carted=np.zeros(len(rows), bool), cart_time=np.full(len(rows), -1)
     )
-    known = known or {"refund_logit": np.full(len(rows), -1.0)}
-    return estimator.of_journeys(clicks, pay + int(silent_hours * HOUR), journey, known)
+    known = known or {"logit": np.full(len(rows), -1.0)}
+    return estimator.answer(Question(name, clicks, pay + int(silent_hours * HOUR), journey, known))
 
 
 def test_the_net_finds_how_soon_refunds_come(materials, fake_log):
@@ -108,16 +108,14 @@ def test_the_net_finds_how_soon_refunds_come(materials, fake_log):
     estimator = AUXILIARIES["cascade-evidence"](skipped=0.3).prepare(b)
     for age in (2.0, 5.0, 10.0):
         found = ask(estimator, log, age)
-        assert found["refund_evidence"].mean() == pytest.approx(-age / 5, abs=0.25)
-    np.testing.assert_array_equal(ask(estimator, log, 0.0)["refund_evidence"], 0)
-    again = {"refund_" + name: found["refund_" + name] for name in ("network", "start")}
-    known = {"refund_logit": np.full(len(found["refund_start"]), -1.0), **again}
-    np.testing.assert_allclose(
-        ask(estimator, log, age, **known)["refund_evidence"], found["refund_evidence"], atol=1e-6
-    )
-    # Asked by the conversion's logit it is the other net that answers, and that is the one of ``evidence``.
-    pays = ask(estimator, log, 0.0, logit=known["refund_logit"])
-    alone = ask(AUXILIARIES["evidence"](skipped=0.3).prepare(b), log, 0.0, logit=known["refund_logit"])
+        assert found["evidence"].mean() == pytest.approx(-age / 5, abs=0.25)
+    np.testing.assert_array_equal(ask(estimator, log, 0.0)["evidence"], 0)
+    again = {name: found[name] for name in ("network", "start")}
+    known = {"logit": np.full(len(found["start"]), -1.0), **again}
+    np.testing.assert_allclose(ask(estimator, log, age, **known)["evidence"], found["evidence"], atol=1e-6)
+    # Asked for the evidence of pays it is the other net that answers, and that is the one of ``evidence``.
+    pays = ask(estimator, log, 0.0, "evidence", logit=known["logit"])
+    alone = ask(AUXILIARIES["evidence"](skipped=0.3).prepare(b), log, 0.0, "evidence", logit=known["logit"])
     assert set(pays) == set(alone)
     np.testing.assert_array_equal(pays["evidence"], alone["evidence"])
 
@@ -160,15 +158,15 @@ def test_the_refund_logit_is_told_to_the_net_without_the_offset(materials):
     log = b.history.log
     plain = AUXILIARIES["cascade-evidence"](epochs=1, refund_epochs=1).prepare(b)._refunds
     moved = type(plain)(plain._net, plain._fields, lambda clicks: {"rfr": np.full(len(clicks), 0.7)})
-    np.testing.assert_allclose(ask(plain, log, 3.0)["refund_network"], -1.0)
-    np.testing.assert_allclose(ask(moved, log, 3.0)["refund_network"], -1.7)
-    np.testing.assert_allclose(ask(moved, log, 3.0)["refund_prior"], -1.0)
+    np.testing.assert_allclose(ask(plain, log, 3.0)["network"], -1.0)
+    np.testing.assert_allclose(ask(moved, log, 3.0)["network"], -1.7)
+    np.testing.assert_allclose(ask(moved, log, 3.0)["prior"], -1.0)
 
 
 def test_without_history_it_says_nothing(materials):
     estimator = AUXILIARIES["cascade-evidence"]().prepare(materials(end=0))
     log = materials().history.log
-    np.testing.assert_array_equal(ask(estimator, log, 30.0)["refund_evidence"], 0)
+    np.testing.assert_array_equal(ask(estimator, log, 30.0)["evidence"], 0)
 
 
 @pytest.mark.parametrize("network", ["hybrid", "separate"])

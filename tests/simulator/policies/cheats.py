@@ -14,7 +14,7 @@ from simulator.policies import Policy
 
 def _will_have_paid(at):
     """What the engine's arrays will hold at the end of the tick."""
-    journeys = at.scene.journeys
+    journeys = at._scene.journeys
     return journeys.state["pay_count"][journeys.columns["slot"][at.index]] > 0
 
 
@@ -38,7 +38,7 @@ class LaterClicks(Policy):
     """Delivers a weight that depends on how many clicks are already in the window."""
 
     def on_click(self, at, out):
-        out.deliver(at, converted=False, weight=float(at.scene.journeys.size))
+        out.deliver(at, converted=False, weight=float(at._scene.journeys.size))
 
 
 class Undeclared(Policy):
@@ -120,10 +120,10 @@ class Averages(Policy):
 class ReadsAll(Policy):
     """Honest: delivers a weight made of every prediction."""
 
-    wants_predictions = True
+    asks = ("predictions",)
 
     def on_segment(self, at, out):
-        found = at.predict()
+        found = at.ask("predictions")
         out.deliver(at, converted=False, weight=1 + sum(found[task] for task in TASKS))
 
 

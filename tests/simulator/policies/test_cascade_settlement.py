@@ -24,21 +24,23 @@ ALL = {"kind": "cascade-settlement", "budget": 1e9, "refund_budget": 1e9}
 class Fixed:
     """A frozen model whose logits are a click's features, and evidence of refunds that is a function of the journey."""
 
-    adapts = False
-
     def __init__(self, evidence):
         self._evidence = evidence
 
-    def predict(self, clicks):
-        return {"cvr": sigmoid(clicks.features[:, 0] / 10.0), "rfr": sigmoid(clicks.features[:, 0] / 20 - 1)}
+    def ask(self, question):
+        clicks, now, logit = question.clicks, question.now, question.known.get("logit")
+        if question.name == "predictions":
+            return {
+                "cvr": sigmoid(clicks.features[:, 0] / 10.0),
+                "rfr": sigmoid(clicks.features[:, 0] / 20 - 1),
+            }
+        refund = question.name == "refund_evidence"
+        age = (now - (question.journey.first_pay_time if refund else clicks.time)) / HOUR
+        found = self._evidence(age, clicks, now) if refund else -0.02 * age
+        return {"evidence": found, "start": 0 * found, "network": logit, "prior": logit}
 
-    def estimate(self, clicks, now, journey, known):
-        prefix = "refund_" if "refund_logit" in known else ""
-        age = (now - (journey.first_pay_time if prefix else clicks.time)) / HOUR
-        found = self._evidence(age, clicks, now) if prefix else -0.02 * age
-        logit = known[prefix + "logit"]
-        values = {"evidence": found, "start": 0 * found, "network": logit, "prior": logit}
-        return {prefix + name: value for name, value in values.items()}
+    def tell(self, clicks, now, known):
+        pass
 
 
 def wrong(age, clicks, now):

@@ -108,7 +108,7 @@ from simulator.policies.elapsed_time import ElapsedTime
 
 class Peeking(ElapsedTime):
     def on_click(self, at, out):
-        journeys = at.scene.journeys
+        journeys = at._scene.journeys
         seen = journeys.state["pay_count"][journeys.columns["slot"][at.index]] > 0
         out.deliver(at, converted=seen, role="seen")
 

@@ -32,13 +32,12 @@ class Fixed:
     def __init__(self, again, growth):
         self._again, self._growth = again, growth
 
-    def predict(self, clicks):
-        raise AssertionError("it asks for no predictions")
-
-    def estimate(self, clicks, now, journey, known):
-        silent = (now - journey.last_pay_time) / HOUR
-        growths = self._growth(silent, journey)
-        return {"again": self._again(silent, clicks, now), **dict(zip(GROWTHS, growths, strict=True))}
+    def ask(self, question):
+        assert question.name == "remaining"
+        silent = (question.now - question.journey.last_pay_time) / HOUR
+        growths = self._growth(silent, question.journey)
+        again = self._again(silent, question.clicks, question.now)
+        return {"again": again, **dict(zip(GROWTHS, growths, strict=True))}
 
 
 ANY = Fixed(
@@ -298,8 +297,8 @@ def test_with_right_beliefs_the_audit_finds_chance(tolerance, opens):
 @pytest.mark.parametrize(("factor", "side"), [(0.7, -1), (1.3, 1)])
 def test_beliefs_in_too_little_or_too_much_are_found(factor, side):
     class Biased(Fixed):
-        def estimate(self, *asked):
-            found = right(1.0).estimate(*asked)
+        def ask(self, question):
+            found = right(1.0).ask(question)
             return {**found, "again": factor * found["again"]}
 
     segment = 6 * HOUR

@@ -28,22 +28,23 @@ def sigmoid(x):
 class Fixed:
     """A frozen model whose logit is a click's feature, and evidence that is any function of the journey."""
 
-    adapts = False
-
     def __init__(self, evidence):
         self._evidence = evidence
 
-    def predict(self, clicks):
-        return {"cvr": sigmoid(clicks.features[:, 0] / 10.0)}
-
-    def estimate(self, clicks, now, journey, known):
-        found = self._evidence(clicks, now, journey)
+    def ask(self, question):
+        clicks, known = question.clicks, question.known
+        if question.name == "predictions":
+            return {"cvr": sigmoid(clicks.features[:, 0] / 10.0)}
+        found = self._evidence(clicks, question.now, question.journey)
         return {
             "evidence": found,
             "start": np.zeros(len(found)),
             "network": known.get("network", known["logit"]),
             "prior": known["logit"],
         }
+
+    def tell(self, clicks, now, known):
+        pass
 
 
 def any_evidence(clicks, now, journey):
@@ -278,17 +279,15 @@ def test_a_segments_deliveries_are_mixed():
 class Listening(Fixed):
     """Writes down what it is told."""
 
-    adapts = True
-
     def __init__(self, evidence):
         super().__init__(evidence)
         self.told = []
 
-    def heed(self, clicks, now, known):
+    def tell(self, clicks, now, known):
         self.told.append((clicks.row, now, known))
 
 
-def test_who_adapts_is_told_of_all_open_clicks_those_that_paid_included():
+def test_the_auxiliary_is_told_of_all_open_clicks_those_that_paid_included():
     log = with_logits(random_log(generator(8, "log"), 500, WINDOWS, days=5))
     policy = policy_from("posterior-settlement")
     advisor, deaf = Listening(any_evidence), Fixed(any_evidence)
