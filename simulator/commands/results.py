@@ -22,6 +22,22 @@ def compare_runs(runs: Sequence[Path], report: Path | None = None) -> None:
     ------
     ScenarioError : none is given, or one is no finished run (all such are named).
     """
+    comparison = compared(runs)
+    print_comparison(comparison)
+    if report is not None:
+        from simulator.report.comparison_html import write_comparison
+
+        write_comparison(report, comparison)
+        stdout().print(f"{report}", soft_wrap=True)
+
+
+def compared(runs: Sequence[Path]) -> Comparison:
+    """Compare finished runs.
+
+    Raises
+    ------
+    ScenarioError : none is given, or one is no finished run (all such are named).
+    """
     if not runs:
         raise ScenarioError("compare: name one finished run or more, such as runs/minimal/*")
     faults: list[str] = []
@@ -35,13 +51,7 @@ def compare_runs(runs: Sequence[Path], report: Path | None = None) -> None:
     faults += [f"{run}: was given twice; each run is one replicate" for run in repeated(runs)]
     if faults:
         raise ScenarioError(faults)
-    comparison = compare(runs)
-    print_comparison(comparison)
-    if report is not None:
-        from simulator.report.comparison_html import write_comparison
-
-        write_comparison(report, comparison)
-        stdout().print(f"{report}", soft_wrap=True)
+    return compare(runs)
 
 
 def print_run(run: Path) -> None:

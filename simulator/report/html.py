@@ -33,17 +33,9 @@ def report_from_run(run: Path) -> Path:
     RunError
         ``summary.json`` or ``metrics.parquet`` is missing or not readable.
     """
-    summary_path, metrics_path = run / "summary.json", run / "metrics.parquet"
+    summary, metrics = read_run(run)
     scenario, manifest = run / "scenario.resolved.toml", run / "manifest.json"
-    for path in (summary_path, metrics_path):
-        if not path.is_file():
-            raise RunError(f"{run}: not a finished run, {path.name} is missing")
-    try:
-        summary = json.loads(summary_path.read_text(encoding="utf-8"))
-        metrics = pq.read_table(metrics_path)
-        began = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
-    except (ValueError, pa.ArrowException) as error:
-        raise RunError(f"{run}: cannot be read ({str(error).splitlines()[0]})") from error
+    began = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
     path = run / "report.html"
     write_report(
         path,
@@ -53,6 +45,23 @@ def report_from_run(run: Path) -> Path:
         manifest=began,
     )
     return path
+
+
+def read_run(run: Path) -> tuple[dict[str, Any], pa.Table]:
+    """Return the summary of a finished run, and its metrics as one long table.
+
+    Raises
+    ------
+    RunError : one of them is missing or not readable.
+    """
+    summary, metrics = run / "summary.json", run / "metrics.parquet"
+    for path in (summary, metrics):
+        if not path.is_file():
+            raise RunError(f"{run}: not a finished run, {path.name} is missing")
+    try:
+        return json.loads(summary.read_text(encoding="utf-8")), pq.read_table(metrics)
+    except (ValueError, pa.ArrowException) as error:
+        raise RunError(f"{run}: cannot be read ({str(error).splitlines()[0]})") from error
 
 
 def write_report(
@@ -73,7 +82,7 @@ def write_report(
     write_page(
         path,
         "report.html.j2",
-        _figures(summary, metrics),
+        figures_of(summary, metrics),
         title=summary.get("title") or summary.get("name") or "afterclick",
         description=summary.get("description", ""),
         summary=summary,
@@ -105,7 +114,8 @@ def write_page(path: Path, template: str, drawn: Mapping[str, Figure | None], **
     write_text(path, page)
 
 
-def _figures(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, Figure | None]:
+def figures_of(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, Figure | None]:
+    """Return the figures of a run's report by name; None for those that it has nothing to say in."""
     found: dict[str, Figure | None] = {}
     for task in summary["ranking"]:
         found[f"{task}-metrics"] = figures.metric_figure(summary, metrics, task)

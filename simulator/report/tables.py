@@ -65,9 +65,7 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
     """Yield the tables of a summary, made for a width in characters."""
     for task in summary["ranking"]:
         yield ranked_table(summary, task, width)
-        if len(summary["phases"]) > 1:
-            columns = [(phase, methods) for phase, methods in summary["phases"].items()]
-            yield from _matrices(summary, task, "by phase of the promotion", columns, width)
+        yield from phase_tables(summary, task, width)
         if summary["after_switch"]:
             clock = numbers.clock_of(summary)
             columns = [
@@ -80,6 +78,14 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
     if summary["costs"]:
         yield costs_table(summary, width)
         yield from beliefs_table(summary, width)
+
+
+def phase_tables(summary: Mapping[str, Any], task: str, width: int) -> Iterator[RenderableType]:
+    """Yield a task's methods by phase of the promotion; nothing where there is one phase only."""
+    if len(summary["phases"]) > 1:
+        yield from _matrices(
+            summary, task, "by phase of the promotion", list(summary["phases"].items()), width
+        )
 
 
 def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> RenderableType:

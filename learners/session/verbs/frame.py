@@ -28,6 +28,30 @@ def load(scenario: str, overrides: tuple[str, ...], seed: int | None, out: str |
     return load_scenario(Path(scenario), overrides, seed=seed, out=out, check=check_methods)
 
 
+def run_scenario(
+    scenario: str,
+    overrides: tuple[str, ...],
+    seed: int | None,
+    out: str | None,
+    *,
+    dump_samples: bool,
+    progress: str,
+    replace: bool,
+) -> Path:
+    """Run a scenario and return its finished run directory."""
+    loaded = load(scenario, overrides, seed, out)
+    from learners.session import run as session
+
+    output = loaded.scenario.output
+    return session.run(
+        loaded,
+        run_dir_base=Path(output.dir),
+        dump_samples=dump_samples or output.samples,
+        progress=progress,
+        replace=replace,
+    )
+
+
 def described(
     source: str,
     overrides: tuple[str, ...],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from learners.session.verbs.frame import app, load
+from learners.session.verbs.frame import app, run_scenario
 from simulator.commands.options import Dump, Out, Overrides, Progress, Replace, Seed, verb
 
 
@@ -22,15 +22,11 @@ def run(
     replace: Replace = False,
 ) -> int:
     """Run a scenario and write its run directory."""
-    loaded = load(scenario, overrides, seed, out)
-    from learners.session import run as session
     from simulator.commands.results import print_run
 
-    output = loaded.scenario.output
-    dump = dump_samples or output.samples
     print_run(
-        session.run(
-            loaded, run_dir_base=Path(output.dir), dump_samples=dump, progress=progress, replace=replace
+        run_scenario(
+            scenario, overrides, seed, out, dump_samples=dump_samples, progress=progress, replace=replace
         )
     )
     return 0
