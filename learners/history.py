@@ -13,18 +13,8 @@ from learners.start import Recipe
 from learners.start.base import rows_of
 from simulator.calls import calling, checked
 from simulator.errors import RunError
-from simulator.log.schema import (
-    ClickBatch,
-    Columns,
-    EventBatch,
-    Feature,
-    Float64,
-    Int32,
-    Int64,
-    Kind,
-    Labels,
-    Meta,
-)
+from simulator.log.meta import Meta
+from simulator.log.schema import ClickBatch, Columns, EventBatch, Feature, Float64, Int32, Int64, Kind, Labels
 from simulator.units import format_duration
 from simulator.windows import Windows
 

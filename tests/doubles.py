@@ -11,7 +11,8 @@ import torch
 
 from learners.history import LabelledLog
 from simulator.learning import PREDICTIONS, Advisor, Clicks, Learner, Predictions, Question
-from simulator.log.schema import ClickBatch, EventBatch, Feature, Float64, Int64, Kind, Labels, Meta
+from simulator.log.meta import Meta
+from simulator.log.schema import ClickBatch, EventBatch, Feature, Float64, Int64, Kind, Labels
 from simulator.pipeline.pipeline import Audience
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR

@@ -10,7 +10,7 @@ from learners.session.sizes import size_faults
 from simulator.data import open_data
 from simulator.errors import ScenarioError
 from simulator.log.feature_checks import doubts_of
-from simulator.log.schema import Meta
+from simulator.log.meta import Meta
 from simulator.scenario.load import Loaded
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.commands.console import stdout, table, warn
 
 if TYPE_CHECKING:
-    from simulator.log.schema import Meta
+    from simulator.log.meta import Meta
 
 
 def print_account(meta: Meta, where: Path) -> None:

@@ -20,7 +20,7 @@ from simulator.scenario.timeline import Extent, extent_of_world, timeline
 from simulator.units import format_duration, parse_duration
 
 if TYPE_CHECKING:
-    from simulator.log.schema import Meta
+    from simulator.log.meta import Meta
 
 
 Check = Callable[[Loaded], tuple["Meta", Path, list[str]] | None]

@@ -23,7 +23,8 @@ from simulator.fitting.promotions import sale_estimates
 from simulator.fitting.rhythm import pay_rhythm
 from simulator.log.facts.sheet import sheet_of, whole_days
 from simulator.log.facts.sums import USER, Gathered
-from simulator.log.schema import Bool, Float64, Meta
+from simulator.log.meta import Meta
+from simulator.log.schema import Bool, Float64
 from simulator.units import HOUR
 
 FEWEST_CLICKS = 100

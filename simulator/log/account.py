@@ -10,7 +10,7 @@ import duckdb
 
 from simulator.errors import UsageError
 from simulator.log import reasons
-from simulator.log.schema import Aside, Meta
+from simulator.log.meta import Aside, Meta
 
 LONGEST = 300
 """Characters of an example that are kept."""

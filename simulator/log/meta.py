@@ -4,19 +4,84 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 
-from simulator.clock import zone_of
+from simulator.clock import Clock, zone_of
 from simulator.errors import LogError
 from simulator.log.fingerprint import fingerprint, parquet_files
-from simulator.log.schema import SCHEMA_VERSION, Aside, Feature, Meta
+from simulator.log.schema import SCHEMA_VERSION, Feature
 
 FILE = "meta.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Rows of a source that were put aside for one reason.
+
+    ``kind`` is "bad", "repeated", "unattributed" or "by rule"; ``column`` is the one to blame ("" for none), under the
+    user's name; ``example`` the text of the first such row.
+    """
+
+    kind: str
+    table: str
+    reason: str
+    column: str
+    rows: int
+    example: str
+
+    @property
+    def told(self) -> str:
+        """The reason, with its column."""
+        return self.reason + (f" ({self.column})" if self.column else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What ``meta.toml`` says of a log.
+
+    Times are integer microseconds from ``origin`` (UTC). ``observed_until`` is the instant up to which events
+    were recorded: a label whose window ends later is not known. ``fingerprint`` identifies the content.
+    ``time_zone`` (an IANA name) is where the log's days and hours are counted; its origin is a midnight there.
+    ``read = clicks + events + quarantined``: every source row is in exactly one of the three. ``arrivals`` says whether
+    events carry ``arrival_time``, when each became known; without it, that is when they happened.
+    """
+
+    name: str
+    origin: datetime
+    features: tuple[Feature, ...]
+    clicks: int
+    events: int
+    quarantined: int
+    start: int
+    observed_until: int
+    fingerprint: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    truth: tuple[str, ...] = ()
+    aside: tuple[Aside, ...] = ()
+    """What was put aside, by class, table, reason and column."""
+    ignored: dict[str, int] = field(default_factory=dict)
+    """Rows that were left out by their kind; they are not among those read."""
+    notes: tuple[str, ...] = ()
+    """Sentences on the log: what was assumed, and what is odd about it."""
+    time_zone: str = "UTC"
+    arrivals: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def clock(self) -> Clock:
+        """Local time of the log."""
+        return Clock(self.origin, self.time_zone)
+
+    @property
+    def read(self) -> int:
+        """Source rows read: replayed + quarantined."""
+        return self.clicks + self.events + self.quarantined
 
 
 def origin_utc(origin: datetime) -> datetime:

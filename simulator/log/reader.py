@@ -13,7 +13,7 @@ import pyarrow as pa
 from simulator.errors import LogError
 from simulator.log.files import File, index, overlapping
 from simulator.log.labels import LabelJoin
-from simulator.log.meta import check_files, read_meta
+from simulator.log.meta import Meta, check_files, read_meta
 from simulator.log.schema import (
     ROW_GROUP,
     ClickBatch,
@@ -23,7 +23,6 @@ from simulator.log.schema import (
     Int32,
     Int64,
     Labels,
-    Meta,
     UInt8,
     column_names,
 )

@@ -15,7 +15,7 @@ from simulator.errors import LogError
 from simulator.log.dayfiles import DayFiles
 from simulator.log.directory import NewDirectory
 from simulator.log.fingerprint import fingerprint, parquet_files
-from simulator.log.meta import origin_utc, read_meta, write_meta
+from simulator.log.meta import Meta, origin_utc, read_meta, write_meta
 from simulator.log.schema import (
     EVENT_KINDS,
     Feature,
@@ -23,7 +23,6 @@ from simulator.log.schema import (
     Int32,
     Int64,
     Kind,
-    Meta,
     UInt8,
     column_names,
     column_slices,

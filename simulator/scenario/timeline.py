@@ -11,7 +11,7 @@ from simulator.scenario.model import Scenario
 from simulator.units import DAY, SECOND, format_duration, format_instant
 
 if TYPE_CHECKING:
-    from simulator.log.schema import Meta
+    from simulator.log.meta import Meta
 
 MOST_SEGMENTS = 100_000
 """Every segment is a step of the protocol: a model published, a row of metrics."""

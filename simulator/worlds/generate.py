@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.log.schema import Feature, Float64, Int32, Int64, Meta
+from simulator.log.meta import Meta
+from simulator.log.schema import Feature, Float64, Int32, Int64
 from simulator.log.writer import LogWriter
 from simulator.units import DAY, HOUR, format_duration
 from simulator.windows import Windows

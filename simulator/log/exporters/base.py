@@ -11,9 +11,9 @@ import duckdb
 
 from simulator.atomic import written_whole
 from simulator.errors import LogError, UsageError, unknown
-from simulator.log.meta import FILE
+from simulator.log.meta import FILE, Meta
 from simulator.log.reader import Log
-from simulator.log.schema import Feature, Meta
+from simulator.log.schema import Feature
 from simulator.log.sql import identifier, literal, one_line, workspace
 from simulator.plugins import Family
 from simulator.windows import Windows

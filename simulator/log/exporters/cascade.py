@@ -12,7 +12,7 @@ from simulator.log.exporters.journeys import count_fractions, count_left_out, co
 from simulator.log.exporters.placement import as_one, named, place
 from simulator.log.importers.cascade import FEATURES, ITEM, ORIGIN_SECONDS, RECORDED, SIZES, USER
 from simulator.log.importers.hashing import fingerprints
-from simulator.log.schema import Meta
+from simulator.log.meta import Meta
 from simulator.units import SECOND
 
 _TOKENS = 1 << 19

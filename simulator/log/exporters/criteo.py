@@ -8,7 +8,7 @@ from simulator.log.exporters.base import EXPORTERS, TEXT, Asked, Exporter, Writt
 from simulator.log.exporters.journeys import count_fractions, count_left_out, count_young, make_journeys
 from simulator.log.exporters.placement import as_one, named, place
 from simulator.log.importers.criteo import BINS, CATEGORIES, FEATURES, INTEGERS, RECORDED, binned
-from simulator.log.schema import Meta
+from simulator.log.meta import Meta
 from simulator.units import SECOND
 
 _ANY = 2**31

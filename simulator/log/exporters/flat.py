@@ -6,7 +6,8 @@ import duckdb
 
 from simulator.errors import UsageError
 from simulator.log.exporters.base import EXPORTERS, Asked, Exporter, Written, chosen_features, column
-from simulator.log.schema import Feature, Meta
+from simulator.log.meta import Meta
+from simulator.log.schema import Feature
 from simulator.log.sql import identifier
 from simulator.windows import Windows
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import duckdb
 
-from simulator.log.schema import Meta
+from simulator.log.meta import Meta
 from simulator.units import SECOND, format_duration
 from simulator.windows import Windows
 

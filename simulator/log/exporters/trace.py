@@ -9,7 +9,7 @@ from simulator.log.exporters.journeys import count_fractions, count_left_out, co
 from simulator.log.exporters.placement import as_one, named, place
 from simulator.log.importers.cells import LONGEST
 from simulator.log.importers.trace import FEATURES, ITEM, SIZES, USER, WINDOW
-from simulator.log.schema import Meta
+from simulator.log.meta import Meta
 from simulator.units import DAY, SECOND
 from simulator.windows import Windows
 

@@ -11,7 +11,7 @@ import numpy as np
 from simulator.errors import AfterclickError
 from simulator.log.guess.draft import Draft
 from simulator.log.intake.open import Settings, make_log
-from simulator.log.schema import Meta
+from simulator.log.meta import Meta
 from simulator.log.sql import identifier, literal
 from simulator.ranking import weighted_auc
 from simulator.scenario.data import DataBlock

@@ -13,9 +13,8 @@ from simulator.calls import calling
 from simulator.errors import LogError, PartError, UsageError, unknown
 from simulator.log.importers.source import Layout, first_line, read_source, source_files
 from simulator.log.ingest import ingest
-from simulator.log.meta import from_epoch
+from simulator.log.meta import Meta, from_epoch
 from simulator.log.opens import Opens
-from simulator.log.schema import Meta
 from simulator.log.sql import literal, one_line, workspace
 from simulator.plugins import Family
 from simulator.units import format_duration

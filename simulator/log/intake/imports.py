@@ -10,8 +10,8 @@ from typing import Any, Literal
 from simulator.errors import UsageError, unknown
 from simulator.log.formats import format_names, format_table
 from simulator.log.intake.open import Settings, make_log
+from simulator.log.meta import Meta
 from simulator.log.opens import Opens
-from simulator.log.schema import Meta
 from simulator.program import program
 from simulator.scenario.data import SHAPES, DataBlock
 from simulator.scenario.layers import from_here

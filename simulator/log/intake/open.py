@@ -23,9 +23,8 @@ from simulator.log.intake.staged import HAPPENED, OPENED, Staged, left_out
 from simulator.log.intake.tables import REJECTED, create_rejected
 from simulator.log.intake.times import absolute, year_of
 from simulator.log.intake.vocabulary import Ids, number, whom
-from simulator.log.meta import check_files, from_epoch, read_meta
+from simulator.log.meta import Meta, check_files, from_epoch, read_meta
 from simulator.log.reasons import Rules
-from simulator.log.schema import Meta
 from simulator.log.sql import identifier, one_line, workspace
 from simulator.scenario.data import DataBlock
 from simulator.scenario.model import Scenario
