@@ -49,7 +49,8 @@ def place(
             placed[(open_to_all or free)[0]] = (name,)
         else:
             unplaced.append(name)
-    rooms = {k for k in range(len(capacities)) if shared is None or k in shared} - set(wished.values())
+    wanted = set(wished.values())
+    rooms = [k for k in range(len(capacities)) if (shared is None or k in shared) and k not in wanted]
     for name in unplaced:
         room = {k: capacities[k] // prod(sizes[held] for held in placed[k]) for k in rooms if placed[k]}
         fits = [k for k in room if _fits(sizes[name], room[k])]

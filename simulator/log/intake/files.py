@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -47,10 +48,11 @@ def find(key: str, patterns: Sequence[str], read: ReadBlock) -> list[SourceFile]
     ------
     UsageError : there are none, or one is empty, damaged, or of another kind than the rest.
     """
-    found = [
-        look(path, read)
-        for path in dict.fromkeys(p for pattern in patterns for p in _paths(key, pattern, read.only))
-    ]
+    above: dict[str, int] = {}
+    for pattern in patterns:
+        for path in _paths(key, pattern, read.only):
+            above.setdefault(path, _fixed(pattern))
+    found = [look(path, read, named) for path, named in above.items()]
     forms = {file.form for file in found}
     if len(forms) > 1:
         one, other = (next(f.path for f in found if f.form == form) for form in sorted(forms)[:2])
@@ -100,9 +102,19 @@ def _is_meant(name: str, only: Sequence[str]) -> bool:
     return not only or any(fnmatch(one, pattern.lower()) for one in names for pattern in only)
 
 
-def look(path: str, read: ReadBlock) -> SourceFile:
-    """Tell what a file is by its first bytes (a remote one by its name)."""
-    folder_keys = _hive(path)
+def _fixed(pattern: str) -> int:
+    """Return how many folders of a pattern come before its first wildcard."""
+    parts = Path(pattern).parts
+    return next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+
+
+def look(path: str, read: ReadBlock, above: int = 0) -> SourceFile:
+    """Tell what a file is by its first bytes (a remote one by its name).
+
+    ``above`` counts the folders that were named, not searched: of those, only the last ones in a row are keys
+    (``project=x/shop/day=1`` has one), since where a scenario lies says nothing of its log.
+    """
+    folder_keys = _hive(path, above)
     if "://" in path:
         return replace(_remote(path), add=folder_keys)
     head, compression = _head(path)
@@ -135,10 +147,12 @@ def _remote(path: str) -> SourceFile:
     return SourceFile(path, "parquet")
 
 
-def _hive(path: str) -> tuple[tuple[str, str], ...]:
+def _hive(path: str, above: int) -> tuple[tuple[str, str], ...]:
     from urllib.parse import unquote
 
-    parts = (part.partition("=") for part in Path(path).parts[:-1] if "=" in part)
+    folders = Path(path).parts[:-1]
+    named = list(takewhile(lambda part: "=" in part, reversed(folders[:above])))
+    parts = (part.partition("=") for part in (*reversed(named), *folders[above:]) if "=" in part)
     return tuple((key, unquote(value)) for key, _, value in parts if key)
 
 

@@ -9,6 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from simulator.errors import UsageError
+from simulator.log.intake.files import find
+from simulator.scenario.data import ReadBlock
 
 from .shops import START, aside, clicks_of, counts, log_of, shop, store, text
 
@@ -150,6 +152,14 @@ def test_folder_keys_and_columns_of_their_names(tmp_path):
     assert {row[0] for row in clicks_of(tmp_path, "slot")} == set(range(7))
     meta = log_of(tmp_path, {"touches": f"{tmp_path}/shop"}, {})
     assert [f.name for f in meta.features] == ["user", "item"]
+
+
+@pytest.mark.parametrize("pattern", ["", "/*/*.parquet", "/**/*.parquet", "/day=1/a.parquet"])
+def test_where_a_project_lies_says_nothing_of_its_log(tmp_path, pattern):
+    root = tmp_path / "region=eu" / "project" / "shop=7"
+    store(root / "day=1" / "a.parquet", frame(actions()))
+    (found,) = find("touches", [f"{root}{pattern}"], ReadBlock())
+    assert found.add == (("shop", "7"), ("day", "1"))
 
 
 @pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
