@@ -4,7 +4,6 @@ from collections import Counter
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -16,49 +15,8 @@ from simulator.log.ingest import ingest
 from simulator.log.reader import Log
 from simulator.log.sql import workspace
 
-from .logs import ORIGIN, gather
-
-CLICK = pa.schema([(name, pa.int64()) for name in ("click_id", "time", "user_id", "item_id", "a", "b")])
-EVENT = pa.schema(
-    [
-        ("event_id", pa.int64()),
-        ("click_id", pa.int64()),
-        ("time", pa.int64()),
-        ("kind", pa.string()),
-        ("amount", pa.float64()),
-    ]
-)
-SIZES = {"a": 5, "b": 6}
-
-
-def run(out, clicks, events, *, extra=(), **settings):
-    with workspace(out) as con:
-        con.register(
-            "c", pa.Table.from_pylist([dict(zip(CLICK.names, row, strict=True)) for row in clicks], CLICK)
-        )
-        con.register(
-            "e", pa.Table.from_pylist([dict(zip(EVENT.names, row, strict=True)) for row in events], EVENT)
-        )
-        con.register(
-            "x",
-            pa.table(
-                {
-                    "source": pa.array(["source" for _ in extra], pa.string()),
-                    "row": pa.array([r for r, _ in extra], pa.string()),
-                    "reason": pa.array([w for _, w in extra], pa.string()),
-                    "col": pa.array(["" for _ in extra], pa.string()),
-                    "class": pa.array(["bad" for _ in extra], pa.string()),
-                }
-            ),
-        )
-        options = {
-            "features": ["a", "b"],
-            "cardinalities": SIZES,
-            "name": "t",
-            "origin": ORIGIN,
-            "provenance": {},
-        }
-        return ingest(con, clicks="c", events="e", out=out, extra_quarantine="x", **(options | settings))
+from .ingesting import CLICKS, run
+from .logs import gather
 
 
 def clean_log(rng, clicks):
@@ -220,39 +178,6 @@ def assert_replays(log, clicks, events):
     assert found == [(position[e[1]], e[0], e[2], rank[e[3]], e[4] or 0.0) for e in ordered]
 
 
-CLICKS = [(1, 10, 0, 0, 0, 0), (2, 20, 0, 0, 0, 0)]
-
-
-def test_a_refund_counts_up_to_what_is_left(tmp_path):
-    events = [
-        (1, 1, 11, "pay", 10.0),
-        (2, 1, 12, "refund", 11.0),
-        (3, 1, 13, "refund", 10.0),
-        (4, 1, 14, "refund", 0.1),
-    ]
-    meta = run(tmp_path / "log", CLICKS, events)
-    assert meta.reasons == {reasons.NOTHING_LEFT: 2}
-    assert "1 refunds are of more than was left" in " ".join(meta.notes)
-    found = gather(Log.open(tmp_path / "log").events(), "event_id", "amount")
-    assert [column.tolist() for column in found] == [[1, 2], [10.0, 10.0]]
-
-
-def test_refunds_that_add_up_to_the_price_are_good_in_spite_of_rounding(tmp_path):
-    events = [
-        (1, 1, 11, "pay", 0.3),
-        (2, 1, 12, "refund", 0.1),
-        (3, 1, 12, "refund", 0.1),
-        (4, 1, 13, "refund", 0.1),
-    ]
-    events += [(5, 2, 21, "pay", 0.1), (6, 2, 21, "pay", 0.2), (7, 2, 21, "refund", 0.1 + 0.2)]
-    assert run(tmp_path / "log", CLICKS, events).reasons == {}
-
-
-def test_a_pay_in_quarantine_does_not_cover_a_refund(tmp_path):
-    meta = run(tmp_path / "log", CLICKS, [(1, 1, 11, "pay", float("nan")), (2, 1, 12, "refund", 1.0)])
-    assert meta.reasons == {reasons.BAD_AMOUNT: 1, reasons.UNPAID_REFUND: 1}
-
-
 def test_of_rows_with_one_id_the_earliest_good_one_stays(tmp_path):
     clicks = [(1, 20, 1, 0, 0, 0), (1, 20, 0, 0, 1, 0), (1, 10, 0, 0, 99, 0)]
     meta = run(tmp_path / "log", clicks, [(1, 1, 25, "pay", 1.0)])
@@ -284,45 +209,6 @@ def test_of_clicks_with_one_id_and_instant_the_first_by_its_values_stays(tmp_pat
         ids, features = gather(Log.open(tmp_path / str(k)).clicks(), "click_id", "features")
         assert (ids.tolist(), features.tolist()) == ([1, 2], [[2, 0], [0, 0]])
         assert meta.reasons == {reasons.DUPLICATE_CLICK: 1, reasons.REPEATED_CLICK: 1}
-
-
-@pytest.mark.parametrize(
-    ("amount", "counts", "cut"),
-    [
-        (10.0, 10.0, False),  # exactly what is left
-        (10.0 + 2e-8, 10.0, True),
-        (10.0 + 1e-9, 10.0, False),  # within rounding, on either side
-        (10.0 - 1e-9, 10.0, False),
-        (10.0 - 1e-6, 10.0 - 1e-6, False),
-    ],
-)
-def test_a_refund_of_exactly_the_balance_is_whole(tmp_path, amount, counts, cut):
-    """Of 12 paid, 2 were refunded before; after the refund of the rest nothing is left for another one."""
-    events = [(1, 1, 11, "pay", 12.0), (2, 1, 12, "refund", 2.0), (3, 1, 13, "refund", amount)]
-    meta = run(tmp_path / "log", CLICKS, [*events, (4, 1, 14, "refund", 1e-7)])
-    found = gather(Log.open(tmp_path / "log").events(), "event_id", "amount")
-    assert found[1].tolist()[:3] == [12.0, 2.0, counts]
-    assert meta.reasons == ({} if counts < 10 else {reasons.NOTHING_LEFT: 1})
-    assert ("of more than was left" in " ".join(meta.notes)) == cut
-
-
-@pytest.mark.parametrize(
-    ("paid", "refunds", "counted", "left"),
-    [
-        # A billionth of 1e9 is 1: as far as that, a difference is rounding, and 1 itself is.
-        (1e9, [1e9 + 1], [1e9], True),
-        (1e9, [1e9 + 2], [1e9], False),
-        (1e9, [1e9 - 1, 0.5], [1e9], True),
-        (0.0, [1.0], [], True),
-    ],
-)
-def test_rounding_is_a_billionth_of_what_was_paid(tmp_path, paid, refunds, counted, left):
-    events = [(1, 1, 11, "pay", paid)] + [(k, 1, 10 + k, "refund", r) for k, r in enumerate(refunds, 2)]
-    meta = run(tmp_path / "log", CLICKS, events)
-    amounts = gather(Log.open(tmp_path / "log").events(), "amount")[0].tolist()
-    assert amounts == [paid, *counted]
-    assert meta.reasons == ({reasons.NOTHING_LEFT: 1} if len(counted) < len(refunds) else {})
-    assert ("of more than was left" in " ".join(meta.notes)) != left
 
 
 def test_events_go_to_the_latest_click_with_their_id(tmp_path):
