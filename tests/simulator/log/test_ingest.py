@@ -15,8 +15,8 @@ from simulator.log.ingest import ingest
 from simulator.log.reader import Log
 from simulator.log.sql import workspace
 
-from .ingesting import CLICKS, run
-from .logs import gather
+from .ingesting import CLICK, CLICKS, EVENT, run
+from .logs import ORIGIN, gather
 
 
 def clean_log(rng, clicks):
