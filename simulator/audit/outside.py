@@ -85,6 +85,6 @@ def _held(policy: Policy) -> dict[str, bytes]:
             continue
         try:
             held[name] = pickle.dumps(value)
-        except Exception:  # noqa: BLE001, S112  # what cannot be written down cannot be compared
+        except Exception:  # noqa: BLE001, S112 - what cannot be written down cannot be compared
             continue
     return held

@@ -104,7 +104,7 @@ class Policy(Part):
         """Return a copy for another replay; itself where it holds what cannot be copied."""
         try:
             return deepcopy(self)
-        except Exception:  # noqa: BLE001  # whatever the class of somebody else holds
+        except Exception:  # noqa: BLE001 - whatever the class of somebody else holds
             return self
 
     @classmethod

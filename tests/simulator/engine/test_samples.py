@@ -108,7 +108,7 @@ def test_replays_in_several_threads_share_no_roles():
                 out.deliver(at[np.array([place])], converted=0.0, role=f"role {at.click_id[place] % 7}")
 
     found: list[Samples] = []
-    work = lambda: found.append(replay(LOG, WINDOWS, {"p": Many()}, 5 * DAY, DAY)["p"])  # noqa: E731
+    work = lambda: found.append(replay(LOG, WINDOWS, {"p": Many()}, 5 * DAY, DAY)["p"])  # noqa: E731 - one line that is used once
     threads = [Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
