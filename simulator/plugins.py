@@ -50,8 +50,10 @@ class Family(Mapping[str, T], Generic[T]):
         self._loaded = False
         FAMILIES[plural] = self
 
-    def register(self, name: str) -> Callable[[Any], Any]:
+    def register(self, name: str, maker: str | None = None) -> Callable[[Any], Any]:
         """Decorator: make something known under ``name``. A name can be taken once.
+
+        ``maker`` is the module that brings it; default: that of the caller.
 
         Raises
         ------
@@ -63,7 +65,7 @@ class Family(Mapping[str, T], Generic[T]):
             if known is not None and not self._same(known, meant):
                 raise PluginError(f"{self.noun} {name!r} is taken by {self.origin(name)}")
             self._found[name] = meant
-            self._makers[name] = sys._getframe(1).f_globals["__name__"]  # noqa: SLF001 - an object knows no module
+            self._makers[name] = maker or sys._getframe(1).f_globals["__name__"]  # noqa: SLF001 - an object knows no module
             self._told_its_name(meant, name)
             return found
 
@@ -115,6 +117,11 @@ class Family(Mapping[str, T], Generic[T]):
 
     def __getitem__(self, name: str) -> T:
         self._load()
+        if ":" in name:
+            try:
+                return self._in_place(name)
+            except ScenarioError:
+                raise KeyError(name) from None
         if name not in self._found and name in self._entries and name not in self._broken:
             try:
                 found = self._meant(self._entries[name].load())

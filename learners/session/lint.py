@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from learners.catalog import ResolvedMethod, resolve_all
 from learners.session.references import scale_warnings
 from learners.session.sizes import size_faults
 from simulator.errors import ScenarioError
-from simulator.plugins import troubles
+from simulator.evaluation.tasks import METRICS, TASKS
+from simulator.plugins import Family, troubles
 from simulator.scenario.model import Scenario
 
 
@@ -19,9 +21,28 @@ def check_methods(scenario: Scenario) -> None:
     ------
     ScenarioError : with the faults of all methods; each begins with its key, such as ``method[2].objective``.
     """
-    faults, _ = size_faults(scenario, resolve_all(scenario))
+    methods = resolve_all(scenario)
+    faults, _ = size_faults(scenario, methods)
+    faults += judging_faults(methods, scenario)
     if faults:
         raise ScenarioError(faults)
+
+
+def judging_faults(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[str]:
+    """Return what is wrong with the metrics that are asked for, and with the tasks that links of one's own serve."""
+    named = [
+        (METRICS, name, f"evaluation.metrics[{k}]") for k, name in enumerate(scenario.evaluation.metrics)
+    ]
+    tasks: list[tuple[Family[Any], str, str]] = [
+        (TASKS, task, f"method[{k}].serve") for k, m in enumerate(methods) for task in m.link.tasks
+    ]
+    faults = []
+    for family, name, key in [*named, *tasks]:
+        try:
+            family.find(name)
+        except ScenarioError as error:
+            faults.append(f"{key}: {error}")
+    return faults
 
 
 def lint_methods(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[str]:

@@ -131,6 +131,7 @@ def _execute(
         scale=plan.scale,
         peeking=plan.peeking,
         lifetime=plan.windows.lifetime,
+        metrics=scenario.evaluation.metrics,
     )
     with view:
         view.stage("pre-training")

@@ -10,6 +10,7 @@ from simulator.commands.account import print_account
 from simulator.commands.console import stderr
 from simulator.errors import ScenarioError, unknown
 from simulator.log.opens import Opens
+from simulator.plugins import load_plugins
 from simulator.program import program
 from simulator.units import parse_duration
 from simulator.windows import Windows
@@ -43,7 +44,9 @@ def import_log(
     from simulator.log.intake import imports
 
     window = None if attribution is None else duration("--attribution", attribution)
-    known = (*importers.IMPORTERS, *format_names(), *imports.PLAIN)
+    load_plugins((), [Path.cwd()])
+    own = [form] if ":" in form and importers.IMPORTERS.find(form) else []
+    known = (*importers.IMPORTERS, *format_names(), *imports.PLAIN, *own)
     if form not in known:
         raise ScenarioError(unknown("format", form, known))
     if (form in imports.PLAIN) != (by is not None):
@@ -115,6 +118,7 @@ def export_log(
     """
     from simulator.log.exporters import Asked, export_log
 
+    load_plugins((), [Path.cwd()])
     names = None if features is None else tuple(name.strip() for name in features.split(",") if name.strip())
     return export_log(log, out, form, Asked(_windows(windows), names, raw), replace=replace)
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from simulator.commands.console import stdout, table, warn
 from simulator.commands.scenarios import shipped
+from simulator.evaluation.tasks import METRICS, TASKS
 from simulator.parts import Part
 from simulator.plugins import FAMILIES, troubles
 from simulator.scenario.sentences import toml_like
@@ -46,6 +47,10 @@ def listing(kind: str | None, methods: Iterable[tuple[str, str, str]]) -> None:
             family = FAMILIES[plural]
             made = [(name, found.description, family.origin(name)) for name, found in family.items()]
             _print(console, plural, ("format", what, "from"), made)
+    for plural, module in (("tasks", TASKS), ("metrics", METRICS)):
+        if kind in (None, plural):
+            told = [(name, found.title, module.origin(name)) for name, found in module.items()]
+            _print(console, plural, ("name", "what it is", "from"), told)
     warn(troubles() if kind is None else FAMILIES[kind].troubles() if kind in FAMILIES else [])
 
 

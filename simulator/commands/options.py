@@ -71,6 +71,8 @@ Listed = Literal[
     "links",
     "offsets",
     "auxiliaries",
+    "tasks",
+    "metrics",
     "formats",
     "importers",
     "exporters",

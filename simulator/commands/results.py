@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from simulator.commands.console import stdout, table, warn
 from simulator.commands.scenarios import run_directory
 from simulator.errors import ScenarioError
+from simulator.plugins import load_plugins
 
 if TYPE_CHECKING:
     from simulator.evaluation.compare import Comparison
@@ -51,6 +53,7 @@ def compared(runs: Sequence[Path]) -> Comparison:
     faults += [f"{run}: was given twice; each run is one replicate" for run in repeated(runs)]
     if faults:
         raise ScenarioError(faults)
+    load_plugins_of(runs)
     return compare(runs)
 
 
@@ -98,7 +101,27 @@ def write_report(run: Path) -> Path:
     ScenarioError : ``run`` is no finished run.
     """
     run_directory(run)
+    load_plugins_of([run])
     from simulator.report.html import report_from_run
 
     report_from_run(run)
     return run / "report.html"
+
+
+def load_plugins_of(runs: Sequence[Path]) -> None:
+    """Take in the tasks and metrics of their own that finished runs show: by plug-ins, or beside a link that serves them.
+
+    Raises
+    ------
+    ScenarioError : their modules are gone, or fail.
+    """
+    modules: dict[str, None] = {}
+    folders: dict[str, None] = {}
+    for run in runs:
+        said = tomllib.loads((run / "scenario.resolved.toml").read_text(encoding="utf-8"))
+        folders |= dict.fromkeys(said.get("module_path", ()))
+        parts = [method.get(key) for method in said["method"] for key in ("method", "serve")]
+        kinds = [part.get("kind") if isinstance(part, dict) else part for part in parts]
+        own = [kind.partition(":")[0] for kind in kinds if isinstance(kind, str) and ":" in kind]
+        modules |= dict.fromkeys([*said.get("plugins", ()), *own])
+    load_plugins(list(modules), folders)

@@ -11,7 +11,8 @@ import numpy as np
 from simulator.calendar import PHASES
 from simulator.errors import ScenarioError, unknown
 from simulator.evaluation.results import Aggregate, Results, Series
-from simulator.evaluation.tasks import LOWER_IS_BETTER, TASKS
+from simulator.evaluation.task import lower_is_better
+from simulator.evaluation.tasks import TASKS
 from simulator.log.schema import Bool, Float64, Int64
 from simulator.randomness import generator
 
@@ -50,7 +51,7 @@ def ranked(results: Results, task: str) -> list[str]:
     """Return the methods of a task from best to worst by its primary metric; undefined ones last."""
     table = results.overall()
     name = TASKS[task].primary
-    sign = 1.0 if name in LOWER_IS_BETTER else -1.0
+    sign = 1.0 if lower_is_better(name) else -1.0
 
     def key(method: str) -> tuple[bool, float, str]:
         aggregate: Aggregate = table[method][task]

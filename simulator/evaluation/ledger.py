@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -61,13 +61,14 @@ class Ledger:
         scale: Scale | None = None,
         peeking: Collection[str] = (),
         lifetime: int | None = None,
+        metrics: Sequence[str] = (),
     ) -> None:
         self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
         self.grid = Grid(stream_start, segment, calendar)
         self._openings = Openings(calendar)
         self._deciles: defaultdict[tuple[str, str, str], Deciles] = defaultdict(Deciles)
         self._scale, self._peeking = dict(scale or {}), tuple(peeking)
-        self._lifetime = lifetime
+        self._lifetime, self._metrics = lifetime, tuple(metrics)
         self._open: deque[_OpenCell] = deque()
         self._clicks = RowQueue("served clicks")
         self._labels = RowQueue("final labels")
@@ -182,7 +183,7 @@ class Ledger:
                 if task not in outcomes:
                     outcomes[task] = outcome(task, labels, truth, clicks["time"])
                 judged = outcomes[task]
-                statistics[name, task] = measure(task, predicted[name][task], judged)
+                statistics[name, task] = measure(task, predicted[name][task], judged, self._metrics)
                 if "decile_error" in TASKS[task].measured:
                     served = predicted[name][task][judged.kept]
                     self._deciles[phase, name, task].add(served, judged.label)

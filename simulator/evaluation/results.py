@@ -123,7 +123,16 @@ class Results:
     @property
     def tasks(self) -> tuple[str, ...]:
         """Tasks that some method predicts, in the order of `TASKS`."""
-        return tuple(task for task in TASKS if any(task in tasks for tasks in self.methods.values()))
+        served = dict.fromkeys(task for tasks in self.methods.values() for task in tasks)
+        return tuple(sorted(served, key=_place))
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Metrics that were measured beside those of the tasks."""
+        own = {name for _, task in self.series for name in TASKS[task].measured}
+        return tuple(
+            dict.fromkeys(n for s in self.series.values() for n in s.values if n not in (*own, *SUMS))
+        )
 
     def references(self, task: str) -> frozenset[str]:
         """Return the methods that do not compete: those that mark the scale of a task, and those that peek."""
@@ -212,7 +221,7 @@ class Results:
         found = [cell.statistics[method, task] for cell in self.cells]
         values = {
             name: np.array([statistics.values[name] for statistics in found], np.float64)
-            for name in TASKS[task].measured
+            for name in (found[0].values if found else TASKS[task].measured)
         }
         values["sum_prediction"] = np.array([s.sum_prediction for s in found], np.float64)
         values["sum_label"] = np.array([s.sum_label for s in found], np.float64)
@@ -222,6 +231,11 @@ class Results:
             values,
             {name: np.array([s.rows_of(name) for s in found], np.int64) for name in values},
         )
+
+
+def _place(task: str) -> int:
+    known = list(TASKS)
+    return known.index(task) if task in known else len(known)
 
 
 def _aggregate(series: Series, chosen: Bool) -> Aggregate:

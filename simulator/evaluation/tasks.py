@@ -3,109 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from simulator.calls import calling
+from simulator.errors import PartError
 from simulator.evaluation import metrics
+from simulator.evaluation.task import (
+    METRICS,
+    TASKS,
+    Metric,
+    Outcome,
+    Statistics,
+    Task,
+    Truth,
+    every,
+    values_of,
+)
 from simulator.log.schema import Bool, Float64, Int64, Labels
 from simulator.ranking import ranking
 from simulator.units import DAY
 
 RELATIVE = {"auc": "ri_auc", "prauc": "ri_prauc"}
 """Metrics that have a relative improvement: 0 is the pre-trained model, 100 the oracle."""
-LOWER_IS_BETTER = frozenset(
-    {"nll", "regret_nll", "alpr", "log_mae", "gamma", "regret_gamma", "rmse", "decile_error"}
-)
 BY_SEGMENT = frozenset({"auc", "prauc"})
 """Metrics that are shown as the mean of the segments' own, weighted by rows: ranking is inside a segment, as papers on
 streams report it. Every other one is over all rows."""
+__all__ = [
+    "METRICS",
+    "TASKS",
+    "Metric",
+    "Outcome",
+    "Statistics",
+    "Task",
+    "Truth",
+    "every",
+    "measure",
+    "outcome",
+]
+
 LATE = DAY
 """A first pay later than this after the click counts as late in what is told apart by maturity."""
-
-Truth = Mapping[str, Float64]
-"""The true columns of a synthetic world: p_pay, p_refund given a pay, expected_gmv per click."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Final labels of the clicks a task is judged on (``kept``), and its true expectation if known."""
-
-    kept: Bool
-    label: Float64
-    truth: Float64 | None
-    again: Bool | None = None
-    """Which clicks paid more than once (None: not known)."""
-    late: Bool | None = None
-    """Which clicks paid first later than a day after the click (None: not known)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What one method reached on one task in one cell; the sums let cells be pooled."""
-
-    rows: int
-    positives: int
-    sum_prediction: float
-    sum_label: float
-    values: dict[str, float]
-    over: Mapping[str, int] = field(default_factory=dict)
-    """How many rows a metric is over, where these are not all."""
-
-    def rows_of(self, metric: str) -> int:
-        """Return how many rows a metric is over."""
-        return self.over.get(metric, self.rows)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """What is predicted, and how it is judged and shown.
-
-    Parameters
-    ----------
-    title : heading of its tables.
-    kept : the clicks it is judged on; ``of`` says what these are.
-    label : the final label of every click.
-    truth : the true expectation of the label on every click, None where the world does not say it.
-    measure : metrics of predictions against the outcome of the same (kept) clicks; ``measured`` names them.
-    primary : the metric that ranks methods and whose differences are tested: it sees calibration as well as order.
-    regret : the metric that needs the truth.
-    headline : the metric that leads the tables where the truth is known (elsewhere the primary one does).
-    further : metrics that tables show beside headline, AUC and PCOC where there is room.
-    binary : whether the label is 0 or 1.
-    some : by metric, which of the kept clicks it is over; the others are over all.
-    scaled : whether methods compete on it, from a frozen model (0) to an oracle (100); not on a by-product.
-    """
-
-    title: str
-    of: str
-    kept: Callable[[Labels], Bool]
-    label: Callable[[Labels], Float64]
-    truth: Callable[[Truth], Float64 | None]
-    measure: Callable[[Float64, Outcome], dict[str, float]]
-    measured: tuple[str, ...]
-    primary: str
-    regret: str
-    headline: str
-    further: tuple[str, ...]
-    binary: bool
-    scaled: bool = True
-    some: Callable[[Outcome], dict[str, Bool]] = lambda _: {}
-
-    @property
-    def short(self) -> str:
-        """What the task is called in a sentence."""
-        return self.title.partition(":")[0]
-
-    @property
-    def compared(self) -> tuple[str, ...]:
-        """Metrics for which differences get an interval."""
-        return (self.primary, "auc", "pcoc")
-
-
-def _every(labels: Labels) -> Bool:
-    return np.ones(len(labels), np.bool_)
 
 
 def _converted(labels: Labels) -> Bool:
@@ -237,16 +176,16 @@ def _binary(
     )
 
 
-TASKS: dict[str, Task] = {
+for name, task in {
     "cvr": _binary(
         "CVR: conversion after the click",
         "clicks",
-        _every,
+        every,
         lambda labels: labels.converted.astype(np.float64),
         lambda truth: truth.get("p_pay"),
     ),
     "netcvr": _binary(
-        "NetCVR: conversion that is not refunded", "clicks", _every, _pay_that_stays, _net_truth
+        "NetCVR: conversion that is not refunded", "clicks", every, _pay_that_stays, _net_truth
     ),
     "rfr": _binary(
         "RFR: refund after the conversion",
@@ -268,7 +207,7 @@ TASKS: dict[str, Task] = {
     "value": Task(
         title="Value: expected GMV of a click, paid or not",
         of="clicks",
-        kept=_every,
+        kept=every,
         label=lambda labels: labels.gmv,
         truth=lambda truth: truth.get("expected_gmv"),
         measure=_value,
@@ -279,8 +218,34 @@ TASKS: dict[str, Task] = {
         further=("gamma",),
         binary=False,
     ),
-}
-"""Every task by name, in the order in which results show them. The names are those of a learner's predictions."""
+}.items():
+    TASKS.register(name)(task)
+
+
+def _order(served: Float64, label: Float64) -> float:
+    binary = bool(np.isin(label, (0.0, 1.0)).all())
+    return ranking(served, label)[0] if binary else metrics.concordance(served, label)
+
+
+def _unweighted(
+    function: Callable[[Float64, Float64], float],
+) -> Callable[[Float64, Float64, Float64], float]:
+    return lambda served, label, _: function(served, label)
+
+
+for name, title, lower, digits, function in (
+    ("nll", "NLL", True, 4, metrics.nll),
+    ("auc", "AUC", False, 4, _order),
+    ("prauc", "PR-AUC", False, 4, lambda served, label: ranking(served, label)[1]),
+    ("pcoc", "PCOC", False, 2, metrics.pcoc),
+    ("acc", "ACC@20%", False, 3, metrics.acc),
+    ("alpr", "ALPR", True, 3, metrics.alpr),
+    ("log_mae", "log MAE", True, 4, metrics.log_mae),
+    ("gamma", "gamma loss", True, 4, metrics.gamma),
+    ("rmse", "RMSE", True, 1, metrics.rmse),
+    ("decile_error", "decile error", True, 3, metrics.decile_error),
+):
+    METRICS.register(name)(Metric(title, _unweighted(function), lower, digits))
 
 
 def outcome(task: str, labels: Labels, truth: Truth | None, time: Int64 | None = None) -> Outcome:
@@ -289,26 +254,32 @@ def outcome(task: str, labels: Labels, truth: Truth | None, time: Int64 | None =
     ``time`` has the clicks' own times, where the judgement shall tell late pays apart.
     """
     judged = TASKS[task]
-    kept = judged.kept(labels)
-    known = judged.truth(truth) if truth else None
+    with calling(judged.label, "label", f"{len(labels)} clicks", f"task {task!r}"):
+        kept, label = judged.kept(labels), judged.label(labels)
+        known = judged.truth(truth) if truth else None
+        if label.shape != (len(labels),) or kept.shape != (len(labels),) or kept.dtype != np.bool_:
+            raise PartError(
+                f"kept and label are of shape {kept.shape} and {label.shape}; they must be a bool and a number "
+                "for each click"
+            )
     late = None if time is None else (labels.converted & (labels.first_pay - time > LATE))[kept]
     return Outcome(
         kept,
-        judged.label(labels)[kept],
+        label[kept],
         None if known is None else known[kept],
         (labels.pay_count > 1)[kept],
         late,
     )
 
 
-def measure(task: str, predictions: Float64, judged: Outcome) -> Statistics:
-    """Measure one method's predictions of all clicks of a cell."""
+def measure(task: str, predictions: Float64, judged: Outcome, further: Sequence[str] = ()) -> Statistics:
+    """Measure one method's predictions of all clicks of a cell, also by the ``further`` metrics of a scenario."""
     served = predictions[judged.kept]
     return Statistics(
         rows=len(served),
         positives=int(np.count_nonzero(judged.label > 0)),
         sum_prediction=float(served.sum()),
         sum_label=float(judged.label.sum()),
-        values=TASKS[task].measure(served, judged),
+        values={**TASKS[task].measure(served, judged), **values_of(further, served, judged.label)},
         over={name: int(np.count_nonzero(of)) for name, of in TASKS[task].some(judged).items()},
     )

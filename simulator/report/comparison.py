@@ -40,11 +40,11 @@ def columns_of(comparison: Comparison, group: str, task: str) -> list[Column]:
     columns = [Column("method", order, left=True)]
     for i, metric in enumerate(metrics):
         texts = [mean_text(metric, found[m].get(metric)) for m in order]
-        columns.append(Column(numbers.TITLES[metric], texts, drop=4 if i == 3 else 0))
+        columns.append(Column(numbers.title(metric), texts, drop=4 if i == 3 else 0))
     for metric, drop in ((first, 1), ("auc", 2)):
         against = _against(comparison, group, task, metric, order)
         texts = [_difference(metric, against.get(m)) for m in order]
-        columns.append(Column(f"{numbers.TITLES[metric]} vs {_common(against)}", texts, drop))
+        columns.append(Column(f"{numbers.title(metric)} vs {_common(against)}", texts, drop))
     return columns
 
 

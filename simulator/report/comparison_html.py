@@ -62,7 +62,7 @@ def _task(comparison: Comparison, group: str, task: str, name: str) -> dict[str,
             for cells in zip(*(column.cells for column in columns), strict=True)
         ],
         "phases": phases if len(phases) > 1 else [],
-        "shown": [numbers.TITLES[metric] for metric in shown],
+        "shown": [numbers.title(metric) for metric in shown],
         "by_phase": [
             {
                 "name": method,

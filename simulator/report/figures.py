@@ -143,7 +143,7 @@ def _by_cell_or_day(
     """Draw metrics by day, a panel each, with a button that shows every segment."""
     ranking = summary["ranking"][task]
     clock = numbers.clock_of(summary)
-    figure = canvas(height, [numbers.TITLES[metric] for metric in shown])
+    figure = canvas(height, [numbers.title(metric) for metric in shown])
     by_cell: dict[str, list[Any]] = {"x": [], "y": [], "line.width": []}
     rows = metrics.filter(pc.equal(metrics["task"], task))
     for method in [*ranking["methods"], *ranking["references"]]:

@@ -136,7 +136,7 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
     """Prepare one task's tables as text, so that the template only lays out."""
     ranking = summary["ranking"][task]
     shown = numbers.shown_metrics(summary, task)
-    columns = [*shown, *TASKS[task].further, "ri_auc"]
+    columns = [*shown, *TASKS[task].further, *summary.get("metrics", ()), "ri_auc"]
     every = [summary["methods"][m][task] for m in [*ranking["methods"], *ranking["references"]]]
     columns = [
         m for i, m in enumerate(columns) if m not in columns[:i] and any(v.get(m) is not None for v in every)
@@ -150,9 +150,9 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
         "of": TASKS[task].of,
         "binary": TASKS[task].binary,
         "rows": summary["rows"][task],
-        "columns": [numbers.TITLES[metric] for metric in columns],
-        "shown": [numbers.TITLES[metric].removeprefix("NLL ") for metric in shown],
-        "compared": [numbers.TITLES[metric] for metric in (TASKS[task].primary, "auc")],
+        "columns": [numbers.title(metric) for metric in columns],
+        "shown": [numbers.title(metric).removeprefix("NLL ") for metric in shown],
+        "compared": [numbers.title(metric) for metric in (TASKS[task].primary, "auc")],
         "methods": [
             _method(summary, task, method, columns)
             for method in [*ranking["methods"], *ranking["references"]]

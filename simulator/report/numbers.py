@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from simulator.clock import Clock
+from simulator.evaluation.tasks import METRICS
 from simulator.units import DAY, HOUR, MINUTE, SECOND
 
 TITLES = {
@@ -36,6 +37,15 @@ FEW_BLOCKS = 20
 """Below this many segments a block bootstrap interval is too narrow to be trusted; it is marked with ~."""
 
 
+def title(metric: str) -> str:
+    """Return the heading of a metric's column.
+
+    >>> title("auc"), title("my_metric")
+    ('AUC', 'my_metric')
+    """
+    return TITLES[metric] if metric in TITLES else METRICS[metric].title if metric in METRICS else metric
+
+
 def number(metric: str, value: float | None, *, sign: bool = False) -> str:
     """Write a value of a metric with its digits; ``-`` where it is undefined.
 
@@ -44,7 +54,8 @@ def number(metric: str, value: float | None, *, sign: bool = False) -> str:
     """
     if value is None:
         return "-"
-    digits = _DIGITS.get(metric, 4)
+    own = METRICS.get(metric) if metric not in TITLES else None
+    digits = _DIGITS.get(metric, 4) if own is None else own.digits
     if abs(value) >= 100:
         digits = min(digits, 1)
     value = round(value, digits) or 0.0  # no minus before what is written as zero

@@ -103,7 +103,7 @@ class Progress:
         for cell in cells:
             for (method, task), statistics in cell.statistics.items():
                 parts = [
-                    f"{numbers.TITLES[metric]} {numbers.number(metric, value)}"
+                    f"{numbers.title(metric)} {numbers.number(metric, value)}"
                     for metric in TASKS[task].compared
                     if (value := statistics.values[metric]) == value  # not NaN
                 ]

@@ -37,7 +37,7 @@ def _ranking(summary: Mapping[str, Any], task: str) -> Iterator[str]:
         yield f"{TASKS[task].short}: {best} and {', '.join(equal)} are equal to the digit: they share the first rank."
         return
     value = numbers.number(metric, summary["methods"][best][task].get(metric))
-    text = f"{TASKS[task].short}: {best} has the lowest {numbers.TITLES[metric]} ({value})"
+    text = f"{TASKS[task].short}: {best} has the lowest {numbers.title(metric)} ({value})"
     interval = numbers.find_interval(summary, best, task, TASKS[task].primary)
     if interval is not None and interval["difference"] is not None:
         gap = numbers.number(metric, abs(interval["difference"]))

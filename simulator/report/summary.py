@@ -49,6 +49,7 @@ def build_summary(
             method: {task: a.means for task, a in tasks.items()} for method, tasks in overall.items()
         },
         "ranking": {task: _ranking(results, task) for task in results.tasks},
+        "metrics": results.further,
         "notes": notes_of(results, costs),
         "rows": _rows(overall),
         "phases": {phase: _values(table) for phase, table in results.by_phase().items()},

@@ -96,15 +96,15 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
 
     def column(metric: str, drop: int) -> Column:
         cells = [numbers.number(metric, values[m].get(metric)) for m in methods]
-        return Column(numbers.TITLES[metric].replace("NLL r", "NLL\nr"), cells, drop)
+        return Column(numbers.title(metric).replace("NLL r", "NLL\nr"), cells, drop)
 
     def intervals(metric: str, drop: int) -> Column:
         cells = [numbers.interval_text(numbers.find_interval(summary, m, task, metric)) for m in methods]
-        return Column(f"{numbers.TITLES[metric]} vs best ({summary['confidence']:.0%})", cells, drop)
+        return Column(f"{numbers.title(metric)} vs best ({summary['confidence']:.0%})", cells, drop)
 
     first, second, third = numbers.shown_metrics(summary, task)
     ranks = list(rank_texts(summary, task).values()) + ["ref"] * len(ranking["references"])
-    extra = [metric for metric in TASKS[task].further if metric != first]
+    extra = [metric for metric in (*TASKS[task].further, *summary.get("metrics", ())) if metric != first]
     columns = [
         Column("#", ranks, 0),
         Column("method", methods, 0, left=True),
@@ -203,7 +203,7 @@ def _matrices(
     ranking = summary["ranking"][task]
     methods = [*ranking["methods"], *ranking["references"]]
     metrics = numbers.shown_metrics(summary, task)
-    titles = [numbers.TITLES[metric].removeprefix("NLL ") for metric in metrics]
+    titles = [numbers.title(metric).removeprefix("NLL ") for metric in metrics]
     title = f"{TASKS[task].short} {what}"
     name = Column("method", methods, left=True)
     references = range(len(ranking["methods"]), len(methods))

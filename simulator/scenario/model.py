@@ -148,6 +148,8 @@ class EvaluationBlock(Block):
     """Bootstrap draws of the intervals of one run."""
     baseline: str | None = None
     """Method to compare with; default: the best other one."""
+    metrics: tuple[str, ...] = ()
+    """Further metrics by which every task is measured (ls metrics), or "module:NAME" for those of one's own."""
 
 
 class OutputBlock(Block):

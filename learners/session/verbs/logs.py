@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -107,7 +107,7 @@ def export(
     *,
     out: Annotated[Path, Parameter(help="A file name, or a directory for a file of the usual name.")],
     format: Annotated[  # noqa: A002 - the word of the command line
-        Literal["parquet", "cascade", "criteo", "trace"], Parameter(help="Layout of the file.")
+        str, Parameter(help="Layout of the file: parquet, cascade, criteo, trace, or an exporter of your own.")
     ] = "parquet",
     windows: Annotated[
         str | None,

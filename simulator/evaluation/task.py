@@ -1,0 +1,193 @@
+"""The seams of evaluation: what a task is, what a metric is, and how others bring theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from simulator.calls import calling
+from simulator.errors import PartError
+from simulator.log.schema import Bool, Float64, Labels
+from simulator.plugins import Family
+
+LOWER_IS_BETTER = frozenset({"regret_nll", "regret_gamma"})
+"""Of the metrics that need the truth; the others say it themselves."""
+
+Truth = Mapping[str, Float64]
+"""The true columns of a synthetic world: p_pay, p_refund given a pay, expected_gmv per click."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Final labels of the clicks a task is judged on (``kept``), and its true expectation if known."""
+
+    kept: Bool
+    label: Float64
+    truth: Float64 | None
+    again: Bool | None = None
+    """Which clicks paid more than once (None: not known)."""
+    late: Bool | None = None
+    """Which clicks paid first later than a day after the click (None: not known)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What one method reached on one task in one cell; the sums let cells be pooled."""
+
+    rows: int
+    positives: int
+    sum_prediction: float
+    sum_label: float
+    values: dict[str, float]
+    over: Mapping[str, int] = field(default_factory=dict)
+    """How many rows a metric is over, where these are not all."""
+
+    def rows_of(self, metric: str) -> int:
+        """Return how many rows a metric is over."""
+        return self.over.get(metric, self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is predicted, and how it is judged and shown.
+
+    Parameters
+    ----------
+    title : heading of its tables.
+    kept : the clicks it is judged on; ``of`` says what these are.
+    label : the final label of every click.
+    truth : the true expectation of the label on every click, None where the world does not say it.
+    measure : metrics of predictions against the outcome of the same (kept) clicks; ``measured`` names them.
+    primary : the metric that ranks methods and whose differences are tested: it sees calibration as well as order.
+    regret : the metric that needs the truth.
+    headline : the metric that leads the tables where the truth is known (elsewhere the primary one does).
+    further : metrics that tables show beside headline, AUC and PCOC where there is room.
+    binary : whether the label is 0 or 1.
+    some : by metric, which of the kept clicks it is over; the others are over all.
+    scaled : whether methods compete on it, from a frozen model (0) to an oracle (100); not on a by-product.
+    """
+
+    title: str
+    of: str
+    kept: Callable[[Labels], Bool]
+    label: Callable[[Labels], Float64]
+    truth: Callable[[Truth], Float64 | None]
+    measure: Callable[[Float64, Outcome], dict[str, float]]
+    measured: tuple[str, ...]
+    primary: str
+    regret: str
+    headline: str
+    further: tuple[str, ...]
+    binary: bool
+    scaled: bool = True
+    some: Callable[[Outcome], dict[str, Bool]] = lambda _: {}
+
+    @property
+    def short(self) -> str:
+        """What the task is called in a sentence."""
+        return self.title.partition(":")[0]
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Metrics for which differences get an interval."""
+        return (self.primary, "auc", "pcoc")
+
+    @classmethod
+    def measured_by(
+        cls,
+        metrics: Sequence[str],
+        *,
+        title: str,
+        label: Callable[[Labels], Float64],
+        of: str = "clicks",
+        kept: Callable[[Labels], Bool] | None = None,
+        binary: bool = False,
+    ) -> Task:
+        """Return a task that is measured by metrics of `METRICS`, by name; the first one ranks. AUC and PCOC stand beside."""
+        first = metrics[0]
+        names = tuple(dict.fromkeys((*metrics, "auc", "pcoc")))
+        return cls(
+            title=title,
+            of=of,
+            kept=every if kept is None else kept,
+            label=label,
+            truth=lambda _: None,
+            measure=lambda served, judged: values_of(names, served, judged.label),
+            measured=names,
+            primary=first,
+            regret=first,
+            headline=first,
+            further=tuple(name for name in metrics[1:] if name not in ("auc", "pcoc")),
+            binary=binary,
+            scaled=False,
+        )
+
+
+def every(labels: Labels) -> Bool:
+    """Keep all clicks."""
+    return np.ones(len(labels), np.bool_)
+
+
+TASKS: Family[Task] = Family("task", "tasks", "simulator.evaluation.tasks", Task)
+"""Every task by name, in the order in which results show them. The names are those of a learner's predictions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure of predictions against final labels.
+
+    Parameters
+    ----------
+    title : heading of its column.
+    function : given predictions, labels and weights, each of shape (n,), returns the figure; NaN where it is undefined. Over
+        several segments it is the mean of theirs, weighted by rows.
+    lower : whether less is better.
+    digits : with how many it is shown.
+    """
+
+    title: str
+    function: Callable[[Float64, Float64, Float64], float]
+    lower: bool = True
+    digits: int = 4
+
+
+METRICS: Family[Metric] = Family("metric", "metrics", "simulator.evaluation.tasks", Metric)
+"""Metrics by name, for tasks of one's own and for ``[evaluation] metrics``."""
+
+
+def metric(
+    name: str, title: str, *, lower: bool = True, digits: int = 4
+) -> Callable[[Callable[[Float64, Float64, Float64], float]], Metric]:
+    """Decorator: make a function of predictions, labels and weights a metric."""
+
+    def add(function: Callable[[Float64, Float64, Float64], float]) -> Metric:
+        made = Metric(title, function, lower, digits)
+        METRICS.register(name, function.__module__)(made)
+        return made
+
+    return add
+
+
+def lower_is_better(name: str) -> bool:
+    """Tell whether less of a metric is better."""
+    return name in LOWER_IS_BETTER or (name in METRICS and METRICS[name].lower)
+
+
+def values_of(names: Sequence[str], served: Float64, label: Float64) -> dict[str, float]:
+    """Return metrics of predictions against final labels, by name.
+
+    Raises
+    ------
+    PartError : a metric failed, or is no number.
+    """
+    found, weight = {}, np.ones(len(label))
+    for name in names:
+        function = METRICS[name].function
+        with calling(function, "the metric", f"{len(label)} rows", f"metric {name!r}"):
+            value = function(served, label, weight)
+            if not isinstance(value, float | np.floating | int) or isinstance(value, bool):
+                raise PartError(f"the metric returned a {type(value).__name__}; it must return one number")
+        found[name] = float(value)
+    return found
