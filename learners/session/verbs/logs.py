@@ -107,7 +107,8 @@ def export(
     *,
     out: Annotated[Path, Parameter(help="A file name, or a directory for a file of the usual name.")],
     format: Annotated[  # noqa: A002 - the word of the command line
-        str, Parameter(help="Layout of the file: parquet, cascade, criteo, trace, or an exporter of your own.")
+        str,
+        Parameter(help="Layout of the file: parquet, cascade, criteo, trace, or an exporter of your own."),
     ] = "parquet",
     windows: Annotated[
         str | None,
