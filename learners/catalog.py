@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
+from learners.composite import NONE
 from learners.like import brought, like_fault
 from learners.methods import METHODS, Method, Spec
+from learners.misfits import estimates_fault, heads_fault, labels_fault, offset_fault, window_faults
 from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
-from simulator.errors import ScenarioError, nearest
-from simulator.learning import PREDICTIONS
+from simulator.errors import ScenarioError
 from simulator.parts import Part, Registry, merged
 from simulator.plugins import load_plugins
 from simulator.policies import POLICIES, Policy
 from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.model import MethodBlock, Scenario
 from simulator.scenario.sentences import sentences
-from simulator.units import Microseconds, format_duration
+from simulator.units import Microseconds
 
 __all__ = ["METHODS", "Method", "ResolvedMethod", "resolve_all"]
 
 P = TypeVar("P", bound=Part)
-NONE = "none"
-"""What takes away a part that a method can do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +132,17 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     policy = parts.one(POLICIES, "policy", {"window": observation, "refund_window": observation})
     if not found and objective and policy and link:
         checks = {
-            "objective": _heads_fault(objective, link),
-            "policy": _labels_fault(objective, policy),
-            "auxiliary": _estimates_fault((objective, link, policy), block, auxiliary),
-            "offset": _offset_fault(offset, objective, link),
+            "objective": heads_fault(objective, link),
+            "policy": labels_fault(objective, policy),
+            "auxiliary": estimates_fault((objective, link, policy), block, auxiliary),
+            "offset": offset_fault(offset, objective, link),
         }
         found += [f"{key}.{part}: {fault}" for part, fault in checks.items() if fault]
     if found or policy is None or objective is None or network is None or learner is None or link is None:
         raise ScenarioError(found)
     if auxiliary is not None:
         auxiliary = auxiliary.completed_for(policy, scenario.windows.observation)
-    found += _window_faults(key, policy, auxiliary, scenario.windows.attribution)
+    found += window_faults(key, policy, auxiliary, scenario.windows.attribution)
     for name, part in (("auxiliary", auxiliary), ("offset", offset)):
         if part is not None and (fault := part.misfit(scenario)):
             found.append(f"{key}.{name}: {fault}")
@@ -233,89 +232,3 @@ def _learner(
     except ValidationError as error:
         found += sentences(error, LearnerBlock, block.learner, key, "[method.learner]")
         return None
-
-
-def _estimates_fault(
-    asking: Sequence[Objective | Link | Policy], block: MethodBlock, auxiliary: Auxiliary | None
-) -> str:
-    given = () if auxiliary is None else (*auxiliary.estimates, *auxiliary.answers)
-    if auxiliary is not None and block.auxiliary is not None and not any(_asked_by(p) for p in asking):
-        return (
-            f"{auxiliary.kind!r} would estimate {', '.join(given)}, but {block.method!r} asks for no estimates; "
-            f'allowed: "{NONE}"'
-        )
-    for part in asking:
-        asked = _asked_by(part)
-        missing = [name for name in asked if name not in given]
-        if missing:
-            able = [k for k, cls in AUXILIARIES.items() if set(asked) <= {*cls.estimates, *cls.answers}]
-            has = (
-                f"{auxiliary.kind!r} gives {', '.join(given)}"
-                if auxiliary is not None
-                else f"{block.method!r} has none"
-            )
-            return (
-                f"{part.kind!r} needs estimates of {', '.join(missing)} from an auxiliary, and {has}; "
-                f"allowed auxiliaries: {', '.join(able)}"
-            )
-    return ""
-
-
-def _asked_by(part: Objective | Link | Policy) -> tuple[str, ...]:
-    """Return what a part asks of the auxiliary."""
-    if isinstance(part, Policy):
-        return tuple(name for name in part.asks if name != PREDICTIONS)
-    return part.estimates
-
-
-def _heads_fault(objective: Objective, link: Link) -> str:
-    served = set(link.heads)
-    if served <= set(objective.heads):
-        return ""
-    able = [kind for kind, cls in OBJECTIVES.items() if served <= set(cls.heads)]
-    trains = ", ".join(objective.heads)
-    asks = ", ".join(link.tasks)
-    return (
-        f"{objective.kind!r} trains {trains}, but the method serves {asks}; "
-        f"allowed: {', '.join(able)}.{nearest(objective.kind, able)}"
-    )
-
-
-def _offset_fault(offset: Offset | None, objective: Objective, link: Link) -> str:
-    trained = {*objective.heads, *link.heads}
-    if offset is None or set(offset.heads) <= trained:
-        return ""
-    able = [kind for kind, cls in OFFSETS.items() if set(cls.heads) <= trained]
-    return (
-        f"{offset.kind!r} moves {', '.join(offset.heads)}, but the method has {', '.join(sorted(trained))}; "
-        f"allowed: {', '.join([*able, NONE])}"
-    )
-
-
-def _window_faults(key: str, policy: Policy, auxiliary: Auxiliary | None, attribution: int) -> list[str]:
-    for name, part in (("policy", policy), ("auxiliary", auxiliary)):
-        if part is not None and (fault := _window_fault(part, attribution)):
-            return [f"{key}.{name}.{fault}"]  # an auxiliary takes the policy's window: one mend for both
-    return []
-
-
-def _window_fault(part: Part, attribution: int) -> str:
-    """Refuse to observe a click for longer than its events count: no such label is ever known in time."""
-    window = getattr(part, "window", None)
-    if not isinstance(window, int) or window <= attribution:
-        return ""
-    return (
-        f'window = "{format_duration(window)}": {part.kind!r} would observe a click beyond windows.attribution '
-        f"({format_duration(attribution)}), when nothing counts any more; allowed: up to "
-        f"{format_duration(attribution)}, or a longer [windows] attribution"
-    )
-
-
-def _labels_fault(objective: Objective, policy: Policy) -> str:
-    missing = [target for target in objective.targets if target not in policy.labels]
-    if not missing:
-        return ""
-    return (
-        f"{policy.kind!r} delivers {', '.join(policy.labels)}, but objective {objective.kind!r} "
-        f"learns from {', '.join(missing)}"
-    )

@@ -13,9 +13,10 @@ import sim as command_line
 from learners.session.verbs.frame import load
 from simulator.log.formats import format_names
 from simulator.log.importers import IMPORTERS
+from simulator.plugins import load_plugins
 from simulator.policies import policy_from
 from simulator.policies.checks import check_policy
-from tests.commands import ROOT, sim
+from tests.commands import ROOT, run_directory, sim, summary_of
 
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
@@ -148,11 +149,22 @@ def test_own_log_snippet(tmp_path):
     assert data.columns.kinds["purchase"] == "pay"
 
 
-def test_policy_snippet_conforms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_parts_snippet_runs(tmp_path: Path):
     (snippet,) = blocks("python")
-    (tmp_path / "readme_policy.py").write_text(snippet, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    assert "final" in check_policy(policy_from("readme_policy:Confirmed"))
+    assert max(len(part.splitlines()) for part in snippet.split("\n\n\n")) < 30
+    (tmp_path / "my_parts.py").write_text(snippet, encoding="utf-8")
+    base = ROOT / "scenarios" / "minimal.toml"
+    (tmp_path / "my.toml").write_text(
+        f'extends = "{base}"\nplugins = ["my_parts"]\n[world]\nclicks_per_day = 500\n[[method]]\nmethod = "mine"\n',
+        encoding="utf-8",
+    )
+    cache = f"output.cache={tmp_path / 'cache'}"
+    sim(tmp_path / "my.toml", "--out", tmp_path / "runs", "--set", cache)
+    assert summary_of(run_directory(tmp_path / "runs"))["methods"]["mine"]["cvr"]["nll"] > 0
+    assert "causal  my_parts:Patient" in sim("audit", tmp_path / "my.toml", "--set", cache).stdout
+    load_plugins((), [tmp_path])
+    assert "causal" in check_policy(policy_from("my_parts:Patient"))
+    load_plugins(())
 
 
 def test_the_layout_named_is_there():

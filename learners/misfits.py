@@ -1,0 +1,108 @@
+"""What the parts of one method need of each other; each check says its fault, or nothing. Loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from learners.auxiliary import AUXILIARIES, Auxiliary
+from learners.composite import NONE
+from learners.objectives import OBJECTIVES, Objective
+from learners.offsets import OFFSETS, Offset
+from learners.serve import Link
+from simulator.errors import nearest
+from simulator.learning import PREDICTIONS
+from simulator.parts import Part
+from simulator.policies import Policy
+from simulator.scenario.model import MethodBlock
+from simulator.units import format_duration
+
+
+def estimates_fault(
+    asking: Sequence[Objective | Link | Policy], block: MethodBlock, auxiliary: Auxiliary | None
+) -> str:
+    """Say which estimates nobody gives, or that nobody asks for those that were chosen."""
+    given = () if auxiliary is None else (*auxiliary.estimates, *auxiliary.answers)
+    if auxiliary is not None and block.auxiliary is not None and not any(_asked_by(p) for p in asking):
+        return (
+            f"{auxiliary.kind!r} would estimate {', '.join(given)}, but {block.method!r} asks for no estimates; "
+            f'allowed: "{NONE}"'
+        )
+    for part in asking:
+        asked = _asked_by(part)
+        missing = [name for name in asked if name not in given]
+        if missing:
+            able = [k for k, cls in AUXILIARIES.items() if set(asked) <= {*cls.estimates, *cls.answers}]
+            has = (
+                f"{auxiliary.kind!r} gives {', '.join(given)}"
+                if auxiliary is not None
+                else f"{block.method!r} has none"
+            )
+            return (
+                f"{part.kind!r} needs estimates of {', '.join(missing)} from an auxiliary, and {has}; "
+                f"allowed auxiliaries: {', '.join(able)}"
+            )
+    return ""
+
+
+def _asked_by(part: Objective | Link | Policy) -> tuple[str, ...]:
+    """Return what a part asks of the auxiliary."""
+    if isinstance(part, Policy):
+        return tuple(name for name in part.asks if name != PREDICTIONS)
+    return part.estimates
+
+
+def heads_fault(objective: Objective, link: Link) -> str:
+    """Say that the objective does not train the heads that the link reads."""
+    served = set(link.heads)
+    if served <= set(objective.heads):
+        return ""
+    able = [kind for kind, cls in OBJECTIVES.items() if served <= set(cls.heads)]
+    trains = ", ".join(objective.heads)
+    asks = ", ".join(link.tasks)
+    return (
+        f"{objective.kind!r} trains {trains}, but the method serves {asks}; "
+        f"allowed: {', '.join(able)}.{nearest(objective.kind, able)}"
+    )
+
+
+def offset_fault(offset: Offset | None, objective: Objective, link: Link) -> str:
+    """Say that the offset moves heads that the method does not have."""
+    trained = {*objective.heads, *link.heads}
+    if offset is None or set(offset.heads) <= trained:
+        return ""
+    able = [kind for kind, cls in OFFSETS.items() if set(cls.heads) <= trained]
+    return (
+        f"{offset.kind!r} moves {', '.join(offset.heads)}, but the method has {', '.join(sorted(trained))}; "
+        f"allowed: {', '.join([*able, NONE])}"
+    )
+
+
+def window_faults(key: str, policy: Policy, auxiliary: Auxiliary | None, attribution: int) -> list[str]:
+    """Say that a click would be observed for longer than its events count; at most once a method."""
+    for name, part in (("policy", policy), ("auxiliary", auxiliary)):
+        if part is not None and (fault := _window_fault(part, attribution)):
+            return [f"{key}.{name}.{fault}"]  # an auxiliary takes the policy's window: one mend for both
+    return []
+
+
+def _window_fault(part: Part, attribution: int) -> str:
+    """Refuse to observe a click for longer than its events count: no such label is ever known in time."""
+    window = getattr(part, "window", None)
+    if not isinstance(window, int) or window <= attribution:
+        return ""
+    return (
+        f'window = "{format_duration(window)}": {part.kind!r} would observe a click beyond windows.attribution '
+        f"({format_duration(attribution)}), when nothing counts any more; allowed: up to "
+        f"{format_duration(attribution)}, or a longer [windows] attribution"
+    )
+
+
+def labels_fault(objective: Objective, policy: Policy) -> str:
+    """Say that the objective learns from what the policy does not deliver."""
+    missing = [target for target in objective.targets if target not in policy.labels]
+    if not missing:
+        return ""
+    return (
+        f"{policy.kind!r} delivers {', '.join(policy.labels)}, but objective {objective.kind!r} "
+        f"learns from {', '.join(missing)}"
+    )
