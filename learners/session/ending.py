@@ -70,7 +70,7 @@ def conclude(
     summary = build_summary(
         results,
         {
-            name: {**recorder.audited(policy), **pipeline.notes[name]}
+            name: {**recorder.measured(policy), **pipeline.notes[name]}
             for name, policy in plan.policy_of.items()
         },
         {
@@ -87,6 +87,7 @@ def conclude(
         confidence=evaluation.confidence,
         calendar=plan.calendar,
         identity=_identity(plan),
+        sections=recorder.sections(),
     )
     if plan.scenario.data is not None:
         summary["account"] = told(meta, plan.log.path)

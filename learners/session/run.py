@@ -23,7 +23,6 @@ from simulator.commands.console import warn
 from simulator.data import open_data
 from simulator.engine import Engine
 from simulator.errors import RunError
-from simulator.evaluation.cells import Grid
 from simulator.evaluation.ledger import Ledger
 from simulator.learning import Advisor
 from simulator.log.feature_checks import doubts_of
@@ -144,7 +143,6 @@ def _execute(
             plan.policy_of,
             view,
             directory.samples if made["dump_samples"] else None,
-            Grid(timeline.stream_start, timeline.segment, plan.calendar),
         )
         with watch.stage("replay"):
             pipeline = replay(plan, learners, recorder)

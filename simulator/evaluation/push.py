@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Grid
+from simulator.evaluation.meters import Cell, Column, Meter, Panel, Section, Table
 from simulator.log.schema import Bool, Float64
 from simulator.policies.stage import posterior
 from simulator.samples import Samples
 
-STAGES = ("pays", "refunds", "gmv")
-"""What is audited, each by itself."""
+AUDITED = {
+    "pays": ("Pays over those believed in", "pays"),
+    "refunds": ("Refunds over those believed in", "refunds"),
+    "gmv": ("GMV believed: rises over falls", "GMV"),
+}
+"""What is audited, each by itself: the titles of its table and of its panel."""
+ALARM = 3.0
+"""Standard deviations beyond which what was believed is not put down to chance."""
+_DROPS = {"before": 4, "after": 3, "anticipation": 2, "promotion": 1}
+"""Which phases go first where room is short: a calm one is much like the whole."""
+_NOTE = (
+    "Net push: what each segment's deliveries pulled the model by, over what chance would. Between the dotted lines: as "
+    "believed. Below: more came than the evidence let expect (a flood that nobody was counted on for). Above: less (silence "
+    "was taken for a no too slowly, or a sale did not come)."
+)
 _Cells = dict[tuple[int, int], Float64]
 """Per cell of the grid the sums of push, its square, paid and expected."""
 
 
-class PushMeter:
+class PushMeter(Meter):
     """Audits the beliefs behind deliveries that have a prior and evidence (posterior settlement), cell by cell.
 
     With the served probability p and the evidence right, a delivery's push, weight times (q(previous) - q(now)), has mean
@@ -40,25 +55,27 @@ class PushMeter:
     grid : segments of the stream, cut where the phase of the promotion changes.
     """
 
+    name = "push"
+
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self._stages: dict[str, _Cells] = {stage: {} for stage in STAGES}
+        self._audits: dict[str, _Cells] = {audited: {} for audited in AUDITED}
 
     def delivered(self, samples: Samples) -> None:
         """Enter samples as they are delivered; those that settle nothing are left out."""
         samples = samples[~np.isnan(samples.column("prior"))]
         believed, refunds = ~np.isnan(samples.column("evidence")), ~np.isnan(samples.refunded)
         weighed = samples[believed & ~refunds], samples[believed & refunds]
-        for stage, part in zip(("pays", "refunds"), weighed, strict=True):
-            self._enter(stage, part, _evidence_push(part), part.column("evidence") == np.inf)
+        for audited, part in zip(("pays", "refunds"), weighed, strict=True):
+            self._enter(audited, part, _evidence_push(part), part.column("evidence") == np.inf)
         amounts = samples[~believed & ~np.isnan(samples.gmv)]
         change = amounts.weight * (amounts.column("prior") - np.log1p(amounts.gmv))
         self._enter("gmv", amounts, change, change < 0)
 
-    def _enter(self, stage: str, samples: Samples, push: Float64, paid: Bool) -> None:
+    def _enter(self, audited: str, samples: Samples, push: Float64, paid: Bool) -> None:
         if not len(samples):
             return
-        cells = self._stages[stage]
+        cells = self._audits[audited]
         numbers = np.stack([push, push**2, np.where(paid, -push, 0.0), np.where(paid, 0.0, push)])
         keys, place = np.unique(
             np.stack(self._grid.locate(samples.visible_time)), axis=1, return_inverse=True
@@ -73,9 +90,9 @@ class PushMeter:
 
         Where refunds were, "refunds" holds the same of them; where amounts were, "gmv".
         """
-        found = {stage: self._summed(cells) for stage, cells in self._stages.items()}
+        found = {audited: self._summed(cells) for audited, cells in self._audits.items()}
         pays = found.pop("pays") or {**_told(np.zeros(4)), "phases": {}, "cells": []}
-        further = {stage: part for stage, part in found.items() if part is not None}
+        further = {audited: part for audited, part in found.items() if part is not None}
         return {**pays, **further} if pays["cells"] or further else None
 
     def _summed(self, cells: _Cells) -> dict[str, Any] | None:
@@ -92,6 +109,63 @@ class PushMeter:
             "phases": {phase: _told(phases[phase]) for phase in PHASES if phase in phases},
             "cells": found,
         }
+
+    @classmethod
+    def sections(cls, found: Mapping[str, Mapping[str, Any]]) -> Sequence[Section]:
+        audits = {
+            audited: {method: part for method, push in found.items() if (part := _part(push, audited))}
+            for audited in AUDITED
+        }
+        audits = {audited: parts for audited, parts in audits.items() if parts}
+        panels = [
+            Panel(f"{AUDITED[audited][1]}: net push, sd", _series(parts), (-ALARM, 0, ALARM))
+            for audited, parts in audits.items()
+        ]
+        tables = [_table(audited, parts, first=not k) for k, (audited, parts) in enumerate(audits.items())]
+        return [Section("What came against what was believed in", _NOTE, panels, tables)]
+
+
+def _part(push: Mapping[str, Any], audited: str) -> Mapping[str, Any] | None:
+    """Return the audit of one of `AUDITED`; None where there was nothing of it."""
+    part = push if audited == "pays" else push.get(audited) or {}
+    return part if part.get("cells") else None
+
+
+def _series(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[list[float], list[float]]]:
+    return {
+        method: (
+            [(cell["start"] + cell["end"]) / 2 for cell in part["cells"]],
+            [cell["z"] for cell in part["cells"]],
+        )
+        for method, part in parts.items()
+    }
+
+
+def _table(audited: str, parts: Mapping[str, Mapping[str, Any]], *, first: bool) -> Table:
+    phases = [phase for phase in PHASES if any(phase in part["phases"] for part in parts.values())]
+    columns = [Column("all", ("ratio", "z"))]
+    columns += [Column(phase, ("ratio", "z"), _DROPS[phase]) for phase in phases]
+    columns.append(Column("segments", (f"|z| > {ALARM:g}",)))
+    rows = {
+        method: [
+            *(_belief(told) for told in (part, *(part["phases"].get(phase) for phase in phases))),
+            [Cell(f"{sum(abs(cell['z']) > ALARM for cell in part['cells'])} of {len(part['cells'])}")],
+        ]
+        for method, part in parts.items()
+    }
+    hint = f"where beliefs are right: 1, and z within {ALARM:g} of 0"
+    note = f"Where beliefs are right the ratio is 1, and z within {ALARM:g} of 0; beyond that z is coloured."
+    return Table(AUDITED[audited][0], columns, rows, hint, note if first else "")
+
+
+def _belief(told: Mapping[str, float] | None) -> list[Cell]:
+    """Return the ratio of what came to what was believed in, and z; "low" or "high" where it is more than chance."""
+    if told is None:
+        return [Cell("-"), Cell("-")]
+    z = told["z"]
+    side = "" if abs(z) <= ALARM else "high" if z < 0 else "low"
+    ratio = f"{told['paid'] / told['expected']:.2f}" if told["expected"] > 0 else "-"
+    return [Cell(ratio), Cell(f"{z:+.1f}", side)]
 
 
 def _told(sums: Float64) -> dict[str, float]:

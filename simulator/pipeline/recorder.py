@@ -8,10 +8,9 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from simulator.evaluation.cells import Grid
 from simulator.evaluation.costs import CostMeter
 from simulator.evaluation.ledger import Ledger
-from simulator.evaluation.push import PushMeter
+from simulator.evaluation.meters import Section, sections_of
 from simulator.learning import Predictions
 from simulator.log.schema import Float64, Int64, Labels
 from simulator.policies import Policy
@@ -27,7 +26,6 @@ class Recorder:
     policies : by key; costs are measured once per policy.
     policy_of : the policy key of each method.
     samples_dir : where to write what each learner was fed, or None.
-    grid : the cells in which the beliefs of policies that have any are audited; None: they are not.
     """
 
     def __init__(
@@ -37,11 +35,11 @@ class Recorder:
         policy_of: Mapping[str, str],
         progress: Progress,
         samples_dir: Path | None = None,
-        grid: Grid | None = None,
     ) -> None:
         self._ledger, self._progress = ledger, progress
         self.costs = {policy: CostMeter(ledger.grid.calendar.clock) for policy in policies}
-        self._pushes = {} if grid is None else {policy: PushMeter(grid) for policy in self.costs}
+        self._policy_of = dict(policy_of)
+        self._meters = {key: list(policy.meters(ledger.grid)) for key, policy in policies.items()}
         self._dumps = {
             name: _Dump(samples_dir / f"{name}.parquet", policies[policy])
             for name, policy in policy_of.items()
@@ -59,8 +57,8 @@ class Recorder:
     def delivered(self, policy: str, samples: Samples) -> None:
         """Count what a policy delivered."""
         self.costs[policy].delivered(samples)
-        if self._pushes:
-            self._pushes[policy].delivered(samples)
+        for meter in self._meters[policy]:
+            meter.delivered(samples)
 
     def fed(self, method: str, samples: Samples) -> None:
         """Write down what a learner was fed."""
@@ -77,10 +75,15 @@ class Recorder:
         """Move the progress view on."""
         self._progress.advance(time, items)
 
-    def audited(self, policy: str) -> dict[str, Any]:
-        """Return the costs of a policy, with the audit of its beliefs where it has any."""
-        push = self._pushes[policy].summary() if self._pushes else None
-        return {**self.costs[policy].summary(), **({} if push is None else {"push": push})}
+    def measured(self, policy: str) -> dict[str, Any]:
+        """Return the costs of a policy, with what its own meters found."""
+        found = {meter.name: meter.summary() for meter in self._meters[policy]}
+        own = {name: summary for name, summary in found.items() if summary is not None}
+        return {**self.costs[policy].summary(), **own}
+
+    def sections(self) -> list[Section]:
+        """Return what the report shows of the policies' own meters."""
+        return sections_of({method: self._meters[policy] for method, policy in self._policy_of.items()})
 
     def close(self) -> None:
         """Close the files."""

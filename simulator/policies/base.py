@@ -11,8 +11,12 @@ from simulator.samples import CARRIED_TYPES, COMMON
 from simulator.units import Duration
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simulator.engine.batch import At
     from simulator.engine.outbox import Outbox
+    from simulator.evaluation.cells import Grid
+    from simulator.evaluation.meters import Meter
 
 HOOKS = ("on_click", "on_cart", "on_pay", "on_refund", "on_timer", "on_close", "on_segment")
 
@@ -95,6 +99,11 @@ class Policy(Part):
 
     def on_segment(self, at: At, out: Outbox) -> None:
         """All open journeys at the end of every segment."""
+
+    def meters(self, grid: Grid) -> Sequence[Meter]:
+        """Return what it has measured of its own deliveries, cell by cell of a grid of the stream."""
+        del grid
+        return ()
 
     def promises_final(self) -> bool:
         """Tell whether it delivers final labels, with these parameters (checked by `check_policy`)."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import NonNegativeFloat
 
+from simulator.evaluation.push import PushMeter
 from simulator.log.schema import Float64
 from simulator.policies.base import Policy
 from simulator.policies.registry import policy
@@ -14,10 +15,12 @@ from simulator.policies.stage import spread
 from simulator.randomness import draws
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from simulator.engine.batch import At
     from simulator.engine.outbox import Outbox
+    from simulator.evaluation.cells import Grid
+    from simulator.evaluation.meters import Meter
 
 GROWTHS = ("growth_10", "growth_30", "growth_50", "growth_70", "growth_90")
 """Quantiles of log1p(final GMV) - log1p(GMV so far), given one more pay: each stands for a fifth of the cases."""
@@ -66,6 +69,9 @@ class GMVSettlement(Policy):
     tolerance: NonNegativeFloat = 0.5
     """Smallest change of log1p T that is worth a correction of its own; smaller ones wait for the close. Each costs two
     rows, and adds to the noise of the steps."""
+
+    def meters(self, grid: Grid) -> Sequence[Meter]:
+        return [PushMeter(grid)]
 
     def on_segment(self, at: At, out: Outbox) -> None:
         at = at[at.journey.paid & (at.elapsed < at.windows.closing)]

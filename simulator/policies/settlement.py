@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveFloat
 
+from simulator.evaluation.push import PushMeter
 from simulator.learning import PREDICTIONS
 from simulator.policies.base import Policy
 from simulator.policies.registry import policy
 from simulator.policies.stage import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simulator.engine.batch import At
     from simulator.engine.outbox import Outbox
+    from simulator.evaluation.cells import Grid
+    from simulator.evaluation.meters import Meter
 
 
 @policy("posterior-settlement")
@@ -60,6 +65,9 @@ class PosteriorSettlement(Policy):
     the segment's share of the attribution window."""
     evidence: Literal["posterior", "retraction"] = "posterior"
     """"retraction" takes silence for a no until the pay, and then takes the no back: right weights, wrong timing."""
+
+    def meters(self, grid: Grid) -> Sequence[Meter]:
+        return [PushMeter(grid)]
 
     @property
     def _pays(self) -> Stage:

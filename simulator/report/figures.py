@@ -14,7 +14,6 @@ from simulator.clock import Clock
 from simulator.evaluation.results import SUMS
 from simulator.log.schema import Float64, Int64
 from simulator.report import numbers
-from simulator.report.beliefs import ALARM, audits
 from simulator.report.canvas import GRID, SHADES, canvas, date, draw, noons, over_time, plain, ratio_axis
 from simulator.units import DAY, HOUR
 
@@ -120,19 +119,18 @@ def correctness_figure(summary: Mapping[str, Any]) -> Figure | None:
     return figure
 
 
-def beliefs_figure(summary: Mapping[str, Any]) -> Figure | None:
-    """What policies that settle beliefs pulled by, in standard deviations, segment by segment: a panel for each stage."""
-    found, clock = audits(summary), numbers.clock_of(summary)
-    if not found:
+def section_figure(summary: Mapping[str, Any], section: Mapping[str, Any]) -> Figure | None:
+    """Draw the panels of a section that describes itself (`simulator.evaluation.meters.Section`)."""
+    panels, clock = section["panels"], numbers.clock_of(summary)
+    if not panels:
         return None
-    figure = canvas(240 + 180 * len(found), [f"{stage.panel}: net push, sd" for stage, _ in found])
-    for row, (_, parts) in enumerate(found, 1):
-        for method, audit in parts.items():
-            cells = audit["cells"]
-            x = [date((cell["start"] + cell["end"]) / 2, clock) for cell in cells]
-            draw(figure, summary, method, x, [cell["z"] for cell in cells], row)
-    for z in (-ALARM, 0, ALARM):
-        figure.add_hline(y=z, line={"color": "#94a3b8", "width": 1, "dash": "dot" if z else "solid"})
+    figure = canvas(240 + 180 * len(panels), [panel["title"] for panel in panels])
+    for row, panel in enumerate(panels, 1):
+        for method, (instants, values) in panel["series"].items():
+            draw(figure, summary, method, [date(instant, clock) for instant in instants], values, row)
+        for level in panel["levels"]:
+            line = {"color": "#94a3b8", "width": 1, "dash": "dot" if level else "solid"}
+            figure.add_hline(y=level, line=line, row=row, col=1)
     over_time(figure, summary)
     return figure
 

@@ -14,7 +14,6 @@ from simulator.atomic import write_text
 from simulator.errors import RunError
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
-from simulator.report.beliefs import Audit, Stage, alarms, audits, belief_of, phases_of
 from simulator.report.likeness import likeness_figures
 from simulator.report.reading import sentences
 from simulator.report.verdict import ranks as rank_texts
@@ -90,7 +89,7 @@ def write_report(
         by_segment=numbers.BY_SEGMENT,
         tasks=[_task(summary, task) for task in summary["ranking"]],
         costs=[_cost(method, costs) for method, costs in summary["costs"].items()],
-        beliefs=[_beliefs(stage, parts) for stage, parts in audits(summary)],
+        sections=summary.get("sections", ()),
         scenario_text=scenario_text,
         manifest=_flat(manifest or {}),
     )
@@ -123,7 +122,8 @@ def figures_of(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, Figur
         found[f"{task}-opening"] = figures.opening_figure(summary, task)
     found["delay"] = figures.delay_figure(summary)
     found["correctness"] = figures.correctness_figure(summary)
-    found["beliefs"] = figures.beliefs_figure(summary)
+    for place, section in enumerate(summary.get("sections", ())):
+        found[f"section-{place}"] = figures.section_figure(summary, section)
     return {**found, **likeness_figures(summary)}
 
 
@@ -244,21 +244,6 @@ def _cost(method: str, costs: Mapping[str, Any]) -> dict[str, Any]:
             numbers.duration(extra["staleness"]),
         ],
     }
-
-
-def _beliefs(stage: Stage, parts: Mapping[str, Audit]) -> dict[str, Any]:
-    """Prepare the audit of one stage: ratio and z of the whole and of each phase."""
-    phases = phases_of(parts)
-    rows = []
-    for method, audit in parts.items():
-        found = [belief_of(part) for part in (audit, *(audit["phases"].get(phase) for phase in phases))]
-        cells = [
-            {"text": text, "side": belief.side if belief and k else ""}
-            for belief in found
-            for k, text in enumerate(belief.texts if belief else ("-", "-"))
-        ]
-        rows.append({"name": method, "cells": cells, "alarms": alarms(audit)})
-    return {"title": stage.title, "heads": ["all", *phases], "rows": rows}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import numpy as np
 from simulator.calendar import PHASES, Calendar
 from simulator.evaluation.cells import Grid
 from simulator.evaluation.intervals import Interval, ranked
+from simulator.evaluation.meters import Section
 from simulator.evaluation.results import Aggregate, Results, Table
 from simulator.evaluation.tasks import TASKS
 from simulator.report.verdict import notes_of
@@ -28,6 +29,7 @@ def build_summary(
     confidence: float = 0.95,
     calendar: Calendar | None = None,
     identity: Mapping[str, Any] | None = None,
+    sections: Sequence[Section] = (),
 ) -> dict[str, Any]:
     """Gather everything that tables and report show.
 
@@ -38,6 +40,7 @@ def build_summary(
     wall_seconds : seconds by stage.
     calendar : promotions, so that a report can be drawn again from the run alone.
     identity : what the run is (name, title, seed, origin of the log as ISO text, ...), put first.
+    sections : what the report shows of the policies' own meters.
     """
     overall = results.overall()
     summary = {
@@ -69,6 +72,7 @@ def build_summary(
         "intervals": [asdict(interval) for interval in intervals],
         "confidence": confidence,
         "costs": {method: dict(values) for method, values in costs.items()},
+        "sections": [asdict(section) for section in sections],
         "promotions": [asdict(promotion) for promotion in calendar.promotions] if calendar else [],
         "switches": switches(calendar),
         "log": {**log_counts, "evaluated": results.rows, "immature": results.immature},

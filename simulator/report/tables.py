@@ -15,15 +15,12 @@ from rich.text import Text
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
-from simulator.report.beliefs import ALARM, alarms, audits, belief_of, phases_of
 from simulator.report.verdict import ranks as rank_texts
 
 _RULES = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
 _GAP = 2
 _NAME = 28
 _TRIPLE = (7, 6, 6)
-_PHASE_DROPS = {"before": 4, "after": 3, "anticipation": 2, "promotion": 1}
-"""Which phases of the audit go first where room is short: a calm one is much like the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
         yield Text(f"{numbers.BY_SEGMENT}.", "dim")
     if summary["costs"]:
         yield costs_table(summary, width)
-        yield from beliefs_table(summary, width)
+        yield from section_tables(summary, width)
 
 
 def phase_tables(summary: Mapping[str, Any], task: str, width: int) -> Iterator[RenderableType]:
@@ -146,32 +143,20 @@ def costs_table(summary: Mapping[str, Any], width: int) -> RenderableType:
     return lay_out(columns, width, "What the delay policies cost")
 
 
-def beliefs_table(summary: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
-    """Yield, for policies that settle beliefs, where what was believed in came otherwise: a table for each stage."""
-    for stage, parts in audits(summary):
-
-        def column(title: str, found: Sequence[Mapping[str, float] | None], drop: int = 0) -> Column:
-            return Column(f"{title}\nratio    z", [_belief(part) for part in found], drop)
-
-        columns = [
-            Column("method", list(parts), left=True),
-            column("all", list(parts.values())),
-            *(
-                column(phase, [a["phases"].get(phase) for a in parts.values()], _PHASE_DROPS[phase])
-                for phase in phases_of(parts)
-            ),
-            Column(f"segments\n|z| > {ALARM:g}", [alarms(audit) for audit in parts.values()]),
-        ]
-        title = f"{stage.title} (where beliefs are right: 1, and z within {ALARM:g} of 0)"
-        yield lay_out(columns, width, title)
-
-
-def _belief(part: Mapping[str, float] | None) -> str:
-    found = belief_of(part)
-    if found is None:
-        return "-"
-    ratio, z = found.texts
-    return f"{ratio:>4} {z:>5}"
+def section_tables(summary: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
+    """Yield the tables of sections that describe themselves (`simulator.evaluation.meters.Section`)."""
+    for table in (table for section in summary.get("sections", ()) for table in section["tables"]):
+        columns = [Column("method", list(table["rows"]), left=True)]
+        for place, column in enumerate(table["columns"]):
+            cells = [[cell["text"] for cell in row[place]] for row in table["rows"].values()]
+            wide = [max(map(len, texts)) for texts in zip(*cells, strict=True)]
+            heads, *lines = [
+                " ".join(text.rjust(n) for text, n in zip(texts, wide, strict=True))
+                for texts in (column["heads"], *cells)
+            ]
+            columns.append(Column(f"{column['title']}\n{heads}", lines, column["drop"]))
+        hint = f" ({table['hint']})" if table["hint"] else ""
+        yield lay_out(columns, width, table["title"] + hint)
 
 
 def _size(summary: Mapping[str, Any], task: str) -> str:

@@ -1,6 +1,5 @@
 """``report.html``: self-contained, drawn from the run alone, with the summary's numbers in it."""
 
-import copy
 import json
 import re
 
@@ -9,7 +8,6 @@ import pytest
 
 from simulator.errors import RunError
 from simulator.report.figures import (
-    beliefs_figure,
     calibration_figure,
     correctness_figure,
     delay_figure,
@@ -148,47 +146,3 @@ def test_an_unfinished_run_is_refused(tmp_path):
     (tmp_path / "metrics.parquet").write_text("nothing")
     with pytest.raises(RunError, match="cannot be read"):
         report_from_run(tmp_path)
-
-
-def test_beliefs_are_drawn_where_there_are_any(page):
-    assert 'id="figure-beliefs"' not in page
-    summary = copy.deepcopy(make_run()[1])  # runs are shared
-    assert beliefs_figure(summary) is None
-    method = next(iter(summary["costs"]))
-    cells = [{"start": k * DAY, "end": (k + 1) * DAY, "z": z} for k, z in enumerate((0.4, -5.1))]
-    summary["costs"][method]["push"] = {"cells": cells}
-    figure = beliefs_figure(summary)
-    assert figure["data"][0]["y"] == (0.4, -5.1)
-    assert {shape["y0"] for shape in figure["layout"]["shapes"]} >= {-3, 0, 3}
-
-
-def test_each_stage_of_beliefs_is_a_panel_and_a_table(tmp_path):
-    results, summary = make_run()
-    summary = copy.deepcopy(summary)
-    told = {"z": -4.0, "paid": 3.0, "expected": 2.0}
-    cells = [{"start": k * DAY, "end": (k + 1) * DAY, **told} for k in range(3)]
-    stage = {**told, "phases": {"promotion": told}, "cells": cells}
-    first, second = list(summary["costs"])[:2]
-    summary["costs"][first]["push"] = {**stage, "refunds": stage}
-    summary["costs"][second]["push"] = {"cells": [], "gmv": stage}
-    figure = beliefs_figure(summary).to_plotly_json()
-    assert [(t["name"], t["yaxis"], t["showlegend"]) for t in figure["data"]] == [
-        (first, "y", True), (first, "y2", False), (second, "y3", True),
-    ]  # fmt: skip
-    layout = figure["layout"]
-    assert [layout[axis]["title"]["text"].split(":")[0] for axis in ("yaxis", "yaxis2", "yaxis3")] == [
-        "pays", "refunds", "GMV",
-    ]  # fmt: skip
-    lines = {(shape.get("yref"), shape["y0"]) for shape in layout["shapes"] if shape["type"] == "line"}
-    assert lines == {(axis, z) for axis in ("y", "y2", "y3") for z in (-3, 0, 3)}
-    path = tmp_path / "report.html"
-    write_report(path, summary=summary, metrics=results.metrics)
-    text = path.read_text(encoding="utf-8")
-    for title in (
-        "Pays over those believed in",
-        "Refunds over those believed in",
-        "GMV believed: rises over falls",
-    ):
-        assert text.count(title) == 1
-    assert text.count('<td class="high">-4.0</td>') == 6
-    assert "3 of 3" in text

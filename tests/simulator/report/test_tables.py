@@ -1,13 +1,11 @@
 """Tables at several widths: whole names, no lines too long, plain text when piped."""
 
-import copy
 import io
 import json
 from pathlib import Path
 
 import pytest
 
-from simulator.calendar import PHASES
 from simulator.evaluation.compare import compare
 from simulator.report.comparison import comparison_tables
 from simulator.report.tables import make_console, print_summary
@@ -100,51 +98,3 @@ def test_comparison_tables(tmp_path):
     assert "(3 runs)" in text
     mean = sum(make_run(seed)[1]["methods"]["es-dfm"]["cvr"]["auc"] for seed in (11, 12, 13)) / 3
     assert f"{mean:.4f}" in text
-
-
-def test_beliefs_against_pays():
-    summary = copy.deepcopy(make_run()[1])  # runs are shared
-    assert "believed" not in rendered(summary, 120)
-    method = next(iter(summary["costs"]))
-    told = {"z": -4.0, "paid": 30.0, "expected": 20.0}
-    cells = [{"start": 0, "end": 1, **told}, {"start": 1, "end": 2, "z": 0.1, "paid": 1.0, "expected": 1.0}]
-    summary["costs"][method]["push"] = {**told, "phases": {"before": told}, "cells": cells}
-    text = rendered(summary, 120)
-    assert "Pays over those believed in" in text
-    assert "1.50  -4.0" in text
-    assert "1 of 2" in text
-
-
-def test_each_stage_of_beliefs_has_its_table():
-    summary = copy.deepcopy(make_run()[1])
-    first, second = list(summary["costs"])[:2]
-    phases = {phase: told(2.0 + k, 0.5 * k) for k, phase in enumerate(PHASES)}
-    cells = [{"start": 0, "end": 1, **told(9.0, 1.0)}]
-    stage = {**told(-12.3, 1.07), "phases": phases, "cells": cells}
-    summary["costs"][first]["push"] = {**stage, "refunds": stage}
-    nothing = {**told(0.0, 0.0, 0.0), "phases": {}, "cells": []}
-    gmv = {**told(-5.5, 3.0, 0.0), "phases": {"promotion": told(-5.5, 3.0, 0.0)}, "cells": cells}
-    summary["costs"][second]["push"] = {**nothing, "gmv": gmv}
-    for width in (80, 120):
-        text = rendered(summary, width)
-        assert max(len(line) for line in text.splitlines()) <= width
-        titles = (
-            "Pays over those believed in",
-            "Refunds over those believed in",
-            "GMV believed: rises over falls",
-        )
-        places = [text.index(title) for title in titles]
-        assert places == sorted(places)
-        pays, refunds, amounts = text[places[0] : places[1]], text[places[1] : places[2]], text[places[2] :]
-        assert first in pays
-        assert second not in pays
-        assert "1.07 -12.3" in refunds
-        assert "promotion" in refunds
-        assert second in amounts
-        assert "   - " in amounts
-        assert "-5.5" in amounts
-    assert "before" in refunds
-
-
-def told(z: float, paid: float, expected: float = 1.0) -> dict[str, float]:
-    return {"z": z, "paid": paid, "expected": expected}
