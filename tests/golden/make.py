@@ -1,25 +1,34 @@
-"""Write tests/golden/minimal.out anew from a finished run: python tests/golden/make.py RUN."""
+"""Run golden scenarios and write their summaries anew: python -m tests.golden.make [NAME ...]; default: all of them."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-METRICS = ("auc", "prauc", "nll", "pcoc", "regret_nll")
+from tests.commands import ROOT, run_directory, sim, summary_of
+from tests.golden.compare import golden_of, write
+
+FAST = ("minimal",)
+"""Compared in every run of the tests."""
+LONG = ("other_shop",)
+"""Compared with the tests that take minutes."""
 
 
-def main(run: Path) -> None:
-    found = json.loads((run / "summary.json").read_text(encoding="utf-8"))
-    lines = ["# scenarios/minimal.toml: method task metric value; task - is a count of the policy's costs"]
-    for method, tasks in found["methods"].items():
-        for task, values in tasks.items():
-            lines += [f"{method} {task} {metric} {values[metric]:.4f}" for metric in METRICS]
-        lines += [
-            f"{method} - {name} {found['costs'][method][name]}" for name in ("samples", "clicks", "steps")
-        ]
-    Path(__file__).with_name("minimal.out").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def run(name: str, out: Path) -> dict[str, Any]:
+    """Run a shipped scenario and return its summary."""
+    scenario = ROOT / "scenarios" / f"{name}.toml"
+    sim(scenario, "--out", out / "runs", "--set", f"output.cache={out / 'cache'}", "--progress", "none")
+    return summary_of(run_directory(out / "runs"))
+
+
+def main() -> None:
+    for name in sys.argv[1:] or [*FAST, *LONG]:
+        with TemporaryDirectory() as folder:
+            write(name, golden_of(run(name, Path(folder))))
+        print(name, flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -28,6 +28,19 @@ def test_built_in_policies_conform(kind):
     assert ("causal" in passed) != POLICIES[kind].peeks
 
 
+def test_who_promises_the_final_label():
+    """A promise that is not made is not checked either."""
+    promising = {kind for kind in POLICIES if policy_from(kind).promises_final()}
+    assert promising >= {
+        "complete", "duplicate", "elapsed-time", "fake-negative", "multi-window", "oracle", "partial-gmv", "real-negative",
+        "satellites", "windowed-gmv",
+    }  # fmt: skip
+    assert not promising & {"never", "in-window", "waiting-window"}
+    assert not policy_from({"kind": "elapsed-time", "refunds": "replay"}).promises_final()
+    assert not policy_from({"kind": "partial-gmv", "net": True}).promises_final()
+    assert not policy_from({"kind": "windowed-gmv", "corrections": False}).promises_final()
+
+
 @pytest.mark.parametrize(
     ("cheat", "kind"), [(cheats.EndOfTick(), "of click"), (cheats.LaterClicks(), "a click after")]
 )
