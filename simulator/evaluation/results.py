@@ -129,9 +129,9 @@ class Results:
     @property
     def further(self) -> tuple[str, ...]:
         """Metrics that were measured beside those of the tasks."""
-        own = {name for _, task in self.series for name in TASKS[task].measured}
+        own = {*SUMS, *(name for _, task in self.series for name in TASKS[task].measured)}
         return tuple(
-            dict.fromkeys(n for s in self.series.values() for n in s.values if n not in (*own, *SUMS))
+            dict.fromkeys(name for s in self.series.values() for name in s.values if name not in own)
         )
 
     def references(self, task: str) -> frozenset[str]:
