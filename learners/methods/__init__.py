@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from learners.methods import cvr, gmv, netcvr, settlement
+from learners.methods import cvr, gmv, netcvr
 from learners.methods.base import METHODS, Method, Spec
 
 __all__ = ["METHODS", "Method", "Spec"]
 
-for table in (cvr, netcvr, settlement, gmv):
+for table in (cvr, netcvr, gmv):
     for method in table.TABLE:
         METHODS.register(method.name)(method)

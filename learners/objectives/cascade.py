@@ -53,9 +53,10 @@ class Cascade(Objective):
                 "a cascade is one for the conversion rate alone"
             )
         if refund is not None and refund.heads != ("rfr",):
+            able = sorted(kind for kind, cls in OBJECTIVES.items() if "of" in cls.model_fields)
             raise ValueError(
                 f"refund = {refund.kind!r} trains {', '.join(refund.heads)}: the refund objective of a cascade trains "
-                "rfr; allowed: bce, settlement, none"
+                f"rfr; allowed: {', '.join(able)}, none"
             )
         return self
 

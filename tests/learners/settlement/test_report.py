@@ -8,8 +8,8 @@ from dataclasses import asdict
 
 import pytest
 
+from learners.settlement.push import PushMeter
 from simulator.calendar import PHASES
-from simulator.evaluation.push import PushMeter
 from simulator.report.figures import section_figure
 from simulator.report.html import write_report
 from simulator.report.tables import make_console, print_summary

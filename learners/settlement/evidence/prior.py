@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
-from learners.evidence.layout import FORGOTTEN, NOTICED, sales_of
 from learners.history import History
+from learners.settlement.evidence.layout import FORGOTTEN, NOTICED, sales_of
 from simulator.calendar import Calendar
 from simulator.clock import Clock
 from simulator.data import open_data

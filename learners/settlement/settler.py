@@ -1,4 +1,4 @@
-"""One stage of posterior settlement: an outcome that may follow, believed, delivered and settled."""
+"""What posterior settlement does of one outcome that may follow: believe, deliver and settle it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ SMALLEST = 1e-9
 ROUNDS = 50
 """Of the search for the sampling rate; each saturates more items, and a handful is enough."""
 LEARNT = ("evidence", "start", "network", "prior")
-"""What the auxiliary answers, and is remembered of each journey with the stage's prefix."""
+"""What the auxiliary answers, and is remembered of each journey with the settler's prefix."""
 
 
-class Stage:
-    """What `PosteriorSettlement` does of one outcome: here a pay after its click; `RefundStage` is the other.
+class Settler:
+    """What `PosteriorSettlement` does of one outcome: here a pay after its click; `RefundSettler` is the other.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Stage:
     """
 
     prefix = ""
-    """Of the stage's own columns, and of what it tells."""
+    """Of its own columns, and of what it tells."""
     question = "evidence"
     """What it asks of the auxiliary."""
     task = "cvr"
@@ -212,7 +212,7 @@ class Stage:
         return draws(ids, "settlement", self.prefix + purpose) < chance
 
 
-class RefundStage(Stage):
+class RefundSettler(Settler):
     """A refund after the first pay of a click; its items are journeys that have paid."""
 
     prefix = "refund_"

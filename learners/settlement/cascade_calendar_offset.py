@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import PositiveInt
 
 from learners.offsets.base import OFFSETS, KnownOffset
-from learners.offsets.calendar import CalendarOffset, said_at_click
+from learners.settlement.calendar_offset import CalendarOffset, said_at_click
 
 if TYPE_CHECKING:
     from learners.materials import Materials
@@ -29,7 +29,7 @@ class CascadeCalendarOffset(CalendarOffset):
     """As batch_size, at the refund stage."""
 
     def prepare(self, materials: Materials) -> KnownOffset:
-        from learners.evidence.fit import evidence_net
+        from learners.settlement.evidence.fit import evidence_net
 
         pays = super().prepare(materials)
         few = {"carts": False, "epochs": self.refund_epochs, "batch_size": self.refund_batch_size}

@@ -16,7 +16,7 @@ from simulator.randomness import generator
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
-from tests.simulator.policies.test_settlement import WINDOWS, pushes, role, sigmoid, with_logits
+from tests.learners.settlement.test_policy import WINDOWS, pushes, role, sigmoid, with_logits
 
 ALL = {"kind": "cascade-settlement", "budget": 1e9, "refund_budget": 1e9}
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import PositiveFloat
 
+from learners.settlement.policy import PosteriorSettlement
+from learners.settlement.settler import RefundSettler, Settler
 from simulator.policies.registry import policy
-from simulator.policies.settlement import PosteriorSettlement
-from simulator.policies.stage import RefundStage, Stage
 
 if TYPE_CHECKING:
     from simulator.engine.batch import At
@@ -29,15 +29,15 @@ class CascadeSettlement(PosteriorSettlement):
     """
 
     labels = ("converted", "refunded")
-    asks = (*PosteriorSettlement.asks, RefundStage.question)
-    columns = Stage.columns() | RefundStage.columns()
+    asks = (*PosteriorSettlement.asks, RefundSettler.question)
+    columns = Settler.columns() | RefundSettler.columns()
 
     refund_budget: PositiveFloat = 1.0
     """As budget, per pay. Of pays there are few: more of each costs little."""
 
     @property
-    def _refunds(self) -> RefundStage:
-        return RefundStage(self.refund_budget, self.evidence)
+    def _refunds(self) -> RefundSettler:
+        return RefundSettler(self.refund_budget, self.evidence)
 
     def on_pay(self, at: At, out: Outbox) -> None:
         first = at[at.journey.first_pay]

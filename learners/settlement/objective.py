@@ -22,7 +22,7 @@ class Settlement(Objective):
     z is the logit, and q(e) = sigmoid(z + e) the posterior after evidence e, without gradient; where there is no previous
     evidence q(previous) is p = sigmoid(z) itself. So a first delivery pulls z along p - q(now), which is the slope of the
     cross-entropy with the soft label q(now); a settlement pulls by the change of the posterior alone; and all that a click
-    is fed adds up to p - y (`simulator.policies.settlement`). The value of the loss means nothing; its slope does. It is
+    is fed adds up to p - y (`learners.settlement.policy`). The value of the loss means nothing; its slope does. It is
     divided by the size of the mini-batch: mini-batches are of one size, so a click's deliveries weigh the same
     whichever they fall into, and the sum holds.
 

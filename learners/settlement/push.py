@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from learners.settlement.settler import posterior
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Grid
 from simulator.evaluation.meters import Cell, Column, Meter, Panel, Section, Table
 from simulator.log.schema import Bool, Float64
-from simulator.policies.stage import posterior
 from simulator.samples import Samples
 
 AUDITED = {
@@ -38,7 +38,7 @@ class PushMeter(Meter):
     """Audits the beliefs behind deliveries that have a prior and evidence (posterior settlement), cell by cell.
 
     With the served probability p and the evidence right, a delivery's push, weight times (q(previous) - q(now)), has mean
-    0 whatever has happened before (`simulator.policies.settlement`), so the pushes of a cell add up to chance alone:
+    0 whatever has happened before (`learners.settlement.policy`), so the pushes of a cell add up to chance alone:
     z = sum / root of the sum of squares is about standard normal. A z far from 0 says that pays came otherwise than
     believed: below 0 more (``paid`` above ``expected``), above 0 fewer. Both count clicks: what those who paid had left
     to 1, and what all others were taken down by. Samples that carry ``refunded`` are of the refund stage, and audited by
@@ -46,7 +46,7 @@ class PushMeter(Meter):
 
     Samples that put an amount in the place of an earlier one (``gmv`` with ``prior``, and no evidence) are audited by
     themselves, too: with a right belief in the final GMV the change of log1p of the drawn amount has mean 0
-    (`simulator.policies.gmv_settlement`). ``paid`` is what the amounts rose by, ``expected`` what they fell by, in log1p.
+    (`learners.settlement.gmv`). ``paid`` is what the amounts rose by, ``expected`` what they fell by, in log1p.
     Within a cell each click changes once; its changes in several cells share its draws, so that z over many cells is only
     nearly of unit size.
 

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import PositiveInt
 
 from learners.auxiliary.base import AUXILIARIES, Estimator
-from learners.auxiliary.evidence import Evidence, EvidenceEstimator
-from learners.evidence.layout import DenseFields, OpenClicks
+from learners.settlement.evidence.layout import DenseFields, OpenClicks
+from learners.settlement.evidence_of_pays import Evidence, EvidenceEstimator
 from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 
@@ -41,7 +41,7 @@ class CascadeEvidence(Evidence):
     """As batch_size, at the refund stage."""
 
     def prepare(self, materials: Materials) -> Estimator:
-        from learners.evidence.fit import evidence_net
+        from learners.settlement.evidence.fit import evidence_net
 
         pays = super().prepare(materials)
         changed = {
@@ -83,7 +83,7 @@ class RefundEvidence(EvidenceEstimator):
 class _Both(Estimator):
     def __init__(self, pays: Estimator, refunds: Estimator) -> None:
         self._pays, self._refunds = pays, refunds
-        # Both stages have one set of openings; the pays tell more of them.
+        # Both stages have one set of onsets; the pays tell more of them.
         self.adapts = pays.adapts
 
     def answer(self, question: Question) -> Mapping[str, Float64]:

@@ -8,9 +8,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from learners.evidence.layout import DENSE, Layout, sales_of
-from learners.evidence.prior import Prior, extent_of, identity, read_prior, windows_fault
 from learners.history import History
+from learners.settlement.evidence.layout import DENSE, Layout, sales_of
+from learners.settlement.evidence.prior import Prior, extent_of, identity, read_prior, windows_fault
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import LogError, RunError, unknown
 from simulator.parts import Part

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveFloat
 
-from simulator.evaluation.push import PushMeter
+from learners.settlement.push import PushMeter
+from learners.settlement.settler import Settler
 from simulator.learning import PREDICTIONS
 from simulator.policies.base import Policy
 from simulator.policies.registry import policy
-from simulator.policies.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +57,8 @@ class PosteriorSettlement(Policy):
     """``evidence`` is the log likelihood ratio of the outcome against none that the journey has shown so far (inf: it came,
     -inf: closed without), ``previous_evidence`` that of the delivery which this one settles (null: it is the first), ``prior``
     the log odds of the outcome that were served. In a sample that carries ``refunded`` it is a refund after the pay."""
-    asks: ClassVar[tuple[str, ...]] = (PREDICTIONS, Stage.question)
-    columns = Stage.columns()
+    asks: ClassVar[tuple[str, ...]] = (PREDICTIONS, Settler.question)
+    columns = Settler.columns()
 
     budget: PositiveFloat = 0.3
     """Settlements of silent clicks that are delivered, per click: in expectation, budget times the open clicks times
@@ -70,8 +70,8 @@ class PosteriorSettlement(Policy):
         return [PushMeter(grid)]
 
     @property
-    def _pays(self) -> Stage:
-        return Stage(self.budget, self.evidence)
+    def _pays(self) -> Settler:
+        return Settler(self.budget, self.evidence)
 
     def on_segment(self, at: At, out: Outbox) -> None:
         self._pays.segment(at, out)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from learners.evidence.layout import Float32, Layout, OpenClicks
-from learners.evidence.openings import Openings
+from learners.settlement.evidence.layout import Float32, Layout, OpenClicks
+from learners.settlement.evidence.onsets import Onsets
 from simulator.log.schema import Float64
 
 SLOPE = 0.05
@@ -31,7 +31,7 @@ class EvidenceNet:
     generator : of the initial weights. The last layer starts at 0: a net that was not fitted says nothing.
     """
 
-    openings: Openings | None = None
+    onsets: Onsets | None = None
     """Chances that the stream moves; None where sales open as announced."""
 
     def __init__(self, layout: Layout, hidden: Sequence[int], generator: torch.Generator) -> None:
@@ -84,7 +84,7 @@ class EvidenceNet:
         return shifts
 
     def each(self, clicks: OpenClicks) -> Float64:
-        """Return the logits of open clicks for each opening that sales may have, shape (openings, n)."""
+        """Return the logits of open clicks for each opening that sales may have, shape (onsets, n)."""
         return (clicks.logit + self.shift(clicks))[np.newaxis]
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from learners.evidence.layout import FORGOTTEN, OpenClicks
+from learners.settlement.evidence.layout import FORGOTTEN, OpenClicks
 from simulator.log.schema import Bool, Float64
 
 SPREAD = 0.3
@@ -18,11 +18,11 @@ LEAST = 1.0
 """Pays that are expected of a segment at least."""
 
 Each = Callable[[OpenClicks], Float64]
-"""Logits of open clicks if the sales open at each of the openings, shape (openings, n)."""
+"""Logits of open clicks if the sales open at each of the onsets, shape (onsets, n)."""
 
 
-class Openings:
-    """The possible openings of each sale to come, and their chances: equal at first, then what the stream leaves of them.
+class Onsets:
+    """The possible onsets of each sale to come, and their chances: equal at first, then what the stream leaves of them.
 
     Let q(s) be what an opening says of a click that is silent until s. If it is right, the click pays in (a, b] with the
     chance h that makes q a martingale, q(a) = h + (1 - h) q(b); so 1 - h = (1 - q(a)) / (1 - q(b)), and those who stay
@@ -31,7 +31,7 @@ class Openings:
     chance is multiplied by the likelihood of N: negative binomial, of mean E_k and variance E_k + (.3 E_k)^2.
 
     Before the first possible opening all expect about the same. When the flood of an opening fails to come its chance
-    falls, and those that are still ahead gain; the flood that comes leaves the openings that it fits.
+    falls, and those that are still ahead gain; the flood that comes leaves the onsets that it fits.
 
     The chances move after a segment has been settled; what they change of a posterior is settled with the next one.
 
@@ -50,12 +50,12 @@ class Openings:
         self._heard = -np.inf
 
     def chances(self) -> Float64:
-        """Return the chance of each opening of each sale, shape (sales, openings)."""
+        """Return the chance of each opening of each sale, shape (sales, onsets)."""
         chances: Float64 = np.exp(self._log)
         return chances
 
     def log_chances(self, click: Float64) -> Float64:
-        """Return the logarithms of those of the sale that matters to a click of each time (hours), (openings, n)."""
+        """Return the logarithms of those of the sale that matters to a click of each time (hours), (onsets, n)."""
         forgotten = np.maximum.accumulate(self._end + FORGOTTEN)
         sale = np.minimum(np.searchsorted(forgotten, click, side="right"), len(forgotten) - 1)
         logs: Float64 = self._log[sale].T

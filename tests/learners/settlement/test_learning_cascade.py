@@ -14,14 +14,14 @@ from scipy.optimize import brentq
 from learners.auxiliary import AUXILIARIES
 from learners.batch import Batch
 from learners.build import build_learner
-from learners.evidence.layout import DenseFields
-from learners.evidence.progressive import progressive
 from learners.history import History
 from learners.materials import Materials
 from learners.networks.mlp import MLP
 from learners.objectives import OBJECTIVES
 from learners.offsets import OFFSETS
 from learners.pretrain import Pretraining
+from learners.settlement.evidence.layout import DenseFields
+from learners.settlement.evidence.progressive import progressive
 from learners.start.cascade import CascadeRates
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import ScenarioError

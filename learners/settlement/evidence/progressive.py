@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from learners.evidence.layout import DenseFields, Float32
 from learners.history import Rows, batches
 from learners.model import Outputs
 from learners.pretrain import Pretraining, history_loss
+from learners.settlement.evidence.layout import DenseFields, Float32
 from learners.start import Recipe
 from learners.start.base import Examples
 from learners.start.cascade import CascadeRates

@@ -1,4 +1,4 @@
-"""The chances of openings: expected pays against a simulation, the likelihood against scipy, and what a flood teaches."""
+"""The chances of onsets: expected pays against a simulation, the likelihood against scipy, and what a flood teaches."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from scipy.stats import nbinom
 
 from learners.auxiliary import AUXILIARIES
-from learners.evidence.layout import OpenClicks
-from learners.evidence.openings import SPREAD, Openings
 from learners.history import History
 from learners.materials import Materials
 from learners.offsets import OFFSETS
+from learners.settlement.evidence.layout import OpenClicks
+from learners.settlement.evidence.onsets import SPREAD, Onsets
 from simulator.calendar import Calendar, Promotion
 from simulator.learning import Clicks, Question
 from simulator.randomness import generator
@@ -58,16 +58,16 @@ def state(click, now) -> OpenClicks:
     )
 
 
-def run(openings, click, pay, until, start=92.0):
+def run(onsets, click, pay, until, start=92.0):
     """Tell it of segments of two hours; return the chances after each."""
     found = []
     evidence = np.where(pay <= start, np.inf, 0.0)
-    openings.hear(click, start, evidence, np.full(len(click), np.nan))
+    onsets.hear(click, start, evidence, np.full(len(click), np.nan))
     for now in np.arange(start + STEP, until + 0.1, STEP):
-        openings.watch(state(click[pay > now], now), each)
+        onsets.watch(state(click[pay > now], now), each)
         previous, evidence = evidence, np.where(pay <= now, np.inf, 0.0)
-        openings.hear(click, now, evidence, previous)
-        found.append(openings.chances()[0])
+        onsets.hear(click, now, evidence, previous)
+        found.append(onsets.chances()[0])
     return np.array(found)
 
 
@@ -78,10 +78,10 @@ def test_the_silent_tell_how_many_pays_were_to_come():
     for _ in range(60):
         click, pay = stream(rng, SALE[0], 1_000)
         for a, b in ((98.0, 100.0), (100.0, 102.0), (104.0, 108.0)):
-            openings = Openings([SALE], OFFSETS_OF_SALE)
-            openings.hear(click, a, np.zeros(len(click)), np.zeros(len(click)))
-            openings.watch(state(click[pay > b], b), each)
-            told.append(openings._expected[0])
+            onsets = Onsets([SALE], OFFSETS_OF_SALE)
+            onsets.hear(click, a, np.zeros(len(click)), np.zeros(len(click)))
+            onsets.watch(state(click[pay > b], b), each)
+            told.append(onsets._expected[0])
             came.append(np.count_nonzero((pay > a) & (pay <= b)))
     told, came = np.reshape(told, (-1, 3)), np.reshape(came, (-1, 3))
     error = (told - came).std(axis=0) / np.sqrt(len(told))
@@ -91,26 +91,26 @@ def test_the_silent_tell_how_many_pays_were_to_come():
 
 def test_chances_are_multiplied_by_the_likelihood():
     rng = generator(2, "likelihood")
-    openings = Openings([SALE], OFFSETS_OF_SALE)
+    onsets = Onsets([SALE], OFFSETS_OF_SALE)
     click, pay = stream(rng, 100.0)
-    run(openings, click, pay, 96.0)
-    before = openings.chances()[0]
-    openings.watch(state(click[pay > 98], 98.0), each)
-    expected = openings._expected.copy()
+    run(onsets, click, pay, 96.0)
+    before = onsets.chances()[0]
+    onsets.watch(state(click[pay > 98], 98.0), each)
+    expected = onsets._expected.copy()
     came = np.count_nonzero((pay > 96) & (pay <= 98))
     evidence = [np.where(pay <= now, np.inf, -1.0) for now in (98, 96)]
-    openings.hear(click, 98.0, *evidence)
+    onsets.hear(click, 98.0, *evidence)
     size = SPREAD**-2
     likelihood = nbinom.pmf(came, size, size / (size + expected))
-    np.testing.assert_allclose(openings.chances()[0], before * likelihood / (before @ likelihood), rtol=1e-6)
-    np.testing.assert_array_equal(openings._expected, 0)
+    np.testing.assert_allclose(onsets.chances()[0], before * likelihood / (before @ likelihood), rtol=1e-6)
+    np.testing.assert_array_equal(onsets._expected, 0)
 
 
 @pytest.mark.parametrize("place", range(3))
 def test_a_flood_finds_its_opening_and_its_absence_rules_out_those_before(place):
     opening = SALE[0] + OFFSETS_OF_SALE[place]
     click, pay = stream(generator(3, "flood", place), opening)
-    found = run(Openings([SALE], OFFSETS_OF_SALE), click, pay, 108.0)
+    found = run(Onsets([SALE], OFFSETS_OF_SALE), click, pay, 108.0)
     np.testing.assert_allclose(found.sum(axis=1), 1)
     np.testing.assert_array_equal(found[:2], 1 / 3)  # until 96, the first that is possible
     assert found[-1, place] > 0.99
@@ -120,14 +120,14 @@ def test_a_flood_finds_its_opening_and_its_absence_rules_out_those_before(place)
 
 
 def test_carts_and_clicks_of_the_segment_are_known_from_when_they_came():
-    openings = Openings([SALE], OFFSETS_OF_SALE)
-    openings.hear(np.zeros(0), 98.0, np.zeros(0), np.zeros(0))
+    onsets = Onsets([SALE], OFFSETS_OF_SALE)
+    onsets.hear(np.zeros(0), 98.0, np.zeros(0), np.zeros(0))
     seen = []
     click = np.array([50.0, 60.0, 99.0])
     clicks = OpenClicks(
         click, np.full(3, 100.0), np.array([70.0, 99.5, np.inf]), np.zeros(3), np.zeros((3, 0), np.float32)
     )
-    openings.watch(clicks, lambda some: seen.append(some) or np.zeros((3, len(some))))
+    onsets.watch(clicks, lambda some: seen.append(some) or np.zeros((3, len(some))))
     before, now = seen
     np.testing.assert_array_equal(before.now, [98, 98, 99])
     np.testing.assert_array_equal(before.cart, [70, np.inf, np.inf])
@@ -136,35 +136,35 @@ def test_carts_and_clicks_of_the_segment_are_known_from_when_they_came():
 
 def test_pays_are_counted_once_and_only_those_of_the_segment():
     """Told before: paid long ago, paid now, silent; new: paid now, paid before the segment (first seen), silent."""
-    openings = Openings([SALE], OFFSETS_OF_SALE)
-    openings.hear(np.zeros(0), 98.0, np.zeros(0), np.zeros(0))
-    openings._expected[:] = [2.0, 20.0, 200.0]
+    onsets = Onsets([SALE], OFFSETS_OF_SALE)
+    onsets.hear(np.zeros(0), 98.0, np.zeros(0), np.zeros(0))
+    onsets._expected[:] = [2.0, 20.0, 200.0]
     evidence = np.array([np.inf, np.inf, -1, np.inf, np.inf, -1])
     previous = np.array([np.inf, -0.5, -0.5, np.nan, np.nan, np.nan])
-    openings.hear(np.array([60.0, 60, 60, 99, 97, 99]), 100.0, evidence, previous)
+    onsets.hear(np.array([60.0, 60, 60, 99, 97, 99]), 100.0, evidence, previous)
     size = SPREAD**-2
     likelihood = nbinom.pmf(2, size, size / (size + np.array([2.0, 20.0, 200.0])))
-    np.testing.assert_allclose(openings.chances()[0], likelihood / likelihood.sum(), rtol=1e-9)
+    np.testing.assert_allclose(onsets.chances()[0], likelihood / likelihood.sum(), rtol=1e-9)
 
 
 def test_each_sale_has_chances_of_its_own():
-    openings = Openings([SALE, (500.0, 524.0)], OFFSETS_OF_SALE)
+    onsets = Onsets([SALE, (500.0, 524.0)], OFFSETS_OF_SALE)
     click, pay = stream(generator(5, "two"), 100.0)
-    run(openings, click, pay, 106.0)
-    assert openings.chances()[0, 0] > 0.99
-    np.testing.assert_allclose(openings.chances()[1], 1 / 3)
-    logs = openings.log_chances(np.array([90.0, 219.9, 220.1, 900.0]))
-    np.testing.assert_allclose(np.exp(logs[0]), [*[openings.chances()[0, 0]] * 2, 1 / 3, 1 / 3])
+    run(onsets, click, pay, 106.0)
+    assert onsets.chances()[0, 0] > 0.99
+    np.testing.assert_allclose(onsets.chances()[1], 1 / 3)
+    logs = onsets.log_chances(np.array([90.0, 219.9, 220.1, 900.0]))
+    np.testing.assert_allclose(np.exp(logs[0]), [*[onsets.chances()[0, 0]] * 2, 1 / 3, 1 / 3])
 
 
 def test_it_goes_on_from_its_state():
     click, pay = stream(generator(6, "resume"), 104.0)
-    whole = Openings([SALE], OFFSETS_OF_SALE)
+    whole = Onsets([SALE], OFFSETS_OF_SALE)
     run(whole, click, pay, 102.0)
-    half = Openings([SALE], OFFSETS_OF_SALE)
+    half = Onsets([SALE], OFFSETS_OF_SALE)
     run(half, click, pay, 98.0)
     half.watch(state(click[pay > 100][:100], 100.0), each)
-    other = Openings([SALE], OFFSETS_OF_SALE)
+    other = Onsets([SALE], OFFSETS_OF_SALE)
     other.load_state_dict(half.state_dict())
     evidence = [np.where(pay <= now, np.inf, -1.0) for now in (100, 98, 102)]
     for one in (half, other):
@@ -195,7 +195,7 @@ def test_auxiliary_and_offset_hold_the_same_chances(ground, small):
         told = np.full(len(rows), now)
         estimator.answer(Question("evidence", clicks, told, nobody, {"logit": np.full(len(rows), -1.0)}))
         estimator.hear(clicks, told, known)
-    # Nobody has paid, but the first openings expected some.
+    # Nobody has paid, but the first onsets expected some.
     found = np.exp(estimator.state_dict()["log"].numpy())[0]
     assert not np.allclose(found, 1 / 7)
     assert np.abs(offset(clicks)["cvr"] - first).max() > 1e-4

@@ -9,14 +9,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from learners.auxiliary import AUXILIARIES
-from learners.evidence.fit import evidence_net, moments, open_at
-from learners.evidence.layout import DENSE, DenseFields, Layout, OpenClicks
-from learners.evidence.progressive import KnownClicks, progressive
 from learners.history import History
 from learners.materials import Materials
 from learners.networks.mlp import MLP
 from learners.offsets import OFFSETS
 from learners.pretrain import Pretraining
+from learners.settlement.evidence.fit import evidence_net, moments, open_at
+from learners.settlement.evidence.layout import DENSE, DenseFields, Layout, OpenClicks
+from learners.settlement.evidence.progressive import KnownClicks, progressive
 from learners.start.cvr import ConversionRate
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import RunError

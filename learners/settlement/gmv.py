@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import NonNegativeFloat
 
-from simulator.evaluation.push import PushMeter
+from learners.settlement.push import PushMeter
+from learners.settlement.settler import spread
 from simulator.log.schema import Float64
 from simulator.policies.base import Policy
 from simulator.policies.registry import policy
-from simulator.policies.stage import spread
 from simulator.randomness import draws
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class GMVSettlement(Policy):
     not the mean of the slopes under F, so that it pulls one way at first and the other way at the close.
 
     **It can be audited.** A correction carries log1p of the amount that it takes the place of as its ``prior``, and the push
-    meter (`simulator.evaluation.push.PushMeter`) adds up how log1p T changed in each segment: if F is right that has mean 0.
+    meter (`learners.settlement.push.PushMeter`) adds up how log1p T changed in each segment: if F is right that has mean 0.
     Exactly so at ``tolerance`` 0; else small changes wait for the close, which evens out in a steady flow of clicks, not
     within the first window of the stream. What it finds is the pull on the model: beliefs that are too fast at one age and
     too slow at another pull by nothing while the flow is steady, and are not found.

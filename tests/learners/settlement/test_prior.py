@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learners.auxiliary import AUXILIARIES
-from learners.evidence import fit
-from learners.evidence.layout import DENSE, Layout, OpenClicks, sales_of
-from learners.evidence.prior import Prior, open_prior
 from learners.history import History
 from learners.materials import Materials
 from learners.offsets import OFFSETS
+from learners.settlement.evidence import fit
+from learners.settlement.evidence.layout import DENSE, Layout, OpenClicks, sales_of
+from learners.settlement.evidence.prior import Prior, open_prior
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import RunError, ScenarioError
 from simulator.learning import Clicks, Question

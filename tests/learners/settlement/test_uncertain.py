@@ -1,4 +1,4 @@
-"""Uncertain openings: the mean over calendars, one pass where none differs, and which sales an error moves."""
+"""Uncertain onsets: the mean over calendars, one pass where none differs, and which sales an error moves."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from learners.auxiliary import AUXILIARIES
-from learners.evidence.fit import evidence_net
-from learners.evidence.layout import DENSE, FORGOTTEN, NOTICED, Layout, OpenClicks
-from learners.evidence.net import EvidenceNet
-from learners.evidence.openings import Openings
-from learners.evidence.uncertain import UncertainNet, believed, mixed, moved, offsets
 from learners.history import History
 from learners.materials import Materials
 from learners.offsets import OFFSETS
+from learners.settlement.evidence.fit import evidence_net
+from learners.settlement.evidence.layout import DENSE, FORGOTTEN, NOTICED, Layout, OpenClicks
+from learners.settlement.evidence.net import EvidenceNet
+from learners.settlement.evidence.onsets import Onsets
+from learners.settlement.evidence.uncertain import UncertainNet, believed, mixed, moved, offsets
 from simulator.calendar import Calendar, Promotion
 from simulator.errors import ScenarioError
 from simulator.randomness import generator
@@ -60,9 +60,9 @@ def test_a_mixture_of_one_opening_or_of_no_width_is_the_net_itself():
     net, clicks = some_net(), open_clicks(3_000, generator(2, "one"))
     assert asked(net) is net
     assert asked(net, 700 * HOUR, calendar_uncertainty="6h") is net
-    one = UncertainNet(net, 1, Openings(SALES[1:], offsets(6, nodes=1)))
+    one = UncertainNet(net, 1, Onsets(SALES[1:], offsets(6, nodes=1)))
     np.testing.assert_array_equal(one.shift(clicks), net.shift(clicks))
-    zero = UncertainNet(net, 1, Openings(SALES[1:], offsets(0))).shift(clicks)
+    zero = UncertainNet(net, 1, Onsets(SALES[1:], offsets(0))).shift(clicks)
     np.testing.assert_allclose(zero, net.shift(clicks), atol=1e-5)
 
 
@@ -90,7 +90,7 @@ def test_the_openings_are_equally_likely_quantiles_of_the_bounds():
     np.testing.assert_allclose(np.diff(ordered), 12 / len(found))
     np.testing.assert_allclose([ordered[0] + 6, 6 - ordered[-1]], 6 / len(found))
     with pytest.raises(ValueError, match="must be the announced one"):
-        UncertainNet(some_net(), 1, Openings(SALES[1:], [1.0, 0.0]))
+        UncertainNet(some_net(), 1, Onsets(SALES[1:], [1.0, 0.0]))
 
 
 def test_the_mean_keeps_both_tails():
@@ -148,7 +148,7 @@ def test_openings_that_are_ruled_out_cost_nothing(monkeypatch):
     rng = generator(8, "ruled out")
     clicks = open_clicks(500, rng, click=rng.uniform(560, 640, 500))
     later = moved(net, 1, offsets(6)[3]).shift(clicks)
-    uncertain.openings._log[0] = np.where(np.arange(7) == 3, 0.0, -40.0)
+    uncertain.onsets._log[0] = np.where(np.arange(7) == 3, 0.0, -40.0)
     passes = []
     plain = EvidenceNet.shift
     monkeypatch.setattr(EvidenceNet, "shift", lambda own, some: passes.append(len(some)) or plain(own, some))

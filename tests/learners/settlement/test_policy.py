@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from learners.settlement.settler import sampling_rate
 from simulator.engine import Engine
 from simulator.log.memory import MemoryLog, final_labels, random_log
 from simulator.log.schema import EventBatch, Feature, Kind
 from simulator.policies import policy_from
-from simulator.policies.stage import sampling_rate
 from simulator.randomness import draws, generator
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR, MINUTE
@@ -307,3 +307,21 @@ def test_the_auxiliary_is_told_of_all_open_clicks_those_that_paid_included():
         np.testing.assert_array_equal(known["previous"], [before.get(row, np.nan) for row in rows])
         before = dict(zip(rows.tolist(), known["evidence"].tolist(), strict=True))
     assert len(advisor.told) > 15
+
+
+@pytest.mark.parametrize("segment", [4 * HOUR, 7 * HOUR, 20 * HOUR])
+def test_the_last_silence_stands_for_all_that_is_not_delivered(segment):
+    """Where all that is left to settle is alike, a closing is delivered with the chance ``budget``, whatever share of the
+    window a segment is, and weighs one over that.
+    """
+    log = random_log(generator(9, "log"), 3000, WINDOWS, days=6)
+    log.feature_matrix, log.features = np.full((3000, 1), -10, np.int32), (Feature("logit", 60),)
+    policy = policy_from({"kind": "posterior-settlement", "budget": 0.3})
+    constant = Fixed(lambda clicks, now, journey: np.full(len(clicks), -0.5))
+    samples = replay(log, policy, 9 * DAY, segment, constant)
+    last = samples[(role(samples) == "silence") & np.isneginf(samples.column("evidence"))]
+    np.testing.assert_allclose(last.weight, 1 / 0.3, rtol=1e-9)
+    final = final_labels(log.click_time, log.event, 0, WINDOWS)
+    silent = np.count_nonzero(~final.converted)
+    # Few clicks close without a segment's end before; they say at once that nothing came.
+    assert abs(len(last) - 0.3 * silent) < 4 * np.sqrt(0.3 * 0.7 * silent) + 5

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from learners.evidence.layout import DenseFields, OpenClicks
-from learners.evidence.parameters import NetParameters
 from learners.offsets.base import OFFSETS, KnownOffset, Offset
+from learners.settlement.evidence.layout import DenseFields, OpenClicks
+from learners.settlement.evidence.parameters import NetParameters
 from simulator.log.schema import Float64
 from simulator.units import HOUR
 
 if TYPE_CHECKING:
-    from learners.evidence.net import EvidenceNet
     from learners.materials import Materials
+    from learners.settlement.evidence.net import EvidenceNet
     from simulator.learning import Clicks
 
 
@@ -29,7 +29,7 @@ class CalendarOffset(NetParameters, Offset):
     heads: ClassVar[tuple[str, ...]] = ("cvr",)
 
     def prepare(self, materials: Materials) -> KnownOffset:
-        from learners.evidence.fit import evidence_net
+        from learners.settlement.evidence.fit import evidence_net
 
         return said_at_click(evidence_net(self, materials), materials, "cvr")
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from learners.auxiliary import AUXILIARIES
-from learners.auxiliary.remaining import AT_ONCE, MOMENTS, _count
 from learners.batch import Batch
 from learners.history import History
 from learners.materials import Materials
 from learners.objectives import OBJECTIVES
+from learners.settlement.remaining import AT_ONCE, MOMENTS, _count
 from simulator.calendar import Calendar
 from simulator.learning import Clicks, Question
 from simulator.log.schema import ClickBatch, EventBatch, Kind, Labels

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from learners.settlement.push import PushMeter
 from simulator.calendar import Calendar, Promotion
 from simulator.evaluation.cells import Grid
-from simulator.evaluation.push import PushMeter
 from simulator.randomness import generator
 from simulator.units import HOUR
 from tests.learners.conftest import make_samples

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from learners.settlement.gmv import GROWTHS
+from learners.settlement.push import PushMeter
 from simulator.calendar import Calendar
 from simulator.engine import Engine
 from simulator.evaluation.cells import Grid
-from simulator.evaluation.push import PushMeter
 from simulator.log.memory import MemoryLog, final_labels, random_log
 from simulator.log.schema import EventBatch, Kind
 from simulator.policies import policy_from
 from simulator.policies.checks import check_policy
-from simulator.policies.gmv_settlement import GROWTHS
 from simulator.randomness import draws, generator
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
-from tests.simulator.policies.test_settlement import role
+from tests.learners.settlement.test_policy import role
 
 WINDOWS = Windows(2 * DAY, DAY)
 EXACT = {"kind": "gmv-settlement", "tolerance": 0.0}

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learners.evidence.layout import FORGOTTEN, NOTICED, OpenClicks
-from learners.evidence.net import EvidenceNet
-from learners.evidence.openings import Openings
+from learners.settlement.evidence.layout import FORGOTTEN, NOTICED, OpenClicks
+from learners.settlement.evidence.net import EvidenceNet
+from learners.settlement.evidence.onsets import Onsets
 from simulator.log.schema import Bool, Float64
 from simulator.units import HOUR
 
 if TYPE_CHECKING:
-    from learners.evidence.parameters import NetParameters
+    from learners.settlement.evidence.parameters import NetParameters
 
 NODES = 7
-"""Openings that stand for all; odd, so that the announced one is among them. With a sale that may open 6 h earlier or
+"""Onsets that stand for all; odd, so that the announced one is among them. With a sale that may open 6 h earlier or
 later they are 1.7 h apart: closer than a usual segment is long."""
 
 IMPOSSIBLE = -30.0
@@ -27,27 +27,27 @@ IMPOSSIBLE = -30.0
 
 
 class UncertainNet(EvidenceNet):
-    """P(pays | open at now, state) = sum over openings k of w_k sigmoid(z + G_k(state, z)), G_k the net if sales open at k.
+    """P(pays | open at now, state) = sum over onsets k of w_k sigmoid(z + G_k(state, z)), G_k the net if sales open at k.
 
     So shift(state) = logit(that sum) - z, and all that asks a net asks this one alike. Every G_k is continuous in
     ``now``, hence the sum is: where one calendar switches at once, this one switches opening by opening. The weights w are
-    the chances of `learners.evidence.openings`: they move only at segment ends, by what the segment has shown.
+    the chances of `learners.settlement.evidence.onsets`: they move only at segment ends, by what the segment has shown.
 
     Parameters
     ----------
     net : as fitted; its weights are shared, its layout has the sales as announced.
     known : how many sales have opened for certain when announced; the later ones may open otherwise.
-    openings : of those; the first of their offsets must be 0.
+    onsets : of those; the first of their offsets must be 0.
     """
 
-    openings: Openings
+    onsets: Onsets
 
-    def __init__(self, net: EvidenceNet, known: int, openings: Openings) -> None:
-        offsets = openings.offsets
+    def __init__(self, net: EvidenceNet, known: int, onsets: Onsets) -> None:
+        offsets = onsets.offsets
         if not offsets or offsets[0] != 0:
             raise ValueError(f"the first opening must be the announced one, 0 h later, not {list(offsets)}")
         vars(self).update(vars(net))
-        self.openings = openings
+        self.onsets = onsets
         self._announced = net
         self._moved = [moved(net, known, offset) for offset in offsets[1:]]
         self._touched = [
@@ -62,7 +62,7 @@ class UncertainNet(EvidenceNet):
         if not self._moved or not len(near):
             return shifts
         some = clicks[near]
-        chances = self.openings.log_chances(some.click)
+        chances = self.onsets.log_chances(some.click)
         likely = np.flatnonzero(chances.max(axis=1) > IMPOSSIBLE)
         found = [shifts[near] if k == 0 else self._moved[k - 1].shift(some) for k in likely]
         shifts[near] = mixed(some.logit + np.stack(found), chances[likely]) - some.logit
@@ -72,7 +72,7 @@ class UncertainNet(EvidenceNet):
         return np.stack([clicks.logit + net.shift(clicks) for net in (self._announced, *self._moved)])
 
     def touched(self, clicks: OpenClicks) -> Bool:
-        """Tell which clicks an uncertain sale says something of: for the others all openings give the same numbers."""
+        """Tell which clicks an uncertain sale says something of: for the others all onsets give the same numbers."""
         near = np.zeros(len(clicks), bool)
         for begin, end in self._touched:
             near |= (clicks.click > begin) & (clicks.click < end)
@@ -84,7 +84,7 @@ def believed(
 ) -> EvidenceNet:
     """Return a fitted net as it is to be asked of sales that open at ``since`` (microseconds) or later.
 
-    Where their openings are announced right and for certain, that is the net itself.
+    Where their onsets are announced right and for certain, that is the net itself.
 
     Parameters
     ----------
@@ -98,9 +98,9 @@ def believed(
         net = moved(net, known, parameters.calendar_error / HOUR)
     if not parameters.calendar_uncertainty:
         return net
-    key = ("openings", net.layout.sales[known:], parameters.calendar_uncertainty)
+    key = ("onsets", net.layout.sales[known:], parameters.calendar_uncertainty)
     if key not in shared:
-        shared[key] = Openings(net.layout.sales[known:], offsets(parameters.calendar_uncertainty / HOUR))
+        shared[key] = Onsets(net.layout.sales[known:], offsets(parameters.calendar_uncertainty / HOUR))
     return UncertainNet(net, known, shared[key])
 
 

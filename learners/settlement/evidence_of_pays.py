@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
-from learners.evidence.layout import DenseFields, OpenClicks
-from learners.evidence.parameters import NetParameters
+from learners.settlement.evidence.layout import DenseFields, OpenClicks
+from learners.settlement.evidence.parameters import NetParameters
 from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 
 if TYPE_CHECKING:
-    from learners.evidence.net import EvidenceNet
     from learners.materials import Materials
     from learners.model import Model
     from learners.offsets import KnownOffset
+    from learners.settlement.evidence.net import EvidenceNet
     from simulator.learning import Clicks, Question
 
 
@@ -42,7 +42,7 @@ class Evidence(NetParameters, Auxiliary):
     """Take the model that the method starts from for the prior, and not the one that served the click."""
 
     def prepare(self, materials: Materials) -> Estimator:
-        from learners.evidence.fit import evidence_net
+        from learners.settlement.evidence.fit import evidence_net
 
         net = evidence_net(self, materials)
         fields = DenseFields(materials.history.log.features, net.layout.fields)
@@ -67,8 +67,8 @@ class EvidenceEstimator(Estimator):
         believed: Model | None = None,
     ) -> None:
         self._net, self._fields, self._offset, self._believed = net, fields, offset, believed
-        self._openings = net.openings
-        self.adapts = self._openings is not None
+        self._onsets = net.onsets
+        self.adapts = self._onsets is not None
 
     def answer(self, question: Question) -> Mapping[str, Float64]:
         """Return the evidence of journeys without a pay so far; ``known`` as described in `Evidence`."""
@@ -83,8 +83,8 @@ class EvidenceEstimator(Estimator):
             network = prior - offset
         cart = np.where(journey.carted, journey.cart_time / HOUR, np.inf)
         state = OpenClicks(clicks.time / HOUR, now / HOUR, cart, network, self._fields(clicks.features))
-        if self._openings is not None:
-            self._openings.watch(state, self._net.each)
+        if self._onsets is not None:
+            self._onsets.watch(state, self._net.each)
         start = known.get("start")
         if start is None:
             start = self._net.shift(state.at_click())
@@ -96,14 +96,14 @@ class EvidenceEstimator(Estimator):
         }
 
     def hear(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        """Tell the possible openings of sales, if there are several, how many have paid."""
-        if self._openings is not None and "evidence" in known and len(now):
+        """Tell the possible onsets of sales, if there are several, how many have paid."""
+        if self._onsets is not None and "evidence" in known and len(now):
             end = float(now[0]) / HOUR
-            self._openings.hear(clicks.time / HOUR, end, known["evidence"], known["previous"])
+            self._onsets.hear(clicks.time / HOUR, end, known["evidence"], known["previous"])
 
     def state_dict(self) -> dict[str, Any]:
-        return {} if self._openings is None else self._openings.state_dict()
+        return {} if self._onsets is None else self._onsets.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if self._openings is not None:
-            self._openings.load_state_dict(state)
+        if self._onsets is not None:
+            self._onsets.load_state_dict(state)

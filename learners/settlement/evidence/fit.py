@@ -12,14 +12,14 @@ from torch.nn import functional
 
 from learners import checkpoint
 from learners.adam import FlatAdam
-from learners.evidence.layout import DenseFields, Layout, OpenClicks
-from learners.evidence.net import EvidenceNet
-from learners.evidence.parameters import BELIEFS, NetParameters
-from learners.evidence.prior import Prior, open_prior
-from learners.evidence.progressive import KnownClicks, progressive
-from learners.evidence.uncertain import believed
 from learners.networks.mlp import MLP
 from learners.pretrain import Pretraining
+from learners.settlement.evidence.layout import DenseFields, Layout, OpenClicks
+from learners.settlement.evidence.net import EvidenceNet
+from learners.settlement.evidence.parameters import BELIEFS, NetParameters
+from learners.settlement.evidence.prior import Prior, open_prior
+from learners.settlement.evidence.progressive import KnownClicks, progressive
+from learners.settlement.evidence.uncertain import believed
 from learners.start import Recipe
 from learners.start.cascade import CascadeRates
 from learners.start.cvr import ConversionRate
@@ -38,20 +38,20 @@ SOONEST = 0.01
 """Hours; the youngest age of an open click where there is no observation window."""
 
 
-Stage = Literal["pay", "refund", "refund at click"]
+About = Literal["pay", "refund", "refund at click"]
 """What a net is about: a pay after the click; a refund after the pay; a refund, as of the click of whoever pays."""
 
 
-def evidence_net(parameters: NetParameters, materials: Materials, stage: Stage = "pay") -> EvidenceNet:
+def evidence_net(parameters: NetParameters, materials: Materials, about: About = "pay") -> EvidenceNet:
     """Return the net of a workbench, as it is to be asked of sales to come.
 
     An empty own history leaves it saying nothing, a prior or not: its logits are those of the method's own network.
     """
     history = materials.history
-    recipe: Recipe = ConversionRate() if stage == "pay" else CascadeRates()
-    prior = _prior(parameters, materials, stage)
+    recipe: Recipe = ConversionRate() if about == "pay" else CascadeRates()
+    prior = _prior(parameters, materials, about)
     layout = parameters.layout(history, materials.calendar, prior)
-    if stage == "refund":
+    if about == "refund":
         layout = replace(layout, window=history.windows.refund / HOUR)
     seed = torch_seed(materials.seed, "learners", "evidence", "weights")
     net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
@@ -67,7 +67,7 @@ def evidence_net(parameters: NetParameters, materials: Materials, stage: Stage =
         ),
         "layout": [layout.window, layout.sales, layout.carts, layout.fields],
         "observation": materials.observation,
-        "stage": stage,
+        "stage": about,
         "prior": None if prior is None else [replace(plan, history=prior.history).parts(), prior.shift],
     }
     key = checkpoint.key_of(parts)
@@ -75,7 +75,7 @@ def evidence_net(parameters: NetParameters, materials: Materials, stage: Stage =
     with checkpoint.lock_of(path):
         if not checkpoint.load(path, key, net):
             net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
-            at_click = stage == "refund at click"
+            at_click = about == "refund at click"
             own = _known(parameters, plan, layout, at_click)
             clicks = own
             if prior is not None:
@@ -88,12 +88,12 @@ def evidence_net(parameters: NetParameters, materials: Materials, stage: Stage =
     return believed(net, parameters, history.end, materials.shared)
 
 
-def _prior(parameters: NetParameters, materials: Materials, stage: Stage) -> Prior | None:
+def _prior(parameters: NetParameters, materials: Materials, about: About) -> Prior | None:
     """Open the prior; None where there is none, or no sale to come that it could teach anything of."""
     if parameters.prior is None or not parameters.calendar or not materials.calendar.promotions:
         return None
     return open_prior(
-        parameters.prior, materials.history, materials.calendar, materials.cache, refunds=stage != "pay"
+        parameters.prior, materials.history, materials.calendar, materials.cache, refunds=about != "pay"
     )
 
 
