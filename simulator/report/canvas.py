@@ -123,6 +123,8 @@ def over_time(figure: Figure, summary: Mapping[str, Any], drawn: Sequence[Sequen
             )  # fmt: skip
     figure.update_traces(xaxis=axis)
     figure.update_shapes(xref=axis, selector={"type": "rect"})
+    # A line across hangs on the same axis: one that holds no trace would begin the time of all of them in 1970.
+    figure.update_shapes(xref=f"{axis} domain", selector={"type": "line"})
     if clock is None:
         figure.update_xaxes(title_text="day of the log", row=panels)
 

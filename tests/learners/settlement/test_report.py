@@ -86,6 +86,8 @@ def test_each_kind_of_beliefs_is_a_panel_and_a_table(tmp_path):
     ]  # fmt: skip
     lines = {(shape.get("yref"), shape["y0"]) for shape in layout["shapes"] if shape["type"] == "line"}
     assert lines == {(axis, z) for axis in ("y", "y2", "y3") for z in (-3, 0, 3)}
+    axes = {shape["xref"] for shape in layout["shapes"] if shape["type"] == "line"}
+    assert axes == {f"{trace['xaxis']} domain" for trace in figure["data"]}, "the one that has a time"
     path = tmp_path / "report.html"
     write_report(path, summary=summary, metrics=results.metrics)
     text = path.read_text(encoding="utf-8")
