@@ -79,9 +79,9 @@ class History:
         events = self.events() if recipe.uses_events else EventBatch.empty()
         for clicks, labels in self.log.labelled(self.windows, self.start, self.end, features=features):
             own = slice(*np.searchsorted(events.row, (clicks.row, clicks.row + len(clicks))))
-            inside = _inside(events[own], clicks, labels, self.windows)
+            counted = events_inside(events[own], clicks, labels, self.windows)
             with calling(recipe, "examples", f"{len(clicks)} clicks of the history"):
-                examples = recipe.examples(clicks, labels, inside)
+                examples = recipe.examples(clicks, labels, counted)
                 rows = len(clicks if examples.click is None else examples.click)
                 checked("targets", examples.targets, recipe.heads, rows)
             targets, told = rows_of(examples, recipe.heads)
@@ -121,7 +121,7 @@ class History:
         return biases
 
 
-def _inside(events: EventBatch, clicks: ClickBatch, labels: Labels, windows: Windows) -> EventBatch:
+def events_inside(events: EventBatch, clicks: ClickBatch, labels: Labels, windows: Windows) -> EventBatch:
     """Keep the events that count: carts and pays inside the attribution window, refunds inside theirs."""
     place = events.row - clicks.row
     clicked = clicks.time[place]

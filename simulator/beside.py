@@ -51,6 +51,11 @@ def enter(folders: Iterable[str | Path]) -> list[str]:
     return gone
 
 
+def folders() -> tuple[str, ...]:
+    """Return where modules are looked for now."""
+    return _FINDER.folders
+
+
 def own_module(name: str) -> ModuleType:
     """Import a module by its whole name, be it installed or beside the scenario.
 

@@ -19,12 +19,14 @@ from simulator.scenario.load import load_scenario
 ROOT = Path(__file__).parents[1]
 VERBS = [
     "audit",
+    "check",
     "compare",
     "cp",
     "describe",
     "export",
     "import",
     "ls",
+    "new",
     "report",
     "resume",
     "run",

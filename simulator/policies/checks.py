@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 
 from simulator.audit import AnyModel, audit
+from simulator.conformance import Checks, outcomes
 from simulator.engine import Engine
 from simulator.errors import PolicyError
 from simulator.log.memory import MemoryLog, final_labels, random_log
@@ -47,43 +50,82 @@ def check_policy(policy: Policy, *, seed: int = 0, clicks: int = 400) -> list[st
     >>> "causal" in check_policy(policy_from({"kind": "elapsed-time", "window": "1h"}), clicks=100)
     True
     """
-    passed: dict[str, None] = {}
-    broken: list[str] = []
-    for number, (windows, lag) in enumerate(WINDOWS):
-        log = random_log(generator(seed, "check_policy", number), clicks, windows, days=4, lag=lag)
-        for name, fault in _checks(policy, log, windows):
-            if fault:
-                broken.append(f"{name}: {fault} (windows {number})")
-            else:
-                passed[name] = None
-    if broken:
+    found = list(outcomes(checks(policy, seed=seed, clicks=clicks)))
+    if broken := [f"{check.name}: {check.fault}" for check in found if check.fault]:
         raise PolicyError(f"policy {policy.kind!r} breaks its contract:\n" + "\n".join(broken))
-    return list(passed)
+    return [check.name for check in found]
 
 
-def _checks(policy: Policy, log: MemoryLog, windows: Windows) -> Iterator[tuple[str, str]]:
-    until = int(log.click_time[-1]) + windows.lifetime + MINUTE
-    ticks = (until, 5 * HOUR, 37 * MINUTE)
-    replays = [_replay(policy, log, windows, until, tick) for tick in (*ticks, ticks[0])]
-    yield "parameters", _parameters(policy)
-    yield "deterministic", _same(replays[0], replays[-1])
-    yield "ticks", _same(replays[0], replays[1]) or _same(replays[0], replays[2])
-    yield "labels", _declared(policy, replays[0])
-    yield "revisions", _revisions(replays[0])
-    if not policy.peeks:
-        report = audit(
-            log,
+def checks(policy: Policy, *, seed: int = 0, clicks: int = 400) -> Checks:
+    """Yield the checks of a policy, each over all logs."""
+    trials = [
+        _Trial(
+            policy,
+            random_log(generator(seed, "check_policy", number), clicks, windows, days=4, lag=lag),
             windows,
-            {"policy": policy},
-            start=0,
-            until=until,
-            cuts=[DAY, 2 * DAY + 1],
-            tick=5 * HOUR,
-            segment=SEGMENT,
         )
-        yield "causal", "; ".join(map(str, report.leaks))
-    if policy.promises_final():
-        yield "final", _final(policy, replays[0], log, windows)
+        for number, (windows, lag) in enumerate(WINDOWS)
+    ]
+    for name, check in _CHECKS.items():
+        if (name != "causal" or not policy.peeks) and (name != "final" or policy.promises_final()):
+            yield name, partial(_over, trials, check)
+
+
+def _over(trials: Sequence[_Trial], check: Callable[[_Trial], str]) -> str:
+    found = [f"{fault} (windows {number})" for number, trial in enumerate(trials) if (fault := check(trial))]
+    return "; ".join(found)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A policy on one of the logs."""
+
+    policy: Policy
+    log: MemoryLog
+    windows: Windows
+
+    @property
+    def until(self) -> int:
+        return int(self.log.click_time[-1]) + self.windows.lifetime + MINUTE
+
+    def replayed(self, tick: int) -> Samples:
+        return _replay(self.policy, self.log, self.windows, self.until, tick)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """What it delivers where all is one tick."""
+        return self.replayed(self.until)
+
+
+def _ticks(trial: _Trial) -> str:
+    return next(
+        filter(None, (_same(trial.samples, trial.replayed(tick)) for tick in (5 * HOUR, 37 * MINUTE))), ""
+    )
+
+
+def _causal(trial: _Trial) -> str:
+    report = audit(
+        trial.log,
+        trial.windows,
+        {"policy": trial.policy},
+        start=0,
+        until=trial.until,
+        cuts=[DAY, 2 * DAY + 1],
+        tick=5 * HOUR,
+        segment=SEGMENT,
+    )
+    return "; ".join(map(str, report.leaks))
+
+
+_CHECKS: dict[str, Callable[[_Trial], str]] = {
+    "parameters": lambda trial: _parameters(trial.policy),
+    "deterministic": lambda trial: _same(trial.samples, trial.replayed(trial.until)),
+    "ticks": _ticks,
+    "labels": lambda trial: _declared(trial.policy, trial.samples),
+    "revisions": lambda trial: _revisions(trial.samples),
+    "causal": _causal,
+    "final": lambda trial: _final(trial.policy, trial.samples, trial.log, trial.windows),
+}
 
 
 SEGMENT = 10 * HOUR

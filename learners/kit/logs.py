@@ -1,0 +1,67 @@
+"""Conformance of importers: what is exported comes back."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from learners.kit.ground import DAYS, trial_log
+from simulator.conformance import Checks
+from simulator.log.exporters import EXPORTERS, export_log
+from simulator.log.importers import IMPORTERS, Importer, import_log
+from simulator.log.schema import EventBatch, Kind
+from simulator.log.writer import LogWriter
+from simulator.units import DAY
+
+
+def checks(importer: Importer) -> Checks:
+    """Yield the checks of an importer; the round trip needs an exporter of the same format."""
+    yield (
+        "declared",
+        lambda: "" if importer.opens and importer.attribution > 0 else "opens or attribution is empty",
+    )
+    if importer.format in EXPORTERS:
+        yield "round trip", lambda: _there_and_back(importer)
+
+
+def _there_and_back(importer: Importer) -> str:
+    form = importer.format
+    if form not in IMPORTERS:
+        IMPORTERS.register(form)(importer)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write(folder / "log")
+        once = export_log(folder / "log", folder / "once.txt", form).path
+        meta = import_log(form, once, folder / "back", attribution=30 * DAY)
+        again = export_log(folder / "back", folder / "twice.txt", form).path
+        if meta.quarantined:
+            return f"{meta.quarantined} rows of a whole file went to quarantine"
+        same = once.read_bytes() == again.read_bytes()
+        return "" if same else "what was exported, imported and exported again is another file"
+
+
+def _write(folder: Path) -> None:
+    log = trial_log()
+    second = 10**6
+    assert log.feature_matrix is not None, "random logs have features"
+    with LogWriter(
+        folder, name="kit", origin=datetime(2026, 1, 1, tzinfo=UTC), features=list(log.features)
+    ) as writer:
+        ids = np.arange(len(log.click_time), dtype=np.int64)
+        writer.clicks(
+            time=log.click_time // second * second, user_id=ids, item_id=ids % 50, features=log.feature_matrix
+        )
+        event = _sound(log.event)
+        writer.events(row=event.row, time=event.time // second * second, kind=event.kind, amount=event.amount)
+        writer.close((DAYS + 9) * DAY)
+
+
+def _sound(events: EventBatch) -> EventBatch:
+    """Leave out refunds that no pay comes before: no format holds them."""
+    first = np.full(int(events.row.max()) + 1, np.iinfo(np.int64).max)
+    pay = events.kind == Kind.PAY
+    np.minimum.at(first, events.row[pay], events.time[pay])
+    return events[(events.kind != Kind.REFUND) | (events.time > first[events.row] + 10**6)]
