@@ -193,7 +193,7 @@ def _tests(module: str, mutant: Mutant | None) -> int:
         ]
         try:
             return int(pytest.main(words))
-        except BaseException:  # noqa: BLE001  # whatever ends the tests is a failure
+        except BaseException:  # noqa: BLE001 - whatever ends the tests is a failure
             return 1
 
 
