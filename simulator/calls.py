@@ -46,7 +46,7 @@ def calling(
         if error.who:
             raise
         who = "" if name in str(error) else f"{name}: "
-        raise type(error)(f"{who}{error} (in {where}{_line(part, error)})", who=name) from error
+        raise error.retold(f"{who}{error} (in {where}{_line(part, error)})", who=name) from error
     except (AfterclickError, passed_on):
         raise  # of the log, of the history: it says itself what is wrong
     except Exception as error:
@@ -66,7 +66,7 @@ def of_methods(*names: str) -> Iterator[None]:
         if error.method or not names:
             raise
         told = f"method{'s' * (len(names) > 1)} {', '.join(map(repr, names))}: {error}"
-        raise type(error)(told, who=error.who or "method", method=names[0]) from error
+        raise error.retold(told, who=error.who or "method", method=names[0]) from error
 
 
 def called(part: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
 
 class AfterclickError(Exception):
@@ -44,6 +45,14 @@ class PartError(AfterclickError, ValueError):
     def __init__(self, message: str, *, who: str = "", method: str = "") -> None:
         self.who, self.method = who, method
         super().__init__(message)
+
+    def retold(self, message: str, *, who: str, method: str = "") -> Self:
+        """Return the same error, whatever else it knows, with another message."""
+        twin = type(self).__new__(
+            type(self), message
+        )  # a subclass may be made of something else than a message
+        vars(twin).update(vars(self), who=who, method=method)
+        return twin
 
 
 class PolicyError(PartError):
