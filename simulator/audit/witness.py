@@ -25,7 +25,8 @@ def show(samples: Samples, place: int) -> str:
     if place >= len(samples):
         return "nothing"
     row = samples[place : place + 1]
-    said = [f"{name} {getattr(row, name)[0]:g}" for name in ("converted", "refunded", "gmv", "weight")]
+    shown = ("converted", "refunded", "gmv", "weight", *row.carried)
+    said = [f"{name} {row.column(name)[0]:g}" for name in shown]
     said = [text for text in said if not text.endswith("nan")]
     role = row.role_names[0]
     when = format_instant(int(row.visible_time[0]))
@@ -39,6 +40,10 @@ def told(a: Samples, b: Samples, place: int) -> tuple[str, str]:
         when, other = ((int(s.visible_time[place]), int(s.row[place])) for s in (a, b))
         if when != other:  # the later one follows in the other list, too
             return (shown[0], "nothing") if when < other else ("nothing", shown[1])
+        if shown[0] == shown[1]:  # it differs in what is not shown, or in digits that are not
+            names = [name for name, same in a.compared(b) if not same[place]]
+            values = [", ".join(f"{name} {s.column(name)[place]!s}" for name in names) for s in (a, b)]
+            return f"{shown[0]}; {values[0]}", f"{shown[1]}; {values[1]}"
     return shown
 
 
@@ -47,21 +52,24 @@ def witness(setting: Setting, policy: Policy, cut: int, place: int) -> str:
     log = setting.log
     future = np.flatnonzero(log.event.arrival > cut)
 
-    def sample(keep: int) -> str:
+    def sample(keep: int) -> Samples:
         other = without_future(log, cut, log.event[np.sort(future[:keep])])
         found = replay(setting, policy, other, cut + 1)
-        return show(found[found.visible_time <= cut], place)
+        return found[found.visible_time <= cut][place : place + 1]
+
+    def as_bare(keep: int) -> bool:
+        return first_difference(sample(keep), bare) is None
 
     bare = sample(0)
     concerned = _row_of(setting, policy, cut, place)
     own = log.event.row[future] == concerned
     future = np.concatenate([future[own], future[~own]])
     low, high = 0, len(future)
-    if sample(high) == bare:
+    if as_bare(high):
         return f"a click after {format_instant(cut)}"
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if sample(middle) == bare else (low, middle)
+        low, high = (middle, high) if as_bare(middle) else (low, middle)
     found = log.event[future[high - 1 : high]]
     kind = Kind(int(found.kind[0])).name.lower()
     click = log.click_id[int(found.row[0]) - log.first_row]
