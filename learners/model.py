@@ -16,7 +16,7 @@ from learners.dense_adam import AdamTable
 from learners.embedding import EmbeddingTable
 from learners.networks import Network
 from simulator.calls import calling, checked
-from simulator.errors import PartError, RunError
+from simulator.errors import PartError
 from simulator.log.schema import Feature, Float64, Int32, Int64
 from simulator.scenario.learner import LearnerBlock
 
@@ -89,7 +89,7 @@ class Model:
 
         Raises
         ------
-        RunError : the loss is not a finite number.
+        PartError : the loss is not a finite number.
         """
         self.layers.train(len(features) > 1)
         cells = self.table.cells(features)
@@ -98,7 +98,7 @@ class Model:
         embedded = self._arranged(gathered, len(features))
         value = loss(self._forward(self.layers, embedded, _tensor(inputs)))
         if not torch.isfinite(value):
-            raise RunError(
+            raise PartError(
                 f"the loss is {value.item()} at step {self.adam.steps + 1}; a lower learning_rate may help"
             )
         value.backward()  # type: ignore[no-untyped-call]
