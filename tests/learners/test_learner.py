@@ -10,7 +10,7 @@ import torch
 
 from learners.build import build_learner
 from learners.catalog import METHODS
-from simulator.errors import LogError, RunError
+from simulator.errors import LogError, PartError
 from simulator.learning import Learner
 from tests.learners.ask import asked
 
@@ -173,5 +173,5 @@ def test_faults_are_told_plainly(build, ground, samples):
     ids[1, 1] = 777
     with pytest.raises(LogError, match=r"feature 'item' holds id 777; allowed: 0 to 199"):
         learner.predict(asked(ids))
-    with pytest.raises(RunError, match=r"the loss is inf at step"):
+    with pytest.raises(PartError, match=r"the loss is inf at step"):
         learner.learn(samples(2, converted=1.0, weight=np.inf, features=ground.log.ids[:2]))

@@ -42,6 +42,8 @@ class BadObjective(Objective):
             return outputs["cvr"]
         if self.how == "constant":
             return torch.zeros(())
+        if self.how == "nan":
+            return outputs["cvr"].mean() * float("nan")
         if self.how == "number":
             return 0.5
         return outputs["CVR"].mean()
@@ -115,6 +117,7 @@ CASES = {
     ),
     'objective = { kind = "bad_parts:BadObjective", how = "constant" }': "loss returned a constant",
     'objective = { kind = "bad_parts:BadObjective", how = "number" }': "loss returned a float",
+    'objective = { kind = "bad_parts:BadObjective", how = "nan" }': WHO + r"the loss is nan at step \d+; a lower",
     'network = { kind = "bad_parts:BadNetwork", how = "build" }': (
         WHO + "network 'bad_parts:BadNetwork' failed in build on .* heads cvr: ValueError: too wide" + LINE
     ),

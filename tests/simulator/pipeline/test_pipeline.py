@@ -8,12 +8,15 @@ from time import sleep
 
 import numpy as np
 import pytest
+import simpy
 
 from simulator.engine import Engine
+from simulator.learning import PREDICTIONS, Clicks, Question
 from simulator.log.memory import final_labels, random_log
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.lanes import Lane
 from simulator.pipeline.mailbox import Mailbox, mini_batches
+from simulator.pipeline.trainer import Trainer
 from simulator.policies import policy_from
 from simulator.randomness import generator
 from simulator.samples import Samples
@@ -109,6 +112,25 @@ def test_clicks_that_the_policy_asks_about_are_predicted_once():
     assert len(m.learner.asked) - 1 == len(audience.predicted["m"]) == (END - START) // SEGMENT
     for rows, (row, predicted) in zip(m.learner.asked[1:], audience.predicted["m"], strict=True):
         np.testing.assert_array_equal(rows, np.arange(row, row + len(predicted)))
+
+
+def test_clicks_that_stay_open_are_asked_about_anew_in_every_segment():
+    """Where no click comes and none closes, the same ones are asked about; another model has been published since."""
+    log = random_log(generator(4, "log"), 5, WINDOWS, days=1)
+    clicks = Clicks(np.arange(5), log.click_time, np.zeros((5, 1), np.int32))
+    m = MethodRun("m", "never", Diary(), 50, SEGMENT)
+    with ThreadPoolExecutor(1) as pool:
+        trainer = Trainer(simpy.Environment(), m, Lane(pool, "m"), START)
+
+        def asked():
+            return set(trainer.ask(Question(PREDICTIONS, clicks))["cvr"])
+
+        m.learner.served = 1
+        assert asked() == {1}
+        m.learner.served = 2
+        assert asked() == {1}, "it is remembered until the segment is over"
+        trainer.hand_over(START + SEGMENT)
+        assert asked() == {2}
 
 
 def test_publishing_every_day_serves_a_model_of_yesterday():

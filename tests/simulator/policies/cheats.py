@@ -34,6 +34,16 @@ class Withholds(Policy):
         out.deliver(at[_will_have_paid(at) != self.payers], converted=False)
 
 
+class Carries(Policy):
+    """Tells of the future in a column of its own alone, by as little as ``least``."""
+
+    carries: ClassVar[dict[str, str]] = {"hint": "float64"}
+    least: float = 1.0
+
+    def on_click(self, at, out):
+        out.deliver(at, converted=False, hint=1 + self.least * _will_have_paid(at))
+
+
 class LaterClicks(Policy):
     """Delivers a weight that depends on how many clicks are already in the window."""
 

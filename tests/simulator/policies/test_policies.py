@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from simulator.audit import audit
+from simulator.calls import of_methods
 from simulator.engine import Engine
-from simulator.errors import PluginError, PolicyError, ScenarioError
+from simulator.errors import PeekError, PluginError, PolicyError, ScenarioError
 from simulator.log.memory import random_log
 from simulator.log.schema import Kind
 from simulator.policies import POLICIES, Policy, policy, policy_from
@@ -134,6 +135,17 @@ def test_a_witness_is_an_event_of_the_click_itself():
     assert f"of click {click} " in leak.witness
 
 
+@pytest.mark.parametrize("least", [1.0, 1e-9])
+def test_what_differs_in_a_carried_column_or_in_a_late_digit_is_shown_with_its_witness(least):
+    log = log_of([HOUR, 2 * HOUR], [(1, 4 * HOUR, Kind.PAY, 1.0)])
+    settings = {"start": 0, "until": 20 * HOUR, "tick": 10 * HOUR, "segment": 20 * HOUR}
+    report = audit(log, WINDOWS, {"c": cheats.Carries(least=least)}, cuts=[3 * HOUR], **settings)
+    leak = next(leak for leak in report.leaks if leak.how == "cut")
+    assert leak.before != leak.after
+    assert "hint" in leak.before
+    assert leak.witness.startswith("pay 0 of click 2 ")
+
+
 def audited(policies, tick=5 * HOUR):
     log = random_log(generator(1, "log"), 400, WINDOWS, days=4)
     cuts = [DAY + 123, 2 * DAY + 123]
@@ -201,8 +213,11 @@ def test_declared_upper_bounds_are_named_and_not_judged():
 
 def test_reading_the_future_without_saying_so_is_an_error():
     log = random_log(generator(1, "log"), 50, WINDOWS, days=2)
-    with pytest.raises(PolicyError, match="peeks"):
+    told = r"at\.future.* peeks = True \(in on_click .*; .*cheats\.py:\d+: "
+    with pytest.raises(PeekError, match=told) as failed, of_methods("m"):
         replay(log, WINDOWS, {"u": cheats.Undeclared()}, 3 * DAY, HOUR)
+    assert str(failed.value).startswith("method 'm': policy 'u' reads ")
+    assert (failed.value.policy, failed.value.method) == ("u", "m")
 
 
 def test_a_broken_promise_is_found():
