@@ -122,18 +122,21 @@ class _True(Estimator):
         """Click times that were asked about, and their rows, ascending: what they make forgettable later."""
 
     def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
-        return self._of(samples.row, samples.click_time, int(samples.event_time.max()))
+        return self._of(samples.row, samples.click_time, int(samples.event_time.min()))
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
         return self._of(clicks.row, clicks.time, int(clicks.time.min()))
 
     def _of(self, row: Int64, time: Int64, now: int) -> dict[str, Float64]:
-        """Return the truth of rows; forget that of clicks whose lifetime is over, of which nothing will be asked any more."""
+        """Return the truth of rows. Before more is read that of clicks whose lifetime is over is forgotten: the stream will
+        not ask for it any more, and whoever goes over the same clicks again reads nothing new.
+        """
         oldest = max(0, now - self._lifetime)
         if self._held is None:
             self._held = RowQueue("truth", self._read(oldest))
         newest = int(np.argmax(row))
-        while self._marks and self._marks[0][0] < oldest:
+        reads_on = self._held.stop is None or row[newest] >= self._held.stop
+        while reads_on and self._marks and self._marks[0][0] < oldest:
             self._held.drop(self._marks.popleft()[1])
         if not self._marks or self._marks[-1][1] < row[newest]:
             self._marks.append((int(time[newest]), int(row[newest])))

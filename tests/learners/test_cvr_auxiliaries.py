@@ -116,7 +116,9 @@ def test_the_truth_is_found_by_row_and_forgotten_in_time(true_learner, samples):
         ahead = np.arange(now // MINUTE, now // MINUTE + 50)
         served = estimator.of_clicks(Clicks(ahead, ahead * MINUTE, np.empty((50, 0), np.int32)))
         np.testing.assert_allclose(served["p_dp"], 0.6 * pay(ahead))
-        assert estimator._size < 4 * DAY // MINUTE, "the truth of closed journeys is not kept"
+        assert estimator._held.stop - estimator._held.start < 4 * DAY // MINUTE, (
+            "the truth of closed journeys is not kept"
+        )
         now += 5 * HOUR
 
 
