@@ -62,7 +62,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "simulator/engine/waves.py": ("tests/simulator/engine/test_order.py", "tests/simulator/engine/test_engine.py"),
     "simulator/pipeline/mailbox.py": ("tests/simulator/pipeline/test_pipeline.py",),
     "simulator/log/quarantine.py": (_LOG + "test_reasons.py", _LOG + "test_ingest.py"),
-    "simulator/log/refunds.py": (_LOG + "test_reasons.py", _LOG + "test_ingest.py"),
+    "simulator/log/refunds.py": (_LOG + "test_refunds.py", _LOG + "test_reasons.py"),
 }  # fmt: skip
 """The central modules, and the nearest tests of each, the fastest first."""
 

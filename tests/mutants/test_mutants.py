@@ -57,6 +57,7 @@ def test_what_is_explained_is_there(module):
     """Survivors that are explained are faults that can be planted, and each has a reason."""
     names = {mutant.name for mutant in mutants((ROOT / module).read_text(encoding="utf-8"))}
     assert names
+    assert all((ROOT / path).is_file() for path in TESTS[module])
     assert explained(module).keys() <= names
     assert all(explained(module).values())
 
