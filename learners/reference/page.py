@@ -19,7 +19,8 @@ scenario.
 
 A duration is text, a number with its unit (`us`, `ms`, `s`, `m`, `h`, `d`, `w`): `"15m"`, `"2.4h"`, `"1d 12h"`. A key in bold
 must be written. `python sim.py describe SCENARIO` shows every key of a scenario with its value and with what set it. In
-`[world]` the preset, and in `[[world.promotion]]` the kind, set other values than the defaults shown here.
+`[world]` the preset, and in `[[world.promotion]]` the kind, set other values than the defaults shown here. Paths are relative
+to the file that they are written in.
 """
 WORDS = {
     "string": "text",
