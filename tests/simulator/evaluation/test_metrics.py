@@ -100,3 +100,14 @@ def test_undefined_is_nan(metric):
     assert math.isnan(metric(np.array([np.nan, 0.5]), np.array([1.0, 0.0]))) or metric is metrics.pcoc
     if metric in (metrics.pcoc, metrics.concordance):
         assert math.isnan(metric(np.array([0.1, 0.2]), np.zeros(2)))
+
+
+def test_amounts_below_one_count_as_any():
+    """Positive is positive: half a unit is neither left out nor read as one; predictions below 0 are read as 0."""
+    predicted, label = np.array([0.25, 0.5]), np.array([0.5, 0.0])
+    assert metrics.log_ratio(predicted, label)[0] == pytest.approx(1.0)
+    assert math.isnan(metrics.log_ratio(predicted, label)[1])
+    assert metrics.alpr(predicted, label) == pytest.approx(1.0)
+    assert metrics.log_bias(predicted, label) == pytest.approx(-1.0)
+    assert metrics.log_mae(predicted[:1], label[:1]) == pytest.approx(math.log(1.5 / 1.25))
+    assert metrics.log_mae(np.array([-3.0]), np.array([0.5])) == pytest.approx(math.log(1.5))
