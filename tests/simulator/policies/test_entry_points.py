@@ -36,6 +36,7 @@ def install(site: Path, entries: str, name: str = "third-party") -> dict[str, st
     """Lay a distribution out as pip would, and return the environment that finds it."""
     site.mkdir()
     (site / "third_party.py").write_text(MODULE, encoding="utf-8")
+    (site / "quits.py").write_text('raise SystemExit("no licence")\n', encoding="utf-8")
     info = site / f"{name.replace('-', '_')}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
@@ -61,6 +62,7 @@ def test_it_is_listed_validated_and_audited(tmp_path: Path):
         ("patient = third_party:Impatient", "has no attribute 'Impatient'"),
         ("patient = no_such_module:Patient", "No module named 'no_such_module'"),
         ("patient = collections:OrderedDict", "is not a policy"),
+        ("patient = quits:Patient", "SystemExit: no licence"),
     ],
 )
 def test_a_broken_one_is_reported_by_its_distribution_and_stops_nobody_else(
