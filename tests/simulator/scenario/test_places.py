@@ -178,6 +178,8 @@ APART = {
     "name", "title", "description", "engine.tick", "engine.reader_batch", "engine.workers", "engine.checkpoint_every",
     "evaluation.confidence", "evaluation.resamples", "evaluation.baseline", "output.dir", "output.cache",
     "output.samples", "output.predictions", "output.report",
+    # What a module brings counts by the code of the parts that a method is made of (`Part.code`).
+    "plugins", "module_path", "evaluation.metrics",
 }  # fmt: skip
 
 
