@@ -8,8 +8,10 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 from simulator.program import as_typed, program
 from simulator.scenario.shipped import SHIPPED, found, typed
@@ -77,9 +79,16 @@ def test_a_shipped_scenario_runs_in_an_empty_folder(installed, tmp_path):
 
 def test_the_wheel_has_what_the_code_looks_for():
     wheel: dict[str, Any] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["force-include"]["scenarios"] == "simulator/shipped"
+    assert wheel["sources"] == {"scenarios": "simulator/shipped"}
     assert SHIPPED == ROOT / "scenarios"
     assert PYPROJECT["project"]["scripts"] == {"afterclick": "sim:main"}
+
+
+def test_an_editable_installation_leads_here_and_copies_nothing(tmp_path):
+    (made,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["editable"])
+    with ZipFile(made) as wheel:
+        (path,) = [name for name in wheel.namelist() if ".dist-info/" not in name]
+        assert wheel.read(path).decode() == str(ROOT)
 
 
 def test_a_file_of_the_user_goes_before_a_shipped_one(tmp_path, monkeypatch):
