@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from simulator.scenario.model import Scenario
 
 
+_NAMES = ("heads", "targets", "estimates", "tasks", "labels", "asks", "answers")
+"""Class variables of parts that hold names: one text would be read letter by letter."""
+
+
 class Part(Block):
     """Base of everything a method is composed of, its delay policy included; the fields are its parameters."""
 
@@ -29,6 +33,11 @@ class Part(Block):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        for name in _NAMES:
+            if isinstance(written := cls.__dict__.get(name), str):
+                raise PluginError(
+                    f"{place_of(cls)}: {name} = {written!r} is one text; write ({written!r},), a tuple of names"
+                )
         if "kind" not in cls.__dict__:  # a kind is never inherited: two classes are two kinds
             cls.kind = place_of(cls)
 

@@ -181,6 +181,8 @@ class Family(Mapping[str, T], Generic[T]):
 
     def _in_place(self, name: str) -> T:
         module_name, _, path = name.partition(":")
+        if not path or not module_name or module_name.startswith("."):
+            raise ScenarioError(f"{self.noun} {name!r}: must be written 'package.module:Name'")
         try:
             module = own_module(module_name)
         except (Exception, SystemExit) as error:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from learners.catalog import METHODS, resolve_all
+from learners.objectives import Objective
 from learners.session.lint import check_methods
-from simulator.errors import ScenarioError
+from simulator.errors import PluginError, ScenarioError
 from simulator.plugins import load_plugins
 from simulator.policies import POLICIES
 from simulator.scenario.load import Loaded, load_scenario
@@ -160,3 +161,15 @@ def test_a_method_of_ones_own(tmp_path: Path, name: str, label: str, window: int
     path.write_text(SCENARIO.replace("waiting-window", "my_method:PATENT"), encoding="utf-8")
     with pytest.raises(ScenarioError, match=r"has no 'PATENT'. Did you mean 'PATIENT'"):
         load(path)
+
+
+@pytest.mark.parametrize("name", [":Sub", "mine:", ".mine:Sub"])
+def test_a_place_that_is_half_written_is_said_to_be(name):
+    with pytest.raises(ScenarioError, match=r"must be written 'package\.module:Name'"):
+        POLICIES.find(name)
+
+
+@pytest.mark.parametrize("name", ["heads", "targets", "estimates"])
+def test_one_text_is_no_tuple_of_names(name):
+    with pytest.raises(PluginError, match=rf"{name} = 'cvr' is one text; write \('cvr',\)"):
+        type("Mine", (Objective,), {name: "cvr", "__module__": "mine"})
