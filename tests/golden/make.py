@@ -12,7 +12,7 @@ from tests.golden.compare import golden_of, write
 
 FAST = ("minimal",)
 """Compared in every run of the tests."""
-LONG = ("other_shop",)
+LONG = ("daily_upload", "flash_sale", "long_delay", "other_shop", "refund_wave", "time_features")
 """Compared with the tests that take minutes."""
 
 
