@@ -125,3 +125,19 @@ def test_a_label_of_a_half_is_half_of_each(kind, samples):
     )
     assert half[0] == pytest.approx((no[0] + yes[0]) / 2, rel=1e-12)
     np.testing.assert_allclose(half[1], (no[1] + yes[1]) / 2, rtol=1e-12)
+
+
+def test_a_null_target_is_zero_and_weighs_nothing(samples):
+    target = Batch(samples(3, converted=np.array([1.0, np.nan, 0.0]))).target("converted")
+    assert target.value.tolist() == [1.0, 0.0, 0.0]
+    assert target.weight.tolist() == [1.0, 0.0, 1.0]
+
+
+def test_a_batch_draws_by_its_step_and_seed(samples):
+    """The first step of seed 0 unless told otherwise."""
+
+    def drawn(**named):
+        return torch.rand(3, generator=Batch(samples(1), **named).generator("x")).tolist()
+
+    assert drawn() == drawn(step=0, seed=0)
+    assert len({tuple(drawn(step=step, seed=seed)) for step in (0, 1) for seed in (0, 1)}) == 4
