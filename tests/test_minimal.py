@@ -150,6 +150,7 @@ def test_a_method_whose_parts_adapt_goes_on_to_the_same_numbers(
     assert "causal" in sim("audit", scenario, "--set", cache).stdout
 
 
+@pytest.mark.long
 def test_a_run_with_an_upload_goes_on_to_the_same_numbers(
     cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -30,8 +30,8 @@ def run(folder: Path, *words: str, code: int = 0) -> str:
     ("kind", "place"),
     [
         ("policy", "my_first:MyFirst"),
-        ("objective", "my_first:MyFirst"),
-        ("network", "my_first:MyFirst"),
+        pytest.param("objective", "my_first:MyFirst", marks=pytest.mark.long),
+        pytest.param("network", "my_first:MyFirst", marks=pytest.mark.long),
         ("method", "my_first:method"),
     ],
 )
