@@ -95,6 +95,10 @@ class RowQueue:
         ValueError : there are no rows up to ``stop`` (yet).
         """
         self._reach(stop, begin)
+        return _joined(self._removed(stop))
+
+    def _removed(self, stop: int) -> list[Arrays]:
+        """Remove the rows before ``stop``, and return them in the pieces in which they came."""
         parts: list[Arrays] = []
         while self._chunks and self.start is not None and self.start < stop:
             chunk = self._chunks.popleft()
@@ -104,7 +108,7 @@ class RowQueue:
                 chunk = {name: column[:wanted] for name, column in chunk.items()}
             parts.append(chunk)
             self.start += min(size, wanted)
-        return _joined(parts)
+        return parts
 
     def of(self, rows: Int64) -> Arrays:
         """Return the columns of one or more rows, none of which was taken or dropped; they stay."""
@@ -124,8 +128,7 @@ class RowQueue:
 
     def drop(self, stop: int) -> None:
         """Forget the rows before ``stop`` (as far as there are any)."""
-        if self.start is not None and self.stop is not None and stop > self.start:
-            self.take(min(stop, self.stop))
+        self._removed(stop)
 
     def _reach(self, stop: int, begin: int | None = None) -> None:
         """Read on until there are rows up to ``stop``, and keep none of before ``begin``."""
