@@ -63,7 +63,7 @@ def _watch(
     while engine.now < until:
         ticks.append(tick(setting, engine))
         at_end = (engine.now - setting.start) % setting.segment == 0
-        for key in policies.keys() - changed:
+        for key in [key for key in policies if key not in changed]:
             now = _held(policies[key])
             others = [name for name, value in now.items() if held[key].get(name) != value]
             if others and not at_end:
