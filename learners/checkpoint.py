@@ -76,7 +76,7 @@ def load(path: Path, key: str, model: Stateful) -> bool:
 
 
 def save(path: Path, key: str, model: Stateful) -> None:
-    """Write a checkpoint aside and rename it, so that no reader ever meets half a file."""
+    """Write a checkpoint whole or not at all, so that no reader ever meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as aside:
-        torch.save({"key": key, "model": model.state_dict()}, aside)
+    with written_whole(path) as partial:
+        torch.save({"key": key, "model": model.state_dict()}, partial)

@@ -88,8 +88,8 @@ class Journal:
         arrays = {f"{i}.{task}": v for i, answer in enumerate(self._answers) for task, v in answer.items()}
         np.savez(self._part_path(self._parts), **arrays)  # type: ignore[arg-type]
         state = {"calls": self._calls, "parts": self._parts + 1, "learner": self._learner.state_dict()}
-        with written_whole(self._state_path()) as aside:
-            torch.save(state, aside)
+        with written_whole(self._state_path()) as partial:
+            torch.save(state, partial)
         self._parts += 1
         self._answers.clear()
 

@@ -76,14 +76,14 @@ def _write(
     title = f"{Path(sources[0]).name.split('.')[0] or 'log'}: a first look"
     told = " and ".join(sources[:3]) + (f" and {len(sources) - 3} more" if sources[3:] else "")
     faults = list(found.faults)
-    with written_whole(out) as aside:
-        aside.write_text(
+    with written_whole(out) as partial:
+        partial.write_text(
             scenario_text(found.draft, found.plan, title, told, faults, out.parent), encoding="utf-8"
         )
         if not found.draft.lacking and not faults:
-            faults = _check(aside, out, load, check)
+            faults = _check(partial, out, load, check)
             if faults:
-                aside.write_text(
+                partial.write_text(
                     scenario_text(found.draft, found.plan, title, told, faults, out.parent), encoding="utf-8"
                 )
     return [_said(found.draft, k) for k in range(len(found.draft.lacking))] + faults
@@ -95,16 +95,16 @@ def _said(draft: Draft, index: int) -> str:
     return f"fill in {table_} {one.key}: {one.why}"
 
 
-def _check(aside: Path, out: Path, load: Callable[[str], Loaded], check: Check) -> list[str]:
+def _check(partial: Path, out: Path, load: Callable[[str], Loaded], check: Check) -> list[str]:
     """Return what `validate` would refuse; print the account of the log otherwise."""
     try:
-        loaded = load(str(aside))
+        loaded = load(str(partial))
         opened = check(loaded)
     except AfterclickError as error:
         faults = (
             error.faults if isinstance(error, ScenarioError) else str(error).splitlines() and [str(error)]
         )
-        return [fault.replace(str(aside), str(out)) for fault in faults]
+        return [fault.replace(str(partial), str(out)) for fault in faults]
     if opened is not None:
         print_account(*opened[:2])
         warn(opened[2])

@@ -213,9 +213,9 @@ class Results:
         return pa.table(columns, schema=METRICS_SCHEMA)
 
     def write_metrics(self, path: Path) -> None:
-        """Write ``metrics.parquet``, aside and then renamed."""
-        with written_whole(path) as aside:
-            pq.write_table(self.metrics, aside, compression="zstd")
+        """Write ``metrics.parquet``, whole or not at all."""
+        with written_whole(path) as partial:
+            pq.write_table(self.metrics, partial, compression="zstd")
 
     def _series(self, method: str, task: str) -> Series:
         found = [cell.statistics[method, task] for cell in self.cells]

@@ -118,11 +118,11 @@ def export_log(
         raise UsageError(f"{target}: is a directory; choose another file")
     made = not target.parent.exists()
     try:
-        with workspace(target) as con, written_whole(target) as aside:
+        with workspace(target) as con, written_whole(target) as partial:
             _make_views(con, log)
             written = exporter.write(con, meta, asked)
             [(rows,)] = con.execute(
-                _copy(exporter, written.query, aside, packed=target.suffix == ".gz")
+                _copy(exporter, written.query, partial, packed=target.suffix == ".gz")
             ).fetchall()
     except duckdb.Error as error:
         raise LogError(f"{log}: cannot be exported ({one_line(error)})") from None
