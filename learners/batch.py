@@ -91,8 +91,8 @@ class Batch:
         )
 
     def target(self, name: str) -> Target:
-        """Return ``converted``, ``refunded`` or ``gmv`` with its mask folded into the weight."""
-        values: Float64 = getattr(self.samples, name)
+        """Return ``converted``, ``refunded``, ``gmv`` or ``clicked`` with its mask folded into the weight."""
+        values: Float64 = self.samples.column(name)
         null = np.isnan(values)
         if not null.any():
             return Target(self.tensor(values), self.tensor(self.samples.weight))

@@ -73,7 +73,7 @@ class TorchLearner:
         """
         told = np.zeros(len(samples), bool)
         for target in self._objective.targets:
-            told |= ~np.isnan(getattr(samples, target))
+            told |= ~np.isnan(samples.column(target))
         if not told.all():
             samples = samples[told]
         if not len(samples):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from simulator.units import DAY
+from simulator.units import DAY, MINUTE
 
 Edges = Literal["inclusive", "exclusive"]
 
@@ -22,12 +22,14 @@ class Windows:
         arrives even later counts for nothing.
     edges : whether an event at the very end of a window counts ("inclusive": a pay exactly at ``click + attribution``
         does) or not ("exclusive").
+    click : a click counts for its impression up to this long after it; nobody clicked an impression that is older.
     """
 
     attribution: int = 3 * DAY
     refund: int = 3 * DAY
     lateness: int = 0
     edges: Edges = "inclusive"
+    click: int = 30 * MINUTE
 
     @property
     def longest_pay(self) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Int64 = NDArray[np.int64]
 Int32 = NDArray[np.int32]
 UInt8 = NDArray[np.uint8]
+Int8 = NDArray[np.int8]
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
@@ -170,6 +171,29 @@ class ClickBatch:
 
 
 @dataclass(slots=True)
+class ImpressionBatch(Columns):
+    """Impressions in replay order (time, impression_id), all of a log's or some: ``rows`` are their positions in it.
+
+    Those in the randomised slice (``coin`` 0 or 1) were clicked by the flip of a coin; they have no journey among the
+    clicks, and ``paid`` says whether a clicked one paid inside the attribution window.
+    """
+
+    rows: Int64
+    impression_id: Int64
+    time: Int64
+    click_row: Int64
+    """Position of the click in the log; -1 where nobody clicked."""
+    click_time: Int64
+    """-1 where nobody clicked."""
+    coin: Int8
+    """-1 outside the slice."""
+    paid: Int8
+    """-1 outside the clicked part of the slice."""
+    features: Int32
+    """Shape (n, columns of all features); (n, 0) where features were not asked for."""
+
+
+@dataclass(slots=True)
 class EventBatch(Columns):
     """Events in replay order (arrival, time, kind, event_id).
 
@@ -240,3 +264,13 @@ class Labels(Columns):
     """Time of the first pay that counts; -1 where there is none."""
     first_refund: Int64
     """Time of the first refund that counts; -1 where there is none."""
+
+
+@dataclass(slots=True)
+class ImpressionLabels(Labels):
+    """Final labels of impressions: whether each was clicked, and those of its click (0, or -1, where it was not).
+
+    A click counts if it comes within the click window of its impression.
+    """
+
+    clicked: Bool

@@ -34,6 +34,8 @@ class WindowsBlock(Block):
     """How much later than they happened events become known, at most."""
     edges: Edges = "inclusive"
     """Whether an event at the very end of a window counts."""
+    click: PositiveDuration = "30m"  # type: ignore[assignment]
+    """How long after an impression its click counts, in logs that have impressions."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -46,7 +48,7 @@ class WindowsBlock(Block):
 
     def windows(self) -> Windows:
         """Return the attribution windows as the engine takes them."""
-        return Windows(self.attribution, self.refund, self.lateness, self.edges)
+        return Windows(self.attribution, self.refund, self.lateness, self.edges, self.click)
 
 
 class StreamBlock(Block):
