@@ -12,9 +12,16 @@ SLOPE = 0.01
 """Negative slope of the leaky ReLU."""
 
 
+class _Blank(nn.Linear):
+    """A linear layer that draws nothing; torch's own way, by the meta device, loads sympy: a second of every start."""
+
+    def reset_parameters(self) -> None:
+        """Leave the values to `linear`."""
+
+
 def linear(inputs: int, outputs: int, generator: Generator, *, bias: bool = True) -> nn.Linear:
     """Return a linear layer, uniform in +-1/sqrt(inputs): torch's default, from our generator."""
-    layer = nn.Linear(inputs, outputs, bias=bias, device="meta").to_empty(device="cpu")
+    layer = _Blank(inputs, outputs, bias=bias)
     bound = 1 / math.sqrt(inputs)
     with torch.no_grad():
         for parameter in layer.parameters():

@@ -15,7 +15,7 @@ from learners.journal import Journal
 from learners.session import run as session
 from simulator.samples import schema
 from simulator.scenario.load import load_scenario
-from tests.commands import ROOT, run_directory, sim, summary_of
+from tests.commands import ROOT, run_directory, sim, sim_here, summary_of
 from tests.golden.compare import check
 
 MINIMAL = ROOT / "scenarios" / "minimal.toml"
@@ -81,30 +81,24 @@ def test_dumped_samples_are_the_public_schema_and_what_the_policy_delivers(run: 
     assert pq.read_table(run / "samples" / "pre-trained.parquet").num_rows == 0
 
 
-SAME = {
-    "another hash seed, reader, tick and number of threads": [
-        "--set", "engine.reader_batch=777", "--set", "engine.tick=35m", "--set", "engine.workers=1",
-    ],
-    "another method beside": [],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("how", SAME)
-def test_same_numbers_again(run: Path, cache: str, tmp_path: Path, how: str):
-    """Two fresh processes; samples, predictions and metrics of the common methods are identical."""
-    scenario = MINIMAL
-    options = SAME[how]
-    if how == "another method beside":
-        scenario = tmp_path / "more.toml"
-        scenario.write_text(
-            MINIMAL.read_text(encoding="utf-8") + '\n[[method]]\nmethod = "es-dfm"\n', encoding="utf-8"
-        )
+def test_same_numbers_in_another_process(run: Path, cache: str, tmp_path: Path):
+    """Another hash seed, reader, tick and number of threads: samples, predictions and metrics are identical."""
+    told = ("engine.reader_batch=777", "engine.tick=35m", "engine.workers=1")
+    options = [word for text in told for word in ("--set", text)]
     sim(
-        scenario, "--out", tmp_path, "--set", cache, "--dump-samples", "--progress", "none", *options,
+        MINIMAL, "--out", tmp_path, "--set", cache, "--dump-samples", "--progress", "none", *options,
         env={"PYTHONHASHSEED": "2"},
     )  # fmt: skip
-    again = run_directory(tmp_path)
-    assert_equal_runs(run, again)
+    assert_equal_runs(run, run_directory(tmp_path))
+
+
+def test_same_numbers_with_another_method_beside(run: Path, cache: str, tmp_path: Path):
+    """Samples, predictions and metrics of the common methods are identical."""
+    scenario = tmp_path / "more.toml"
+    text = MINIMAL.read_text(encoding="utf-8") + '\n[[method]]\nmethod = "es-dfm"\n'
+    scenario.write_text(text, encoding="utf-8")
+    sim_here(scenario, "--out", tmp_path, "--set", cache, "--dump-samples", "--progress", "none")
+    assert_equal_runs(run, run_directory(tmp_path))
 
 
 def assert_equal_runs(run: Path, again: Path) -> None:
@@ -127,6 +121,9 @@ method = "posterior-settlement"
 auxiliary = {{ calendar_uncertainty = "3h" }}
 offset = {{ calendar_uncertainty = "3h" }}
 
+[world]
+clicks_per_day = 1_000
+
 [[world.promotion]]     # the net knows the calendar by an earlier sale, and is not sure of the next
 name = "earlier"
 start = "1d"
@@ -144,10 +141,10 @@ def test_a_method_whose_parts_adapt_goes_on_to_the_same_numbers(
 ):
     scenario = tmp_path / "adaptive.toml"
     scenario.write_text(ADAPTIVE, encoding="utf-8")
-    sim(scenario, "--out", tmp_path / "whole", "--set", cache, "--dump-samples", "--progress", "none")
+    sim_here(scenario, "--out", tmp_path / "whole", "--set", cache, "--dump-samples", "--progress", "none")
     again = _interrupted(scenario, cache, tmp_path / "resumed", 4, monkeypatch)
     assert_equal_runs(run_directory(tmp_path / "whole"), again)
-    assert "causal" in sim("audit", scenario, "--set", cache).stdout
+    assert "causal" in sim_here("audit", scenario, "--set", cache).stdout
 
 
 @pytest.mark.long
@@ -180,18 +177,10 @@ def test_a_run_with_an_upload_goes_on_to_the_same_numbers(
     assert np.mean(visible[late] > event[late]) > 0.9
 
 
-def test_an_interrupted_run_goes_on_to_the_same_numbers(
-    run: Path, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    assert_equal_runs(run, _interrupted(MINIMAL, cache, tmp_path, 9, monkeypatch))
-
-
 def _interrupted(scenario: Path, cache: str, out: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Interrupt a run after so many checkpoints, go on with it, and return its directory."""
     sim("resume", _interrupt(scenario, cache, out, after, monkeypatch), "--progress", "none")
-    again = run_directory(out)
-    assert not (again / "checkpoints").exists()
-    return again
+    return run_directory(out)
 
 
 def _interrupt(scenario: Path, cache: str, out: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -230,12 +219,12 @@ def test_resume_refuses_what_would_go_on_to_other_numbers(
     text = resolved.read_text(encoding="utf-8")
     assert before in text
     resolved.write_text(text.replace(before, after), encoding="utf-8")
-    done = sim("resume", interrupted, "--progress", "none", code=1)
+    done = sim_here("resume", interrupted, "--progress", "none", code=1)
     resolved.write_text(text, encoding="utf-8")
     assert f"cannot go on to the same numbers, {key} was" in done.stderr
 
 
-def test_resume_takes_what_changes_no_result_and_any_working_directory(
+def test_an_interrupted_run_goes_on_to_the_same_numbers_told_otherwise_and_from_anywhere(
     interrupted: Path, run: Path, tmp_path: Path
 ):
     copied = shutil.copytree(interrupted, tmp_path / "runs" / "minimal" / interrupted.name)
@@ -247,7 +236,9 @@ def test_resume_takes_what_changes_no_result_and_any_working_directory(
         encoding="utf-8",
     )
     sim("resume", Path("minimal") / copied.name, "--progress", "none", cwd=tmp_path / "runs")
-    assert_equal_runs(run, run_directory(tmp_path / "runs"))
+    again = run_directory(tmp_path / "runs")
+    assert_equal_runs(run, again)
+    assert not (again / "checkpoints").exists()
 
 
 @pytest.fixture(scope="module")
@@ -258,7 +249,7 @@ def interrupted(cache: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def test_a_second_run_does_not_overwrite_the_first(run: Path, cache: str):
-    done = sim(
+    done = sim_here(
         MINIMAL, "--out", run.parents[1], "--set", cache, "--dump-samples", "--progress", "none", code=1
     )
     assert "--replace" in done.stderr
@@ -266,7 +257,7 @@ def test_a_second_run_does_not_overwrite_the_first(run: Path, cache: str):
 
 
 def test_audit_of_the_scenario(cache: str):
-    assert "causal" in sim("audit", MINIMAL, "--set", cache).stdout
+    assert "causal" in sim_here("audit", MINIMAL, "--set", cache).stdout
 
 
 def test_audit_shows_a_witness_of_every_way_to_cheat(cache: str, tmp_path: Path):
@@ -283,6 +274,6 @@ def test_audit_shows_a_witness_of_every_way_to_cheat(cache: str, tmp_path: Path)
             f'extends = "{MINIMAL}"\n[[method]]\nmethod = "waiting-window"\npolicy = "{cheats}:{name}"\n',
             encoding="utf-8",
         )
-        done = sim("audit", cheat, "--set", cache, env={"PYTHONPATH": str(ROOT)}, code=3)
+        done = sim_here("audit", cheat, "--set", cache, code=3)
         assert re.search(words, done.stdout, re.DOTALL), done.stdout
         assert "Traceback" not in done.stderr

@@ -16,7 +16,7 @@ from simulator.log.importers import IMPORTERS
 from simulator.plugins import load_plugins
 from simulator.policies import policy_from
 from simulator.policies.checks import check_policy
-from tests.commands import ROOT, run_directory, sim, summary_of
+from tests.commands import ROOT, run_directory, sim, sim_here, summary_of
 
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ def written_commands(page: str) -> list[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def helps() -> dict[str, str]:
-    return {verb: sim(verb, "--help").stdout for verb in command_line.app if not verb.startswith("-")}
+    return {verb: sim_here(verb, "--help").stdout for verb in command_line.app if not verb.startswith("-")}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -161,7 +161,7 @@ def test_parts_snippet_runs(tmp_path: Path):
     cache = f"output.cache={tmp_path / 'cache'}"
     sim(tmp_path / "my.toml", "--out", tmp_path / "runs", "--set", cache)
     assert summary_of(run_directory(tmp_path / "runs"))["methods"]["mine"]["cvr"]["nll"] > 0
-    assert "causal  my_parts:Patient" in sim("audit", tmp_path / "my.toml", "--set", cache).stdout
+    assert "causal  my_parts:Patient" in sim_here("audit", tmp_path / "my.toml", "--set", cache).stdout
     load_plugins((), [tmp_path])
     assert "causal" in check_policy(policy_from("my_parts:Patient"))
     load_plugins(())

@@ -28,7 +28,6 @@ from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
 from simulator.worlds.generate import generate
 from simulator.worlds.settings import WorldSettings
-from tests.commands import run_directory, sim, summary_of
 from tests.learners.ask import asked
 
 CASCADED = sorted(name for name, entry in METHODS.items() if entry.netcvr)
@@ -96,53 +95,6 @@ def test_a_learner_learns_and_resumes(name, one, ground, small, samples):
         assert not np.array_equal(values, before[task])
         assert ((values > 0) & (values < 1)).all()
         np.testing.assert_array_equal(values, other.predict(asked(ground.log.ids[:50]))[task])
-
-
-SCENARIO = """
-[world]
-days = 5
-clicks_per_day = 1_500
-
-[windows]
-attribution = "1d"
-refund = "1d"
-observation = "15m"
-
-[stream]
-history = "2d"
-gap = "1d"
-length = "1d"
-segment = "6h"
-
-[learner]
-hidden = [16, 8]
-embedding_dim = 4
-batch_size = 64
-pretrain_batch_size = 128
-"""
-
-
-def run_of(tmp_path, text):
-    (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
-    sim("run", tmp_path / "scenario.toml", "--out", tmp_path / "runs", "--progress", "none")
-    return run_directory(tmp_path / "runs")
-
-
-def test_a_small_run(tmp_path):
-    methods = [
-        'method = "fnc"\ntask = "netcvr"',
-        'method = "es-dfm"\ntask = "netcvr"',
-        'method = "tesla"',
-        'method = "tesla"\nname = "reference"\nfidelity = "reference"',
-        'method = "tesla"\nname = "true"\nauxiliary = "oracle"',
-    ]
-    text = f'{SCENARIO}\n[output]\ncache = "{tmp_path}/cache"\n'
-    summary = summary_of(run_of(tmp_path, text + "".join(f"\n[[method]]\n{m}\n" for m in methods)))
-    for name in ("fnc", "es-dfm", "tesla", "reference", "true"):
-        for task in ("cvr", "rfr", "netcvr"):
-            overall = summary["methods"][name][task]
-            assert 0.3 < overall["pcoc"] < 3
-            assert overall["regret_nll"] < 0.3
 
 
 CELLS = 24

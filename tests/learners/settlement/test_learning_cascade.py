@@ -27,7 +27,6 @@ from simulator.calendar import Calendar, Promotion
 from simulator.errors import ScenarioError
 from simulator.learning import Clicks, Question
 from simulator.units import DAY, HOUR
-from tests.commands import run_directory, sim, summary_of
 from tests.learners.ask import asked
 
 R, LATE = 0.25, 0.10
@@ -195,62 +194,6 @@ def test_a_learner_learns_both_stages(network, one, ground, small, samples):
     assert after["cvr"].mean() > before["cvr"].mean()
     assert after["rfr"].mean() > before["rfr"].mean()
     np.testing.assert_allclose(after["netcvr"], after["cvr"] * (1 - after["rfr"]))
-
-
-SCENARIO = """
-[world]
-days = 7
-clicks_per_day = 2_000
-cvr = 0.2
-
-[windows]
-attribution = "1d"
-refund = "1d"
-observation = "15m"
-
-[stream]
-history = "2d"
-gap = "2d"
-length = "1d"
-segment = "6h"
-
-[learner]
-hidden = [16, 8]
-embedding_dim = 4
-batch_size = 64
-pretrain_batch_size = 128
-
-[[method]]
-method = "posterior-settlement"
-task = "netcvr"
-
-[[method]]
-method = "posterior-settlement"
-task = "netcvr"
-name = "frozen"
-objective = { conversion = { kind = "settlement", beliefs = "frozen" }, refund = { kind = "settlement", beliefs = "frozen" } }
-auxiliary = { frozen = true }
-
-[[method]]
-method = "settlement-gmv"
-"""
-
-
-def test_a_small_run(tmp_path):
-    text = f'{SCENARIO}\n[output]\ncache = "{tmp_path}/cache"\n'
-    (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
-    sim("run", tmp_path / "scenario.toml", "--out", tmp_path / "runs", "--progress", "none")
-    summary = summary_of(run_directory(tmp_path / "runs"))
-    for name in ("posterior-settlement", "frozen"):
-        for task in ("cvr", "rfr", "netcvr"):
-            assert 0.3 < summary["methods"][name][task]["pcoc"] < 3
-        push = summary["costs"][name]["push"]
-        assert push["refunds"]["paid"] > 0
-        assert len(push["refunds"]["cells"]) == 4
-    assert 0.3 < summary["methods"]["settlement-gmv"]["gmv"]["pcoc"] < 3
-    amounts = summary["costs"]["settlement-gmv"]["push"]["gmv"]
-    assert amounts["paid"] > 0
-    assert amounts["expected"] > 0
 
 
 def test_an_offset_of_both_stages_is_for_methods_of_both(resolved):

@@ -16,7 +16,7 @@ from simulator.scenario.load import load_scenario
 from simulator.scenario.model import Scenario
 from simulator.scenario.places import Place, counts
 from simulator.scenario.resolve import config_hash, to_toml
-from tests.commands import ROOT, run_directory, sim, summary_of
+from tests.commands import ROOT, run_directory, sim_here, summary_of
 
 METHOD = '[[method]]\nmethod = "fnw"\n'
 OWN = """
@@ -146,7 +146,7 @@ def test_a_scenario_of_init_is_read_from_where_it_lies(shop, tmp_path, monkeypat
     (shop / "in" / "acts.csv").write_text("n,time,user_id,item_id,kind,amount\n" + rows)  # fmt: skip
     out = tmp_path / "mine" / "first.toml"
     out.parent.mkdir()
-    sim("init", "shop [v2]/in/acts.csv", "--out", "mine/first.toml", cwd=tmp_path, code=None)
+    sim_here("init", "shop [v2]/in/acts.csv", "--out", "mine/first.toml", cwd=tmp_path, code=None)
     assert 'touches = "../shop [v2]/in/acts.csv"' in out.read_text()
     assert load_scenario(out).scenario.data.touches == (str(shop / "in" / "acts.csv"),)
 
@@ -194,6 +194,7 @@ SMALL = """
 extends = "{minimal}"
 [world]
 days = 8
+clicks_per_day = 500
 [stream]
 history = "2d"
 [learner]
@@ -217,13 +218,13 @@ def test_runs_that_are_told_otherwise_are_replicates(tmp_path):
         "output.report=false",
     )
     sets = [part for text in told for part in ("--set", text)]
-    sim(path, "--out", tmp_path / "a", "--progress", "none", cwd=tmp_path)
-    sim(path, "--out", tmp_path / "b", "--seed", "1", *sets, "--progress", "none", cwd=tmp_path)
+    sim_here(path, "--out", tmp_path / "a", "--progress", "none", cwd=tmp_path)
+    sim_here(path, "--out", tmp_path / "b", "--seed", "1", *sets, "--progress", "none", cwd=tmp_path)
     runs = [run_directory(tmp_path / name) for name in ("a", "b")]
     assert summary_of(runs[0])["title"] != summary_of(runs[1])["title"]
-    said = sim("compare", *runs).stdout
+    said = sim_here("compare", *runs).stdout
     assert "2 runs" in said or "2 seeds" in said, said
-    sim(path, "--out", tmp_path / "c", *sets, "--progress", "none", cwd=tmp_path)
+    sim_here(path, "--out", tmp_path / "c", *sets, "--progress", "none", cwd=tmp_path)
     again = run_directory(tmp_path / "c")
     assert summary_of(again)["methods"] == summary_of(runs[0])["methods"]
-    assert "one replicate" in sim("compare", runs[0], again, code=1).stderr
+    assert "one replicate" in sim_here("compare", runs[0], again, code=1).stderr
