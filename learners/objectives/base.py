@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from learners.batch import Batch
     from learners.start import Recipe
 
+Weights = tuple["Tensor", "Tensor"]
+
 
 class Objective(Part):
     """What a network is trained to do with the samples a policy delivers."""
@@ -35,6 +37,38 @@ class Objective(Part):
         outputs : per head the raw output, shape (B,): a logit, or an amount in log1p space.
         """
         raise NotImplementedError
+
+
+class Weighted(Objective):
+    """An objective that weighs the two sides of a row's label: up softplus(-o) + down softplus(o), o a head's logit.
+
+    What another objective needs to learn the same label at another logit (`learners.objectives.entire_space`) are the
+    weights themselves. A click may be delivered several times; rows of one click share it by `deliveries`.
+    """
+
+    heads: ClassVar[tuple[str, ...]] = ("cvr",)
+    targets: ClassVar[tuple[str, ...]] = ("converted",)
+
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
+        """Return how much each row counts as a positive and as a negative, shapes (B,), without gradient.
+
+        The label is in them; the sample's own weight is not.
+        """
+        raise NotImplementedError
+
+    def deliveries(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor | float:
+        """Return how much weight each row's click has over all its deliveries, in expectation, without gradient.
+
+        Divided by it, the weights of a click sum to its rate p and to 1 - p.
+        """
+        return 1.0
+
+    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+        from torch.nn.functional import softplus
+
+        (head,), (name,) = self.heads, self.targets
+        up, down = self.weights(batch, outputs)
+        return batch.target(name).mean(up * softplus(-outputs[head]) + down * softplus(outputs[head]))
 
 
 def loss_of(part: Objective | Recipe, on: str, *given: Any) -> Tensor:

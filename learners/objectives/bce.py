@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from learners.composite import following
-from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.base import OBJECTIVES, Weighted, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ HEADS = {"converted": "cvr", "refunded": "rfr"}
 
 
 @OBJECTIVES.register("bce")
-class CrossEntropy(Objective):
+class CrossEntropy(Weighted):
     """Unweighted binary cross-entropy of ``converted``, or of ``refunded``.
 
     Right where every delivered label is final (oracle, complete). Where a click is delivered as 0 and again
@@ -32,5 +32,6 @@ class CrossEntropy(Objective):
     heads = following(("cvr",), lambda part: (HEADS[part.of],))
     targets = following(("converted",), lambda part: (part.of,))
 
-    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        return batch.target(self.of).cross_entropy(outputs[HEADS[self.of]])
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
+        label = batch.target(self.of).value
+        return label, 1 - label

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.base import OBJECTIVES, Weighted, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @OBJECTIVES.register("ddfm")
-class DualStreams(Objective):
+class DualStreams(Weighted):
     """Dually enhanced delayed feedback model (DDFM: Dai et al., CIKM 2023), with real-negative delivery.
 
     The new stream is every click after its window: a negative of it is real with chance p_rn, so it counts
@@ -23,8 +23,6 @@ class DualStreams(Objective):
     model's prediction. All of it without gradient; positives are plain. Either stream alone settles at p.
     """
 
-    heads = ("cvr",)
-    targets = ("converted",)
     estimates = ("p_dp", "p_rn")
 
     share: Literal["bounded", "signed", "absolute"] = "bounded"
@@ -32,15 +30,10 @@ class DualStreams(Objective):
     "signed" is the published formula as it stands: below p_dp its slope in the logit is p_dp, whatever p, so that
     nothing stops a prediction on its way to zero. "absolute" is NetCVR's code, |p - p_dp|."""
 
-    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        from torch.nn.functional import softplus
-
-        logit, target = outputs["cvr"], batch.target("converted")
-        p, p_dp, p_rn = (
-            logit.detach().sigmoid(),
-            batch.estimates["p_dp"].detach(),
-            batch.estimates["p_rn"].detach(),
-        )
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
+        paid = batch.target("converted").value
+        p = outputs["cvr"].detach().sigmoid()
+        p_dp, p_rn = batch.estimates["p_dp"].detach(), batch.estimates["p_rn"].detach()
         again = batch.role("delayed_positive", "real_negative")
         z = again * (1 - p + p_dp) + (1 - again) * p_rn
         fake = 1 - z
@@ -49,5 +42,9 @@ class DualStreams(Objective):
             z = 1 - fake
         elif self.share == "absolute":
             fake = fake.abs()
-        paid, unpaid = target.value, 1 - target.value
-        return target.mean((paid + unpaid * fake) * softplus(-logit) + unpaid * z * softplus(logit))
+        unpaid = 1 - paid
+        return paid + unpaid * fake, unpaid * z
+
+    def deliveries(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+        # One after the window, one more for a delayed positive or a real negative.
+        return 2 - outputs["cvr"].detach().sigmoid() + batch.estimates["p_dp"].detach()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.base import OBJECTIVES, Weighted, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,7 +17,7 @@ LEAST = 1e-6
 
 
 @OBJECTIVES.register("defer")
-class RealNegatives(Objective):
+class RealNegatives(Weighted):
     """Continuous training with real negatives (DEFER: Gu et al., KDD 2021).
 
     w+ = p / (p - p_dp / 2) and w- = (1 - p) / (1 - p + p_dp / 2), without gradient: of two deliveries a click
@@ -25,24 +25,23 @@ class RealNegatives(Objective):
     observation window) comes from an auxiliary.
     """
 
-    heads = ("cvr",)
-    targets = ("converted",)
     estimates = ("p_dp",)
 
     ratio: Literal["bounded", "signed"] = "bounded"
     """p >= p_dp by definition; "bounded" holds the weights to it, so that w+ is at most 2. "signed" is NetCVR's code: w+ as it
     comes but at least 1e-6, which drives a prediction below p_dp / 2 to zero for good."""
 
-    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
         import torch
 
-        logit = outputs["cvr"]
-        p, p_dp = logit.detach().sigmoid(), batch.estimates["p_dp"].detach()
+        label = batch.target("converted").value
+        p, p_dp = outputs["cvr"].detach().sigmoid(), batch.estimates["p_dp"].detach()
         if self.ratio == "bounded":
             p = torch.maximum(p, p_dp)
             positive = p / (p - p_dp / 2)
         else:
             positive = (p / (p - p_dp / 2)).clamp(min=LEAST)
-        return batch.target("converted").cross_entropy(
-            logit, positive=positive, negative=(1 - p) / (1 - p + p_dp / 2)
-        )
+        return positive * label, (1 - p) / (1 - p + p_dp / 2) * (1 - label)
+
+    def deliveries(self, batch: Batch, outputs: Mapping[str, Tensor]) -> float:
+        return 2.0

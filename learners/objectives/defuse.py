@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.base import OBJECTIVES, Weighted, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @OBJECTIVES.register("defuse")
-class UnbiasedEstimation(Objective):
+class UnbiasedEstimation(Weighted):
     """Delayed feedback modeling with unbiased estimation (DEFUSE: Chen et al., WWW 2022).
 
     With elapsed-time delivery: an immediate positive weighs 1 + p_dp, a delayed positive (by its role) 1. An observed
@@ -23,21 +23,20 @@ class UnbiasedEstimation(Objective):
     from a frozen auxiliary, without gradient.
     """
 
-    heads = ("cvr",)
-    targets = ("converted",)
     estimates = ("p_dp", "p_rn")
 
     merged: bool = False
     """Every positive carries both positive weights, 2 + p_dp, as in the public code: what settles is above p."""
 
-    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        from torch.nn.functional import softplus
-
-        logit, target = outputs["cvr"], batch.target("converted")
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
+        paid = batch.target("converted").value
         p_dp, p_rn = batch.estimates["p_dp"].detach(), batch.estimates["p_rn"].detach()
         immediate = 1 - batch.role("delayed_positive")
         positive = 2 + p_dp if self.merged else 1 + immediate * p_dp
-        paid, unpaid = target.value, 1 - target.value
+        unpaid = 1 - paid
         up = paid * positive + unpaid * (1 - p_rn) * p_dp
         down = unpaid * p_rn * (1 + p_dp)
-        return target.mean(up * softplus(-logit) + down * softplus(logit))
+        return up, down
+
+    def deliveries(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+        return 1 + batch.estimates["p_dp"].detach()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.base import OBJECTIVES, Weighted, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @OBJECTIVES.register("es-dfm")
-class ElapsedTimeSampling(Objective):
+class ElapsedTimeSampling(Weighted):
     """Elapsed-time sampling delayed feedback model (Yang et al., AAAI 2021, eq. 15).
 
     w+ = 1 + p_dp and w- = (1 + p_dp) p_rn, where p_dp = P(pays after the observation window) over all
@@ -22,13 +22,13 @@ class ElapsedTimeSampling(Objective):
     gradient.
     """
 
-    heads = ("cvr",)
-    targets = ("converted",)
     estimates = ("p_dp", "p_rn")
 
-    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        p_dp, p_rn = batch.estimates["p_dp"].detach(), batch.estimates["p_rn"].detach()
-        sampled = 1 + p_dp  # deliveries per click: one after the window, one more for a delayed positive
-        return batch.target("converted").cross_entropy(
-            outputs["cvr"], positive=sampled, negative=sampled * p_rn
-        )
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
+        label, p_rn = batch.target("converted").value, batch.estimates["p_rn"].detach()
+        sampled = self.deliveries(batch, outputs)
+        return sampled * label, sampled * p_rn * (1 - label)
+
+    def deliveries(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+        # One after the window, one more for a delayed positive.
+        return 1 + batch.estimates["p_dp"].detach()

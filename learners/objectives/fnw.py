@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from learners.composite import following
-from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.base import OBJECTIVES, Weighted, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @OBJECTIVES.register("fnw")
-class FakeNegativeWeighted(Objective):
+class FakeNegativeWeighted(Weighted):
     """Fake negative weighted loss (Ktena et al., RecSys 2019, eq. 12).
 
     Of 1 + p deliveries a click, 1 is negative and p positive; the weights w+ = 1 + p and w- = (1 - p)(1 +
@@ -23,14 +23,18 @@ class FakeNegativeWeighted(Objective):
     gradient.
     """
 
-    heads = ("cvr",)
-    targets = ("converted",)
     estimates = following((), lambda part: ("q_cvr",) if part.rate == "pre-trained" else ())
 
     rate: Literal["online", "pre-trained"] = "online"
     """Whose prediction p is; that of the model which the stream began with is what NetCVR's code takes."""
 
-    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        logit = outputs["cvr"]
-        p = logit.detach().sigmoid() if self.rate == "online" else batch.estimates["q_cvr"].detach()
-        return batch.target("converted").cross_entropy(logit, positive=1 + p, negative=(1 - p) * (1 + p))
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
+        label, p = batch.target("converted").value, self._rate(batch, outputs)
+        return (1 + p) * label, (1 - p) * (1 + p) * (1 - label)
+
+    def deliveries(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+        return 1 + self._rate(batch, outputs)
+
+    def _rate(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+        online = self.rate == "online"
+        return outputs["cvr"].detach().sigmoid() if online else batch.estimates["q_cvr"].detach()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.base import OBJECTIVES, Weighted, Weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @OBJECTIVES.register("fsiw")
-class FeedbackShift(Objective):
+class FeedbackShift(Weighted):
     """Feedback shift importance weighting (Yasui et al., WWW 2020), for clicks delivered once.
 
     w+ = 1 / P(paid by now | pays) and w- = P(never pays | not paid by now), now being the click's age in the
@@ -22,10 +22,9 @@ class FeedbackShift(Objective):
     positives would be weighed up a second time.
     """
 
-    heads = ("cvr",)
-    targets = ("converted",)
     estimates = ("p_observed", "p_never")
 
-    def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
+        label = batch.target("converted").value
         observed, never = batch.estimates["p_observed"].detach(), batch.estimates["p_never"].detach()
-        return batch.target("converted").cross_entropy(outputs["cvr"], positive=1 / observed, negative=never)
+        return 1 / observed * label, never * (1 - label)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from learners.composite import following
-from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.base import OBJECTIVES, Weighted, Weights
 from learners.objectives.bce import HEADS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @OBJECTIVES.register("settlement")
-class Settlement(Objective):
+class Settlement(Weighted):
     """Linear loss of posterior settlement: the mean of w sg(q(previous) - q(now)) z.
 
     z is the logit, and q(e) = sigmoid(z + e) the posterior after evidence e, without gradient; where there is no previous
@@ -41,14 +41,23 @@ class Settlement(Objective):
     targets = following(("converted",), lambda part: (part.of,))
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        logit = outputs[HEADS[self.of]]
-        own = logit.detach()
+        before, now, _ = self._posteriors(batch, outputs)
+        return batch.target(self.of).mean((before - now) * outputs[HEADS[self.of]])
+
+    def weights(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Weights:
+        """Return the same slope as weights: the soft label of a first delivery, then what the posterior has changed by."""
+        before, now, first = self._posteriors(batch, outputs)
+        change = now - before
+        return now.where(first, change), (1 - now).where(first, -change)
+
+    def _posteriors(self, batch: Batch, outputs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the posteriors before and now, and whether nothing was said before."""
+        own = outputs[HEADS[self.of]].detach()
         believed = own
         if self.beliefs == "frozen":
             prior = batch.carried("prior")
             believed = prior.where(~prior.isnan(), own)
         evidence, previous = batch.carried("evidence"), batch.carried("previous_evidence")
-        target = batch.target(self.of)
-        now = (believed + evidence).sigmoid().where(~evidence.isnan(), target.value)
-        before = (believed + previous).sigmoid().where(~previous.isnan(), own.sigmoid())
-        return target.mean((before - now) * logit)
+        label, first = batch.target(self.of).value, previous.isnan()
+        now = (believed + evidence).sigmoid().where(~evidence.isnan(), label)
+        return own.sigmoid().where(first, (believed + previous).sigmoid()), now, first
