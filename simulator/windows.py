@@ -42,6 +42,11 @@ class Windows:
         return self.refund - (self.edges == "exclusive")
 
     @property
+    def longest_click(self) -> int:
+        """Longest time from an impression to a click that counts for it."""
+        return self.click - (self.edges == "exclusive")
+
+    @property
     def span(self) -> int:
         """How long after its click anything that counts can happen."""
         return self.attribution + self.refund

@@ -10,8 +10,9 @@ from typing import Self
 
 from simulator.atomic import put_in_place
 from simulator.errors import LogError
+from simulator.log.fingerprint import FOLDERS
 
-_PARTS = {"meta.toml", "clicks", "events", "truth", "impressions", "quarantine.parquet"}
+_PARTS = {"meta.toml", "quarantine.parquet", *FOLDERS}
 
 
 def _replaceable(out: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simulator.errors import LogError
 
-FOLDERS = ("clicks", "events", "truth", "impressions")
+FOLDERS = ("clicks", "events", "truth", "impressions", "exposure")
 _TAIL = 8  # four bytes: length of the footer; four bytes: "PAR1"
 
 

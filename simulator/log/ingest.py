@@ -17,6 +17,7 @@ from simulator.log.account import check_most_bad, put_aside
 from simulator.log.dayfiles import DayFiles
 from simulator.log.directory import NewDirectory
 from simulator.log.fingerprint import fingerprint, parquet_files
+from simulator.log.folders import click_schema, event_files, event_schema
 from simulator.log.intake.spans import main_span
 from simulator.log.meta import Aside, Meta, origin_utc, read_meta, write_meta
 from simulator.log.quarantine import check_strays, collect, stage_clicks, stage_events
@@ -24,7 +25,6 @@ from simulator.log.reasons import Rules
 from simulator.log.refunds import settle_refunds
 from simulator.log.schema import ROW_GROUP, Feature, column_names
 from simulator.log.sql import identifier, kind_rank, literal, one_line
-from simulator.log.writer import click_schema, event_files, event_schema
 
 QUARANTINE = "quarantine.parquet"
 PLAIN = Rules(duplicates="keep")

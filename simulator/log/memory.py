@@ -7,7 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Feature, Int32, Int64, Kind, Labels
+from simulator.log.exposed import exposed
+from simulator.log.impressions import Which, chosen
+from simulator.log.schema import (
+    ROW_GROUP,
+    ClickBatch,
+    EventBatch,
+    Feature,
+    ImpressionBatch,
+    ImpressionLabels,
+    Int32,
+    Int64,
+    Kind,
+    Labels,
+)
 from simulator.units import DAY, MINUTE
 from simulator.windows import Windows
 
@@ -25,6 +38,13 @@ class MemoryLog:
     feature_matrix: Int32 | None = None
     first_row: int = 0
     features: tuple[Feature, ...] = field(default=())
+    impression: ImpressionBatch | None = None
+    """All impressions, those of the randomised slice among them; None: the log does not say what was shown."""
+
+    @property
+    def has_impressions(self) -> bool:
+        """Whether the log says what was shown, clicked or not."""
+        return self.impression is not None
 
     def clicks(
         self,
@@ -64,6 +84,38 @@ class MemoryLog:
         for batch in self.clicks(start, end, features=features, batch_rows=batch_rows):
             first = batch.row - self.first_row
             yield batch, labels[first : first + len(batch)]
+
+    def impressions(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+        which: Which = "all",
+    ) -> Iterator[ImpressionBatch]:
+        """Yield the impressions with time in ``[start, end)`` that are asked for."""
+        if self.impression is None:
+            return
+        low, high = _range(self.impression.time, start, end)
+        part = self.impression[low:high]
+        part = part[chosen(part, which)]
+        if not features:
+            part.features = np.empty((len(part), 0), np.int32)
+        for at in range(0, len(part), batch_rows):
+            yield part[at : at + batch_rows]
+
+    def exposed(
+        self,
+        windows: Windows,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+    ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
+        """Yield the impressions, but for the randomised slice, with their final labels."""
+        yield from exposed(self, windows, start, end, features=features, batch_rows=batch_rows)
 
 
 def _range(time: Int64, start: int | None, end: int | None) -> tuple[int, int]:

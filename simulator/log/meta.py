@@ -47,8 +47,8 @@ class Meta:
     Times are integer microseconds from ``origin`` (UTC). ``observed_until`` is the instant up to which events
     were recorded: a label whose window ends later is not known. ``fingerprint`` identifies the content.
     ``time_zone`` (an IANA name) is where the log's days and hours are counted; its origin is a midnight there.
-    ``read = clicks + events + quarantined``: every source row is in exactly one of the three. ``arrivals`` says whether
-    events carry ``arrival_time``, when each became known; without it, that is when they happened.
+    ``read = clicks + events + impressions + quarantined``: every source row is in exactly one of these.
+    ``arrivals`` says whether events carry ``arrival_time``, when each became known; without it, that is when they happened.
     """
 
     name: str
@@ -71,6 +71,12 @@ class Meta:
     """Sentences on the log: what was assumed, and what is odd about it."""
     time_zone: str = "UTC"
     arrivals: bool = False
+    impressions: int = 0
+    """Impressions, those of the randomised slice among them; 0: the log does not say what was shown."""
+    randomised: int = 0
+    """Impressions of the randomised slice."""
+    exposure: tuple[str, ...] = ()
+    """Columns of ``exposure/``."""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -81,7 +87,7 @@ class Meta:
     @property
     def read(self) -> int:
         """Source rows read: replayed + quarantined."""
-        return self.clicks + self.events + self.quarantined
+        return self.clicks + self.events + self.impressions + self.quarantined
 
 
 def origin_utc(origin: datetime) -> datetime:
@@ -114,8 +120,10 @@ def write_meta(root: Path, meta: Meta) -> None:
         for field in fields(Meta)
         if field.name not in {"features", "origin", "aside"}
     }
-    if not meta.arrivals:  # a log without arrival times is written as it was before there were any
-        del document["arrivals"]
+    # A log without arrival times, or without impressions, is written as it was before there were any.
+    for name in ("arrivals", "impressions", "randomised", "exposure"):
+        if not document[name]:
+            del document[name]
     document["origin"] = origin_utc(meta.origin)
     document["features"] = {feature.name: feature.cardinality for feature in meta.features}
     document["aside"] = [asdict(part) for part in meta.aside]
@@ -176,7 +184,10 @@ def _meta(document: dict[str, Any]) -> Meta:
         values[name] = int(document[name])
     values["origin"] = origin_utc(document["origin"])
     values["features"] = _features(document)
-    values["truth"] = tuple(document.get("truth", ()))
+    for name in ("truth", "exposure"):
+        values[name] = tuple(document.get(name, ()))
+    for name in ("impressions", "randomised"):
+        values[name] = int(document.get(name, 0))
     values["notes"] = tuple(document.get("notes", ()))
     values["aside"] = tuple(Aside(**part) for part in document.get("aside", ()))
     zone_of(values.setdefault("time_zone", "UTC"))

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import duckdb
-import numpy as np
-import pyarrow as pa
 
 from simulator.errors import LogError
+from simulator.log.exposed import exposed
 from simulator.log.files import File, index, overlapping
+from simulator.log.fingerprint import FOLDERS
+from simulator.log.impressions import Impressions, Which
 from simulator.log.labels import LabelJoin
 from simulator.log.meta import Meta, check_files, read_meta
+from simulator.log.scan import Matrix, Scan
 from simulator.log.schema import (
     ROW_GROUP,
     ClickBatch,
     EventBatch,
     Feature,
     Float64,
-    Int32,
+    ImpressionBatch,
+    ImpressionLabels,
     Int64,
     Labels,
-    UInt8,
     column_names,
 )
-from simulator.log.sql import identifier, kind_rank, one_line
-from simulator.units import DAY, HOUR
+from simulator.log.sql import identifier, kind_rank
 from simulator.windows import Windows
 
 HOUR_OF_DAY = Feature("hour", 24)
@@ -56,16 +54,16 @@ class Log:
         self.meta = meta
         self.clock = meta.clock
         self.features = (*meta.features, HOUR_OF_DAY, WEEKDAY) if time_features else meta.features
-        self._time_features = time_features
-        folders = {
-            folder: [n for n in files if n.startswith(f"{folder}/")]
-            for folder in ("clicks", "events", "truth")
-        }
+        folders = {folder: [n for n in files if n.startswith(f"{folder}/")] for folder in FOLDERS}
         self._clicks = index(path, folders["clicks"])
         self._known = "arrival_time" if meta.arrivals else "time"
         self._events = index(path, folders["events"], self._known)
         self._truth = index(path, folders["truth"])
-        self._con = duckdb.connect(config={"threads": threads})
+        self._exposure = index(path, folders["exposure"])
+        self._scan = Scan(path, threads)
+        self._matrix = Matrix(self._scan, meta.features, self.clock if time_features else None)
+        shown = index(path, folders["impressions"]) if meta.impressions else ()
+        self._impressions = Impressions(self._scan, shown, meta.features, self._matrix)
         self._check_counts()
 
     @classmethod
@@ -97,6 +95,11 @@ class Log:
         """Whether the log is of a synthetic world and knows the true probabilities."""
         return bool(self._truth)
 
+    @property
+    def has_impressions(self) -> bool:
+        """Whether the log says what was shown, clicked or not."""
+        return self.meta.impressions > 0
+
     def clicks(
         self,
         start: int | None = None,
@@ -110,12 +113,12 @@ class Log:
         """
         names = ["click_id", "time"] + (column_names(self.meta.features) if features else [])
         files = overlapping(self._clicks, start, end)
-        row = self._row_of(start)
+        row = self._scan.row_of(self._clicks, start)
         last: tuple[int, ...] = ()
-        for batch in self._stream(files, ", ".join(map(identifier, names)), start, end, batch_rows):
-            click_id, time = self._columns(batch, 2)
-            last = self._check_order("clicks", last, time, click_id)
-            yield ClickBatch(row, click_id, time, self._matrix(batch, time, wanted=features))
+        for batch in self._scan.stream(files, ", ".join(map(identifier, names)), start, end, batch_rows):
+            click_id, time = self._scan.columns(batch, 2)
+            last = self._scan.check_order("clicks", last, time, click_id)
+            yield ClickBatch(row, click_id, time, self._matrix.of(batch, 2, time, wanted=features))
             row += len(time)
 
     def events(
@@ -125,7 +128,7 @@ class Log:
         columns = f"click_row, event_id, time, {kind_rank('kind')}::UTINYINT AS kind, amount"
         arrivals = (self._known,) if self.meta.arrivals else ()
         last: tuple[int, ...] = ()
-        for batch in self._stream(
+        for batch in self._scan.stream(
             overlapping(self._events, start, end),
             ", ".join((columns, *arrivals)),
             start,
@@ -133,12 +136,12 @@ class Log:
             batch_rows,
             by=self._known,
         ):
-            row, event_id, time, kind, amount, *arrival = self._columns(batch, 5 + len(arrivals))
+            row, event_id, time, kind, amount, *arrival = self._scan.columns(batch, 5 + len(arrivals))
             if not kind.all():
                 raise LogError(
                     f"{self.path}: an event near time {int(time[0])} is of no known kind (cart, pay, refund)"
                 )
-            last = self._check_order("events", last, *arrival, time, kind, event_id)
+            last = self._scan.check_order("events", last, *arrival, time, kind, event_id)
             yield EventBatch(row, event_id, time, kind, amount, *arrival)
 
     def labelled(
@@ -161,118 +164,83 @@ class Log:
                 part = slice(at, at + batch_rows)
                 yield batch[part], labels[part]
 
+    def impressions(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+        which: Which = "all",
+    ) -> Iterator[ImpressionBatch]:
+        """Yield the impressions of ``[start, end)`` in order of (time, impression_id), at most ``batch_rows`` at a time.
+
+        Parameters
+        ----------
+        which : "all" but the randomised slice, the "unclicked" or the "clicked" ones of these, or the "slice".
+        """
+        yield from self._impressions.batches(
+            start, end, features=features, batch_rows=batch_rows, which=which
+        )
+
+    def exposed(
+        self,
+        windows: Windows,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+    ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
+        """Yield the impressions of ``[start, end)``, but for the randomised slice, with their final labels; memory holds
+        one lifetime of events.
+        """
+        yield from exposed(self, windows, start, end, features=features, batch_rows=batch_rows)
+
     def ids(self, *, batch_rows: int = ROW_GROUP) -> Iterator[tuple[int, dict[str, Int64]]]:
         """Yield ``user_id`` and ``item_id`` of all clicks, in the order of `clicks`: the first one's row, and the columns."""
         row, names = 0, ("user_id", "item_id")
-        for batch in self._stream(list(self._clicks), ", ".join(names), None, None, batch_rows):
-            yield row, dict(zip(names, self._columns(batch, 2), strict=True))
+        for batch in self._scan.stream(list(self._clicks), ", ".join(names), None, None, batch_rows):
+            yield row, dict(zip(names, self._scan.columns(batch, 2), strict=True))
             row += batch.num_rows
 
     def truth(
         self, start: int | None = None, end: int | None = None
     ) -> Iterator[tuple[int, dict[str, Float64]]]:
         """Yield what is true of the clicks of ``[start, end)``: the row of the first one, and the columns."""
-        first, last = self._row_of(start), self.meta.clicks if end is None else self._row_of(end)
-        names = self.meta.truth
-        columns = ", ".join(map(identifier, names))
-        for file in self._truth:
-            low, high = max(first - file.first_row, 0), min(last - file.first_row, file.rows)
-            if low >= high:
-                continue
-            query = (
-                f"SELECT {columns} FROM read_parquet($1, file_row_number = true, hive_partitioning = false) "
-            )
-            where = "WHERE file_row_number >= $2 AND file_row_number < $3"
-            row = file.first_row + low
-            for batch in self._batches(query + where, [file.path, low, high], ROW_GROUP):
-                yield row, dict(zip(names, self._columns(batch, len(names)), strict=True))
-                row += batch.num_rows
+        yield from self._beside(self._truth, self._clicks, self.meta.truth, start, end)
+
+    def exposure(
+        self, start: int | None = None, end: int | None = None
+    ) -> Iterator[tuple[int, dict[str, Float64]]]:
+        """Yield what is true of the impressions of ``[start, end)``: the row of the first one, and the columns."""
+        yield from self._beside(self._exposure, self._impressions.files, self.meta.exposure, start, end)
+
+    def _beside(
+        self,
+        files: Sequence[File],
+        of: Sequence[File],
+        names: Sequence[str],
+        start: int | None,
+        end: int | None,
+    ) -> Iterator[tuple[int, dict[str, Float64]]]:
+        """Yield the columns of ``files``, which have the rows of the files that hold their times."""
+        row = self._scan.row_of(of, start)
+        last = sum(file.rows for file in of) if end is None else self._scan.row_of(of, end)
+        for batch in self._scan.rows(files, ", ".join(map(identifier, names)), row, last):
+            yield row, dict(zip(names, self._scan.columns(batch, len(names)), strict=True))
+            row += batch.num_rows
 
     def _check_counts(self) -> None:
         for name, files, count in (
             ("clicks", self._clicks, self.meta.clicks),
             ("events", self._events, self.meta.events),
+            ("impressions", self._impressions.files, self.meta.impressions),
         ):
             rows = sum(file.rows for file in files)
             if rows != count:
                 raise LogError(f"{self.path}: holds {rows} {name}, but meta.toml says {count}")
         if self._truth and [f.rows for f in self._truth] != [f.rows for f in self._clicks]:
             raise LogError(f"{self.path}: truth/ does not have the rows of clicks/")
-
-    def _row_of(self, time: int | None) -> int:
-        """Return the number of clicks before ``time``."""
-        if time is None:
-            return 0
-        row = 0
-        for file in self._clicks:
-            if file.end < time:
-                row = file.first_row + file.rows
-            elif file.start < time:
-                query = "SELECT count(*) FROM read_parquet($1, hive_partitioning = false) WHERE time < $2"
-                [(found,)] = self._con.cursor().execute(query, [file.path, time]).fetchall()
-                return file.first_row + int(found)
-        return row
-
-    def _stream(
-        self,
-        files: list[File],
-        columns: str,
-        start: int | None,
-        end: int | None,
-        batch_rows: int,
-        by: str = "time",
-    ) -> Iterator[pa.RecordBatch]:
-        if not files:
-            return
-        query = f"SELECT {columns} FROM read_parquet($1, hive_partitioning = false)"
-        values: list[Any] = [[file.path for file in files]]
-        for test, bound in ((">=", start), ("<", end)):
-            if bound is not None:
-                values.append(bound)
-                query += f" {'WHERE' if len(values) == 2 else 'AND'} {by} {test} ${len(values)}"
-        yield from self._batches(query, values, batch_rows)
-
-    def _batches(self, query: str, values: list[Any], batch_rows: int) -> Iterator[pa.RecordBatch]:
-        cursor = self._con.cursor()
-        try:
-            for batch in cursor.sql(query, params=values).to_arrow_reader(batch_rows):
-                if batch.num_rows:
-                    yield batch
-        except (duckdb.Error, pa.ArrowException) as error:
-            message = one_line(error) if isinstance(error, duckdb.Error) else str(error).splitlines()[0]
-            raise LogError(f"{self.path}: cannot be read ({message})") from None
-        finally:
-            cursor.close()
-
-    def _columns(self, batch: pa.RecordBatch, count: int) -> list[Any]:
-        columns = batch.columns[:count]
-        if any(column.null_count for column in columns):
-            raise LogError(f"{self.path}: holds nulls, which no log may")
-        return [column.to_numpy(zero_copy_only=True) for column in columns]
-
-    def _matrix(self, batch: pa.RecordBatch, time: Int64, *, wanted: bool) -> Int32:
-        """Return the columns of the features, those of time included."""
-        stored = sum(feature.width for feature in self.meta.features) if wanted else 0
-        of_time = 2 if wanted and self._time_features else 0
-        matrix = np.empty((len(time), stored + of_time), np.int32)
-        for column in range(stored):
-            matrix[:, column] = batch.column(column + 2).to_numpy()
-        if of_time:
-            local = self.clock.local(time)
-            matrix[:, stored] = local // HOUR % 24
-            matrix[:, stored + 1] = (local // DAY + self.clock.first_date.weekday()) % 7
-        return matrix
-
-    def _check_order(self, what: str, last: tuple[int, ...], *keys: Int64 | UInt8) -> tuple[int, ...]:
-        """Assert that rows ascend strictly by ``keys`` within a batch and from the ``last`` key on; return
-        the new last.
-        """
-        later = keys[-1][1:] > keys[-1][:-1]
-        for key in reversed(keys[:-1]):
-            later = (key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & later)
-        first = tuple(int(key[0]) for key in keys)
-        if (last and first <= last) or not later.all():
-            raise LogError(
-                f"{self.path}: {what} are not in replay order near time {first[0]}. Import the log again"
-            )
-        return tuple(int(key[-1]) for key in keys)
+        if self._exposure and [f.rows for f in self._exposure] != [f.rows for f in self._impressions.files]:
+            raise LogError(f"{self.path}: exposure/ does not have the rows of impressions/")

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Feature, Labels
+from simulator.log.impressions import Which
+from simulator.log.schema import (
+    ROW_GROUP,
+    ClickBatch,
+    EventBatch,
+    Feature,
+    ImpressionBatch,
+    ImpressionLabels,
+    Labels,
+)
 from simulator.windows import Windows
 
 
@@ -15,6 +24,10 @@ class Source(Protocol):
     @property
     def features(self) -> tuple[Feature, ...]:
         """Features of the clicks."""
+
+    @property
+    def has_impressions(self) -> bool:
+        """Whether it says what was shown, clicked or not."""
 
     def clicks(
         self,
@@ -41,3 +54,25 @@ class Source(Protocol):
         batch_rows: int = ROW_GROUP,
     ) -> Iterator[tuple[ClickBatch, Labels]]:
         """Clicks with their final labels, in replay order."""
+
+    def impressions(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+        which: Which = "all",
+    ) -> Iterator[ImpressionBatch]:
+        """Impressions with time in ``[start, end)``, in replay order."""
+
+    def exposed(
+        self,
+        windows: Windows,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+    ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
+        """Impressions, but for the randomised slice, with their final labels, in replay order."""

@@ -13,7 +13,18 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Feature, Float64, Int64, Labels
+from simulator.log.impressions import Which
+from simulator.log.schema import (
+    ROW_GROUP,
+    ClickBatch,
+    EventBatch,
+    Feature,
+    Float64,
+    ImpressionBatch,
+    ImpressionLabels,
+    Int64,
+    Labels,
+)
 from simulator.log.source import Source
 from simulator.randomness import draws
 from simulator.units import HOUR
@@ -109,6 +120,35 @@ class Uploaded:
     ) -> Iterator[tuple[ClickBatch, Labels]]:
         """Clicks with their final labels."""
         return self._source.labelled(windows, start, end, features=features, batch_rows=batch_rows)
+
+    @property
+    def has_impressions(self) -> bool:
+        """Whether the source says what was shown, clicked or not."""
+        return self._source.has_impressions
+
+    def impressions(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+        which: Which = "all",
+    ) -> Iterator[ImpressionBatch]:
+        """Impressions in replay order; clicks become known at once."""
+        return self._source.impressions(start, end, features=features, batch_rows=batch_rows, which=which)
+
+    def exposed(
+        self,
+        windows: Windows,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        features: bool = True,
+        batch_rows: int = ROW_GROUP,
+    ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
+        """Impressions with their final labels."""
+        return self._source.exposed(windows, start, end, features=features, batch_rows=batch_rows)
 
     def events(
         self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,57 +14,24 @@ import pyarrow as pa
 from simulator.errors import LogError
 from simulator.log.dayfiles import DayFiles
 from simulator.log.directory import NewDirectory
+from simulator.log.feature_ids import check_ids
 from simulator.log.fingerprint import fingerprint, parquet_files
+from simulator.log.folders import click_schema, event_files, event_schema
+from simulator.log.impression_files import ImpressionFiles
 from simulator.log.meta import Meta, origin_utc, read_meta, write_meta
 from simulator.log.schema import (
     EVENT_KINDS,
     Feature,
     Float64,
+    Int8,
     Int32,
     Int64,
     Kind,
     UInt8,
     column_names,
-    column_slices,
 )
-
-EVENT_SCHEMA = pa.schema(
-    [
-        pa.field("event_id", pa.int64(), nullable=False),
-        pa.field("click_id", pa.int64(), nullable=False),
-        pa.field("time", pa.int64(), nullable=False),
-        pa.field("kind", pa.string(), nullable=False),
-        pa.field("amount", pa.float64(), nullable=False),
-        pa.field("click_row", pa.int64(), nullable=False),
-    ]
-)
-"""Schema of ``events/``; ``click_row`` is the position of the click in replay order, so that replay needs no
-join.
-"""
-
-
-def event_schema(*, arrivals: bool) -> pa.Schema:
-    """Return the schema of ``events/``, with ``arrival_time`` where events became known later than they happened."""
-    return (
-        EVENT_SCHEMA.append(pa.field("arrival_time", pa.int64(), nullable=False))
-        if arrivals
-        else EVENT_SCHEMA
-    )
-
-
-def event_files(root: Path, *, arrivals: bool) -> DayFiles:
-    """Return the files of ``events/``, sorted by when events became known."""
-    schema = event_schema(arrivals=arrivals)
-    return DayFiles(root, schema, {"events": schema.names}, "arrival_time" if arrivals else "time")
-
 
 _KIND_VALUES = pa.array([kind.name.lower() for kind in Kind], pa.string())
-
-
-def click_schema(columns: Sequence[str]) -> pa.Schema:
-    """Return the schema of ``clicks/`` with these columns of features (`simulator.log.schema.column_names`)."""
-    ids = [pa.field(name, pa.int64(), nullable=False) for name in ("click_id", "time", "user_id", "item_id")]
-    return pa.schema([*ids, *(pa.field(name, pa.int32(), nullable=False) for name in columns)])
 
 
 class LogWriter:
@@ -79,7 +46,7 @@ class LogWriter:
     out : directory of the log.
     origin : instant (UTC) from which all times count; days begin there.
     features : ids in ``[0, cardinality)``; those of tags may be -1 (no further tag).
-    truth : names of the columns of ``truth/`` (synthetic worlds only).
+    truth, exposure : names of the columns of ``truth/`` and of ``exposure/`` (synthetic worlds only).
     replace : whether an ``out`` that exists is replaced; otherwise it is an error.
     """
 
@@ -91,13 +58,15 @@ class LogWriter:
         origin: datetime,
         features: Sequence[Feature],
         truth: Sequence[str] = (),
+        exposure: Sequence[str] = (),
         provenance: dict[str, Any] | None = None,
         replace: bool = False,
     ) -> None:
         self._name = name
         self._origin = origin_utc(origin)
         self._features = tuple(features)
-        self._truth = tuple(truth)
+        self._truth, self._exposure = tuple(truth), tuple(exposure)
+        self._shown: ImpressionFiles | None = None
         self._provenance = dict(provenance or {})
         names = self._columns = column_names(features)
         self._schema = _click_and_truth_schema(names, truth)
@@ -140,7 +109,7 @@ class LogWriter:
         if time[0] < self._last_click or (time[1:] < time[:-1]).any():
             raise LogError(f"clicks out of order at or after row {first}, or before the origin")
         columns = np.ascontiguousarray(features.T, np.int32)
-        self._check_cardinalities(columns)
+        check_ids(self._features, columns)
         ids = [
             np.arange(first, first + n),
             *(np.asarray(column, np.int64) for column in (time, user_id, item_id)),
@@ -152,16 +121,42 @@ class LogWriter:
         self._clicks += n
         return first
 
-    def _check_cardinalities(self, columns: Int32) -> None:
-        for feature, part in zip(self._features, column_slices(self._features), strict=True):
-            ids, least = columns[part], -1 if feature.tags else 0
-            if ids.min() < least or ids.max() >= feature.cardinality:
-                worst = int(ids.min()) if ids.min() < least else int(ids.max())
-                raise LogError(
-                    f"feature {feature.name!r}: id {worst} is outside [{least}, {feature.cardinality})"
-                )
-            if ((ids[:-1] < 0) & (ids[1:] >= 0)).any():
-                raise LogError(f"feature {feature.name!r}: a tag follows -1; tags are filled from the left")
+    def impressions(
+        self,
+        *,
+        time: Int64,
+        user_id: Int64,
+        item_id: Int64,
+        features: Int32,
+        click_row: Int64,
+        click_time: Int64,
+        coin: Int8,
+        paid: Int8,
+        exposure: Mapping[str, Float64] | None = None,
+    ) -> int:
+        """Append impressions sorted by time (n), with the columns of features (n, C); return the row, and impression_id, of
+        the first one.
+
+        Parameters
+        ----------
+        click_row, click_time : of the click, which is no earlier and may be written later; -1 where nobody clicked.
+        coin : -1; in the randomised slice, which has no journeys, 0 or 1: how the coin fell that clicked.
+        paid : -1; where the coin fell on 1, whether a pay came inside the attribution window.
+        exposure : what is true of them, under the names that were declared (synthetic worlds only).
+        """
+        if self._shown is None:
+            self._shown = ImpressionFiles(self._directory.path, self._features, self._exposure)
+        return self._shown.write(
+            time=time,
+            user_id=user_id,
+            item_id=item_id,
+            features=features,
+            click_row=click_row,
+            click_time=click_time,
+            coin=coin,
+            paid=paid,
+            exposure=exposure or {},
+        )
 
     def events(
         self, *, row: Int64, time: Int64, kind: UInt8, amount: Float64, arrival: Int64 | None = None
@@ -218,10 +213,14 @@ class LogWriter:
         """Finish the log and move it into place. ``observed_until``: the instant up to which events were
         recorded.
         """
+        shown = self._shown
         if self._start is None:
             raise LogError(f"{self._directory.out}: a log without clicks is not written")
-        self._click_files.close()
-        self._event_files.close()
+        self._finish()
+        if shown is not None and shown.last_click >= self._clicks:
+            raise LogError(
+                f"impression of click row {shown.last_click}, but {self._clicks} clicks were written"
+            )
         root = self._directory.path
         meta = Meta(
             name=self._name,
@@ -236,10 +235,18 @@ class LogWriter:
             provenance=self._provenance,
             truth=self._truth,
             arrivals=bool(self._arrivals),
+            impressions=0 if shown is None else shown.rows,
+            randomised=0 if shown is None else shown.randomised,
+            exposure=self._exposure if shown is not None else (),
         )
         write_meta(root, meta)
         self._directory.commit()
         return read_meta(self._directory.out)
+
+    def _finish(self) -> None:
+        for files in (self._click_files, self._event_files, self._shown):
+            if files is not None:
+                files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -247,8 +254,7 @@ class LogWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._click_files.close()
-        self._event_files.close()
+        self._finish()
         self._directory.discard()
 
 

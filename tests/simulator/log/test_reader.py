@@ -136,7 +136,7 @@ def test_rows_out_of_order_are_an_error(tmp_path, monkeypatch):
     log = Log.open(tmp_path / "log")
     reordered = f"(SELECT * FROM read_parquet('{tmp_path}/log/clicks/*.parquet') ORDER BY time DESC)"
     monkeypatch.setattr(
-        log, "_stream", lambda *_: log._batches(f"SELECT click_id, time FROM {reordered}", [], 50)
+        log._scan, "stream", lambda *_: log._scan.batches(f"SELECT click_id, time FROM {reordered}", [], 50)
     )
     with pytest.raises(LogError, match="clicks are not in replay order"):
         list(log.clicks(features=False))
