@@ -12,7 +12,14 @@ from learners.auxiliary import AUXILIARIES, Auxiliary
 from learners.composite import NONE
 from learners.like import brought, like_fault
 from learners.methods import METHODS, Method, Spec
-from learners.misfits import estimates_fault, heads_fault, labels_fault, offset_fault, window_faults
+from learners.misfits import (
+    estimates_fault,
+    heads_fault,
+    labels_fault,
+    offset_fault,
+    start_fault,
+    window_faults,
+)
 from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
@@ -131,11 +138,13 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     observation = Microseconds(scenario.windows.observation)
     policy = parts.one(POLICIES, "policy", {"window": observation, "refund_window": observation})
     if not found and objective and policy and link:
+        start = None if start is None else start.for_objective(objective)
         checks = {
             "objective": heads_fault(objective, link),
             "policy": labels_fault(objective, policy),
             "auxiliary": estimates_fault((objective, link, policy), block, auxiliary),
             "offset": offset_fault(offset, objective, link),
+            "start": start_fault(start),
         }
         found += [f"{key}.{part}: {fault}" for part, fault in checks.items() if fault]
     if found or policy is None or objective is None or network is None or learner is None or link is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,13 @@ from learners.start.base import rows_of
 from simulator.calls import calling, checked
 from simulator.errors import RunError
 from simulator.log.meta import Meta
-from simulator.log.schema import ClickBatch, Columns, EventBatch, Feature, Float64, Int32, Int64, Kind, Labels
+from simulator.log.schema import ClickBatch, Columns, EventBatch, Feature, Float64, Int32, Kind, Labels
 from simulator.units import format_duration
 from simulator.windows import Windows
 
 Float32 = NDArray[np.float32]
+
+C = TypeVar("C", bound=Columns)
 
 POOL = 262_144
 """Rows among which the shuffle draws; a shorter history is shuffled whole."""
@@ -54,15 +56,6 @@ class Rows(Columns):
     features: Int32
     targets: Float32
     inputs: Float32
-
-    def copy(self) -> Rows:
-        """Return rows with arrays of their own."""
-        return Rows(self.features.copy(), self.targets.copy(), self.inputs.copy())
-
-    def put(self, places: Int64, rows: Rows) -> None:
-        """Write rows over those at ``places``."""
-        for name in ("features", "targets", "inputs"):
-            getattr(self, name)[places] = getattr(rows, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +126,23 @@ def events_inside(events: EventBatch, clicks: ClickBatch, labels: Labels, window
 
 
 def batches(
-    rows: Iterable[Rows], size: int, rng: np.random.Generator, pool: int = POOL, *, keep_short: bool = False
-) -> Iterator[Rows]:
+    rows: Iterable[C], size: int, rng: np.random.Generator, pool: int = POOL, *, keep_short: bool = False
+) -> Iterator[C]:
     """Yield shuffled batches of ``size`` rows; less than half a batch left over joins the last one, unless it is kept.
 
     A full pool gives random rows for every piece that arrives, and itself, permuted, at the end. What is
     yielded depends on the rows and the generator alone, not on how the rows were cut.
     """
     piece = 16 * size
-    left: list[Rows] = []
-    for part in _mixed(_cut(rows, piece), max(pool // piece, 1), rng):
+    yield from in_batches(_mixed(_cut(rows, piece), max(pool // piece, 1), rng), size, keep_short=keep_short)
+
+
+def in_batches(rows: Iterable[C], size: int, *, keep_short: bool = False) -> Iterator[C]:
+    """Yield batches of ``size`` rows in the order of the rows; what is left over as in `batches`."""
+    left: list[C] = []
+    for part in rows:
         left.append(part)
-        joined = Rows.concatenate(left)
+        joined = part.concatenate(left)
         whole = max(len(joined) // size - 1, 0)  # the last whole batch waits for what may be left over
         for k in range(whole):
             yield joined[k * size : (k + 1) * size]
@@ -157,37 +155,37 @@ def batches(
                 yield last[begin:end]
 
 
-def _cut(rows: Iterable[Rows], size: int) -> Iterator[Rows]:
-    held: list[Rows] = []
+def _cut(rows: Iterable[C], size: int) -> Iterator[C]:
+    held: list[C] = []
     count = 0
     for part in rows:
         held.append(part)
         count += len(part)
         if count < size:
             continue
-        joined = Rows.concatenate(held)
+        joined = part.concatenate(held)
         whole = count - count % size
         for begin in range(0, whole, size):
             yield joined[begin : begin + size]
         held, count = [joined[whole:]], count - whole
     if count:
-        yield Rows.concatenate(held)
+        yield held[0].concatenate(held)
 
 
-def _mixed(pieces: Iterator[Rows], pool: int, rng: np.random.Generator) -> Iterator[Rows]:
-    held: list[Rows] = []
-    full: Rows | None = None
+def _mixed(pieces: Iterator[C], pool: int, rng: np.random.Generator) -> Iterator[C]:
+    held: list[C] = []
+    full: C | None = None
     for piece in pieces:
         if len(held) < pool:
             held.append(piece)
             continue
         if full is None:
-            full = Rows.concatenate(held)
-            full = full.copy()
+            full = piece.concatenate(held)
+            full = full[np.arange(len(full))]  # arrays of its own, to write over
         chosen = rng.choice(len(full), len(piece), replace=False)
         yield full[chosen]
         full.put(chosen, piece)
     if full is None and held:
-        full = Rows.concatenate(held)
+        full = held[0].concatenate(held)
     if full is not None:
         yield full[rng.permutation(len(full))]

@@ -9,6 +9,8 @@ from learners.composite import NONE
 from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
 from learners.serve import Link
+from learners.start import RECIPES, Recipe
+from learners.start.objective import OwnObjective
 from simulator.errors import nearest
 from simulator.learning import PREDICTIONS
 from simulator.parts import Part
@@ -74,6 +76,17 @@ def offset_fault(offset: Offset | None, objective: Objective, link: Link) -> str
     return (
         f"{offset.kind!r} moves {', '.join(offset.heads)}, but the method has {', '.join(sorted(trained))}; "
         f"allowed: {', '.join([*able, NONE])}"
+    )
+
+
+def start_fault(start: Recipe | None) -> str:
+    """Say that what the history shall teach asks an auxiliary, which is itself made from the history."""
+    if not isinstance(start, OwnObjective) or not start.objective.estimates:
+        return ""
+    able = [kind for kind in RECIPES if kind != start.kind]
+    return (
+        f"objective {start.objective.kind!r} needs estimates of {', '.join(start.objective.estimates)} on final labels, too, "
+        f"and pre-training has no auxiliary; allowed: another recipe ({', '.join(able)}, {NONE}), or its own objective = ..."
     )
 
 

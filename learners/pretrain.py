@@ -5,18 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from learners import checkpoint
+from learners.batch import Batch
+from learners.finals import Finals
 from learners.history import History, Rows, batches
 from learners.model import Model, Outputs
 from learners.networks import Network
 from learners.objectives.base import loss_of
 from learners.start import Recipe
+from learners.start.objective import OwnObjective
 from simulator.randomness import generator, torch_seed
 from simulator.scenario.learner import LearnerBlock
 
@@ -114,14 +119,32 @@ def pretrained(plan: Pretraining, cache: Path) -> Model:
 
 
 def _fit(model: Model, plan: Pretraining) -> None:
-    biases = plan.history.biases(plan.recipe)  # asked in any case: it refuses a history without targets
+    recipe, size = plan.recipe, plan.learner.pretrain_batch_size
+    rng = generator(plan.seed, "learners", recipe.kind, "shuffle")
+    if isinstance(recipe, OwnObjective):
+        _fit_objective(model, plan, recipe, rng)
+        return
+    biases = plan.history.biases(recipe)  # asked in any case: it refuses a history without targets
     if plan.learner.head_start == "base-rate":
         model.set_biases(biases)
-    rng = generator(plan.seed, "learners", plan.recipe.kind, "shuffle")
     for _ in range(plan.learner.pretrain_epochs):
-        rows, size = plan.history.rows(plan.recipe), plan.learner.pretrain_batch_size
-        for batch in batches(rows, size, rng, keep_short=plan.keeps_short):
-            model.step(batch.features, history_loss(plan.recipe, batch), batch.inputs)
+        for batch in batches(plan.history.rows(recipe), size, rng, keep_short=plan.keeps_short):
+            model.step(batch.features, history_loss(recipe, batch), batch.inputs)
+
+
+def _fit_objective(model: Model, plan: Pretraining, recipe: OwnObjective, rng: np.random.Generator) -> None:
+    objective, learner = recipe.objective, plan.learner
+    finals = Finals(plan.history, objective.targets, recipe.net)
+    biases = finals.biases(recipe.heads)
+    if learner.head_start == "base-rate":
+        model.set_biases(biases)
+    for _ in range(learner.pretrain_epochs):
+        for samples in batches(
+            finals.samples(), learner.pretrain_batch_size, rng, keep_short=plan.keeps_short
+        ):
+            batch = Batch(samples, step=model.adam.steps, seed=plan.seed)
+            on = f"a batch of {len(batch)} samples of the history"
+            model.step(samples.features, partial(loss_of, objective, on, batch))
 
 
 def history_loss(recipe: Recipe, batch: Rows) -> Callable[[Mapping[str, Tensor]], Tensor]:

@@ -82,6 +82,13 @@ class Samples(Columns):
         chosen.roles = self.roles
         return chosen
 
+    def put(self, places: Int64, rows: Self) -> None:
+        """Write samples of the same policy over those at ``places``."""
+        Columns.put(self, places, rows)
+        for name, values in self.carried.items():
+            values[places] = rows.carried[name]
+        self.roles = max(self.roles, rows.roles, key=len)
+
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Join batches of one policy in the order given."""

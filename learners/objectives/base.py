@@ -38,6 +38,10 @@ class Objective(Part):
         """
         raise NotImplementedError
 
+    def on_finals(self) -> Objective:
+        """Return the objective as it is on final labels, where what corrects for delay has nothing to correct."""
+        return self
+
 
 class Weighted(Objective):
     """An objective that weighs the two sides of a row's label: up softplus(-o) + down softplus(o), o a head's logit.
@@ -69,6 +73,12 @@ class Weighted(Objective):
         (head,), (name,) = self.heads, self.targets
         up, down = self.weights(batch, outputs)
         return batch.target(name).mean(up * softplus(-outputs[head]) + down * softplus(outputs[head]))
+
+    def on_finals(self) -> Objective:
+        """Return the plain cross-entropy of the label; of a head of one's own, this objective as it is."""
+        (name,) = self.targets
+        plain = OBJECTIVES.find("bce").model_validate({"of": name})
+        return plain if plain.heads == self.heads else self
 
 
 def loss_of(part: Objective | Recipe, on: str, *given: Any) -> Tensor:

@@ -41,3 +41,7 @@ class BiDistribution(Objective):
         g = late.detach().sigmoid()
         up, down = delayed + first * g * g, first * (1 - g) * (1 + g)
         return target.mean(first * seen + up * softplus(-late) + down * softplus(late))
+
+    def on_finals(self) -> Objective:
+        # As if the window had no end: every pay is inside it. The weights of ``out_window`` would keep it at its start.
+        return self.model_copy(update={"variant": "port"})

@@ -63,3 +63,7 @@ class Cascade(Objective):
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
         loss = self.conversion.loss(batch, outputs)
         return loss if self.refund is None else loss + self.refund.loss(batch, outputs)
+
+    def on_finals(self) -> Objective:
+        refund = None if self.refund is None else self.refund.on_finals()
+        return self.model_copy(update={"conversion": self.conversion.on_finals(), "refund": refund})

@@ -21,7 +21,8 @@ class Satellites(Objective):
     window by plain cross-entropy; ``unbias`` learns from fake negatives with the weights of FNW, w+ = 1 + q and
     w- = (1 - q) (1 + q), q its own prediction without gradient; ``cvr``, whose logit the network has added the
     satellite's to (without gradient), learns from elapsed-time delivery by plain cross-entropy.
-    One step is taken on the sum of the three, where the paper's code takes a pass over each stream in turn.
+    One step is taken on the sum of the three, where the paper's code takes a pass over each stream in turn. A final label
+    belongs to all three.
     """
 
     heads = ("cvr", "unbias", "feature")
@@ -29,12 +30,14 @@ class Satellites(Objective):
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
         target = batch.target("converted")
-        feature = batch.role("feature")
+        final = batch.role("final")
         unbias = batch.role("unbias_negative", "unbias_positive")
-        main = 1 - feature - unbias
+        main = 1 - batch.role("feature") - unbias
+        feature = batch.role("feature") + final
         q = outputs["unbias"].detach().sigmoid()
+        positive, negative = unbias * (1 + q) + final, unbias * (1 - q) * (1 + q) + final
         return (
             target.cross_entropy(outputs["cvr"], main, main)
             + target.cross_entropy(outputs["feature"], feature, feature)
-            + target.cross_entropy(outputs["unbias"], unbias * (1 + q), unbias * (1 - q) * (1 + q))
+            + target.cross_entropy(outputs["unbias"], positive, negative)
         )

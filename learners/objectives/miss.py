@@ -55,3 +55,6 @@ class MultipleIntervals(Objective):
             logit = outputs[head]
             loss = loss + target.mean(weight * seen * softplus(-logit) + (1 - seen) * softplus(logit))
         return loss
+
+    def on_finals(self) -> Objective:
+        return self.model_copy(update={"alpha": 0.0})

@@ -43,6 +43,10 @@ class Reader(Zones, Objective):
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
         return self._loss(batch, outputs, batch.estimates["repurchase"].detach())
 
+    def on_finals(self) -> Objective:
+        # The paper's main loss is over partial labels, of which there are none, nor anything to unlearn.
+        return self.model_copy(update={"finals_in_main": True, "unlearning": 0.0})
+
     def _loss(self, batch: Batch, outputs: Mapping[str, Tensor], again: Tensor) -> Tensor:
         """Return the loss with ``again``, the router's probability of a repurchase; its gradient goes into the route."""
         gmv = batch.target("gmv")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ONLINE = ("late_pay", "late_refund")
 FROZEN = ("q_pay", "inw_pay", "tn_pay", "q_refund", "inw_refund", "tn_refund")
 
+ESTIMATES = {"online": ONLINE, "frozen": FROZEN, "none": ()}
+
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
@@ -48,8 +50,8 @@ class Tesla(Objective):
     sum, and the conversion loss does not see what the refund loss has just done to them.
     """
 
-    weights: Literal["online", "frozen"] = "online"
-    """As the paper writes them, or as the public code computes them."""
+    weights: Literal["online", "frozen", "none"] = "online"
+    """As the paper writes them, as the public code computes them, or 1 throughout."""
     debias_refunds: bool = True
     """Weight the refund stage; off: its rows as they come (table 3)."""
     ranking: Literal["none"] | Negatives = "pairwise-low"
@@ -65,7 +67,7 @@ class Tesla(Objective):
 
     heads = ("cvr", "rfr")
     targets = ("converted", "refunded")
-    estimates = following(ONLINE, lambda part: ONLINE if part.weights == "online" else FROZEN)
+    estimates = following(ONLINE, lambda part: ESTIMATES[part.weights])
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
         pay = self._stage(_PAY, batch, outputs["cvr"], self.negatives, self.ranking_weight)
@@ -92,7 +94,7 @@ class Tesla(Objective):
     def _weights(
         self, stage: _Stage, estimates: Mapping[str, Tensor], logit: Tensor
     ) -> tuple[Tensor | float, Tensor | float]:
-        if stage is _REFUND and not self.debias_refunds:
+        if self.weights == "none" or (stage is _REFUND and not self.debias_refunds):
             return 1.0, 1.0
         if self.weights == "frozen":
             q, inside, never = (estimates[f"{name}_{stage.name}"].detach() for name in ("q", "inw", "tn"))
@@ -101,3 +103,8 @@ class Tesla(Objective):
         p = logit.detach().sigmoid()
         late = p * estimates[f"late_{stage.name}"].detach()
         return 1 + late, (1 + late) * (1 - p) / (1 - p + late)
+
+    def on_finals(self) -> Objective:
+        # Final labels do not say how late they were, so that positives are not weighted by their delay either.
+        ranking = "low" if self.ranking == "pairwise-low" else self.ranking
+        return self.model_copy(update={"weights": "none", "ranking": ranking})

@@ -23,5 +23,9 @@ class Link(Part):
         """Return the predictions per task from the raw outputs per head, the auxiliary's estimates among them."""
         raise NotImplementedError
 
+    def on_finals(self) -> Link:
+        """Return the link as it is for outputs that were trained on final labels (`Objective.on_finals`)."""
+        return self
+
 
 LINKS: Registry[Link] = Registry("link", "links", "learners.serve", Link)

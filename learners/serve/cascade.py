@@ -46,3 +46,6 @@ class Cascade(Link):
         cvr, logit = self.conversion.serve(outputs)["cvr"], outputs["rfr"]
         rfr = expit(logit) if self.refund == "probability" else np.exp(np.minimum(logit, np.log(self.clip)))
         return {"cvr": cvr, "rfr": rfr, "netcvr": cvr * (1 - rfr)}
+
+    def on_finals(self) -> Link:
+        return self.model_copy(update={"conversion": self.conversion.on_finals(), "refund": "probability"})

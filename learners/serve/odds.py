@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from learners.serve.base import LINKS, Link
+from learners.serve.probability import Probability
 from simulator.log.schema import Float64
 
 
@@ -28,3 +29,6 @@ class Odds(Link):
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
         return {"cvr": np.exp(np.minimum(outputs["cvr"], np.log(self.clip)))}
+
+    def on_finals(self) -> Link:
+        return Probability()

@@ -16,6 +16,8 @@ from simulator.units import Duration
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from learners.objectives import Objective
+
 
 @dataclass(frozen=True, slots=True)
 class Examples:
@@ -45,6 +47,10 @@ class Recipe(Part):
 
     def completed(self, observation: int) -> Self:
         """Return a copy in which windows left open are the observation window (of the method's policy)."""
+        return self
+
+    def for_objective(self, objective: Objective) -> Self:
+        """Return a copy in which an objective left open is the method's own."""
         return self
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:

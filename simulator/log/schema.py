@@ -58,6 +58,11 @@ class Columns:
     def __getitem__(self, index: slice | Int64 | Bool) -> Self:
         return self._of(getattr(self, name)[index] for name in self.types())
 
+    def put(self, places: Int64, rows: Self) -> None:
+        """Write rows over those at ``places``."""
+        for name in self.types():
+            getattr(self, name)[places] = getattr(rows, name)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the columns by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -1,0 +1,45 @@
+"""Pre-training by the method's own objective."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import numpy as np
+
+from learners.composite import Nested, following
+from learners.finals import RATES
+from learners.heads import PROBABILITY
+from learners.objectives import OBJECTIVES, Objective
+from learners.start.base import RECIPES, Recipe
+from simulator.log.schema import ClickBatch, Float64, Labels
+
+
+@RECIPES.register("objective")
+class OwnObjective(Recipe):
+    """The method's own objective takes its steps on the final labels of the history's clicks (role "final").
+
+    What it does about delay is left out, since these labels are not late: ``es-dfm``, ``fnw`` and their like are plain
+    cross-entropy here. Heads that are the probability of a known label (ctr, cvr, rfr) start at its base rate.
+    """
+
+    objective: Annotated[Objective, Nested(OBJECTIVES)] = "bce"  # type: ignore[assignment]
+    """What teaches; that of the method unless given."""
+    net: bool = False
+    """The GMV is what stays after refunds."""
+
+    heads = following(
+        {"cvr": PROBABILITY},
+        lambda part: {head: PROBABILITY for head in part.objective.heads if head in RATES},
+    )
+
+    def for_objective(self, objective: Objective) -> Self:
+        own = self.objective if "objective" in self.model_fields_set else objective
+        return self.model_copy(update={"objective": own.on_finals()})
+
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
+        known = {
+            "ctr": np.full(len(clicks), np.nan),
+            "cvr": labels.converted.astype(float),
+            "rfr": np.where(labels.converted, labels.refunded.astype(float), np.nan),
+        }
+        return {head: known[head] for head in self.heads}
