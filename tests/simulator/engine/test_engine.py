@@ -59,7 +59,7 @@ LATE = given(
 @IN_TIME
 def test_same_samples_as_one_process_per_journey(seed, clicks, days, tick, batch_rows, windows):
     log = random_log(generator(seed, "log"), clicks, windows, days=days)
-    _check(log, windows, tick, batch_rows, most=300)
+    _check(log, windows, tick, batch_rows, most=150)
 
 
 @settings(max_examples=20, deadline=None)
@@ -68,23 +68,23 @@ def test_the_same_where_events_become_known_late_and_out_of_order(
     seed, clicks, days, tick, batch_rows, windows, lag
 ):
     log = random_log(generator(seed, "log"), clicks, windows, days=days, lag=lag)
-    _check(log, windows, tick, batch_rows, most=300)
+    _check(log, windows, tick, batch_rows, most=150)
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @IN_TIME
 def test_many_logs_in_fine_ticks(seed, clicks, days, tick, batch_rows, windows):
     log = random_log(generator(seed, "log"), 3 * clicks, windows, days=days)
-    _check(log, windows, tick, batch_rows, most=3000)
+    _check(log, windows, tick, batch_rows, most=1000)
 
 
 @pytest.mark.long
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @LATE
 def test_many_logs_with_late_events(seed, clicks, days, tick, batch_rows, windows, lag):
     log = random_log(generator(seed, "log"), 3 * clicks, windows, days=days, lag=lag)
-    _check(log, windows, tick, batch_rows, most=1000)
+    _check(log, windows, tick, batch_rows, most=600)
 
 
 def _check(log, windows, tick, batch_rows, most):
