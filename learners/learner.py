@@ -138,7 +138,8 @@ class TorchLearner:
     def tell(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Tell the auxiliary what the policy believes (`simulator.learning.Advisor`)."""
         if self._estimator is not None:
-            self._estimator.hear(clicks, now, known)
+            with calling(self._estimator, "hear", f"{len(clicks)} clicks", self._names[0]):
+                self._estimator.hear(clicks, now, known)
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that the stream changes, as tensors and plain values.

@@ -8,7 +8,7 @@ from learners.auxiliary import AUXILIARIES, Auxiliary
 from learners.composite import NONE
 from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
-from learners.serve import Link
+from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
 from learners.start.objective import OwnObjective
 from simulator.errors import nearest
@@ -59,12 +59,33 @@ def heads_fault(objective: Objective, link: Link) -> str:
     if served <= set(objective.heads):
         return ""
     able = [kind for kind, cls in OBJECTIVES.items() if served <= set(cls.heads)]
-    trains = ", ".join(objective.heads)
+    trains = ", ".join(objective.heads) or "no head (its heads are empty)"
     asks = ", ".join(link.tasks)
     return (
         f"{objective.kind!r} trains {trains}, but the method serves {asks}; "
         f"allowed: {', '.join(able)}.{nearest(objective.kind, able)}"
     )
+
+
+def heads_doubts(objective: Objective, link: Link, offset: Offset | None, start: Recipe | None) -> list[str]:
+    """Say which heads are trained, or pre-trained, for nobody."""
+    moved = () if offset is None else offset.heads
+    needed = {*objective.unserved, *link.heads, *moved}
+    fitted = () if start is None else start.heads
+    doubts = []
+    if idle := [head for head in objective.heads if head not in needed]:
+        able = [kind for kind, cls in LINKS.items() if {*idle, *link.heads} <= {*cls.heads}]
+        serves = f"serve = {' or '.join(map(repr, able))} reads it too; " if able else ""
+        doubts.append(
+            f"objective {objective.kind!r} trains {', '.join(idle)}, which link {link.kind!r} does not serve: it costs "
+            f"time and moves what heads share. {serves}an objective of one's own that means it says so in unserved."
+        )
+    if idle := [head for head in fitted if head not in {*objective.heads, *link.heads, *moved}]:
+        doubts.append(
+            f"pre-training {start and start.kind!r} fits {', '.join(idle)}, which neither objective {objective.kind!r} "
+            f"nor link {link.kind!r} reads. Another start may be meant."
+        )
+    return doubts
 
 
 def offset_fault(offset: Offset | None, objective: Objective, link: Link) -> str:

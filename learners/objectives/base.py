@@ -23,6 +23,8 @@ class Objective(Part):
 
     heads: ClassVar[tuple[str, ...]] = ()
     """Network heads whose outputs the loss reads."""
+    unserved: ClassVar[tuple[str, ...]] = ()
+    """Those of the heads that are there to teach the others: nobody need serve them."""
     targets: ClassVar[tuple[str, ...]] = ()
     """Sample columns that it learns from; rows that are null in all of them are left out."""
     estimates: ClassVar[tuple[str, ...]] = ()

@@ -41,6 +41,7 @@ class Cascade(Objective):
     """What teaches the refund rate; "none" leaves it as the pre-training made it."""
 
     heads = following(("cvr", "rfr"), lambda part: union(part.conversion.heads, ("rfr",)))
+    unserved = _of_both("unserved")
     targets = _of_both("targets")
     estimates = _of_both("estimates")
 

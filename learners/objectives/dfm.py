@@ -30,6 +30,7 @@ class DelayedFeedback(Objective):
     """
 
     heads = ("cvr", "log_rate")
+    unserved = ("log_rate",)
     targets = ("converted",)
 
     rate: Literal["exp", "softplus"] = "exp"

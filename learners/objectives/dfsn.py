@@ -26,6 +26,7 @@ class Satellites(Objective):
     """
 
     heads = ("cvr", "unbias", "feature")
+    unserved = ("unbias",)
     targets = ("converted",)
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:

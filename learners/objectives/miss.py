@@ -37,6 +37,7 @@ class MultipleIntervals(Objective):
     """
 
     heads = ("cvr", *WINDOW_HEADS)
+    unserved = WINDOW_HEADS
     targets = ("converted",)
     estimates = following((), lambda part: SHARES if part.alpha else ())
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from learners.catalog import ResolvedMethod, resolve_all
+from learners.misfits import heads_doubts
 from learners.session.references import scale_warnings
 from learners.session.sizes import size_faults
 from simulator.errors import ScenarioError
@@ -49,6 +50,11 @@ def lint_methods(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[
     """Return warnings, each one sentence that says what will happen and what to do; installed parts that are left out, too."""
     said = [
         (method.name, part.doubt(scenario)) for method in methods for part in method.parts().values() if part
+    ]
+    said += [
+        (method.name, doubt)
+        for method in methods
+        for doubt in heads_doubts(method.objective, method.link, method.offset, method.start)
     ]
     # Parts of one method that are made of the same thing have the same doubt.
     doubts = dict.fromkeys((name, doubt) for name, doubt in said if doubt)

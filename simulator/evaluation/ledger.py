@@ -17,7 +17,7 @@ from simulator.evaluation.deciles import Deciles
 from simulator.evaluation.openings import Openings
 from simulator.evaluation.predictions import PredictionsFile
 from simulator.evaluation.results import Results, Scale
-from simulator.evaluation.tasks import TASKS, Outcome, Statistics, measure, outcome
+from simulator.evaluation.tasks import Outcome, Statistics, measure, outcome
 from simulator.log.schema import Float64, Int64, Labels
 from simulator.pieces import RowQueue
 
@@ -184,7 +184,7 @@ class Ledger:
                     outcomes[task] = outcome(task, labels, truth, clicks["time"])
                 judged = outcomes[task]
                 statistics[name, task] = measure(task, predicted[name][task], judged, self._metrics)
-                if "decile_error" in TASKS[task].measured:
+                if "decile_error" in statistics[name, task].values:
                     served = predicted[name][task][judged.kept]
                     self._deciles[phase, name, task].add(served, judged.label)
         self._openings.add(clicks["time"], outcomes, predicted)

@@ -154,7 +154,7 @@ class Results:
             for method, tasks in self.methods.items()
         }
         for method, task in self.series if phases else ():
-            if "decile_error" in TASKS[task].measured:
+            if "decile_error" in table[method][task].values:
                 whole = Deciles()
                 for phase in phases:
                     whole.merge(self.deciles.get((phase, method, task), Deciles()))

@@ -142,7 +142,8 @@ class Metric:
     ----------
     title : heading of its column.
     function : given predictions, labels and weights, each of shape (n,), returns the figure; NaN where it is undefined. Over
-        several segments it is the mean of theirs, weighted by rows.
+        several segments it is the mean of theirs, weighted by rows. Where it is no mean over rows (a root, a ratio, a rank),
+        that is not the figure over all rows at once.
     lower : whether less is better.
     digits : with how many it is shown.
     """

@@ -30,7 +30,7 @@ TITLES = {
     "bias_again": "bias, repurchases",
     "bias_late": "bias, late pays",
 }
-BY_SEGMENT = "AUC, PR-AUC and RI: means of the segments' own, weighted by rows; all else is over all rows"
+BY_SEGMENT = "AUC, PR-AUC, RI and metrics of one's own: means of the segments' own, weighted by rows; all else is over all rows"
 """What a table says of its figures (`simulator.evaluation.tasks.BY_SEGMENT`)."""
 _DIGITS = {"pcoc": 2, "ri_auc": 1, "ri_prauc": 1, "acc": 3, "alpr": 3, "rmse": 1, "decile_error": 3}
 FEW_BLOCKS = 20

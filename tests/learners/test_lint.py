@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from learners.catalog import resolve_all
+from learners.kit.ground import resolved
+from learners.methods import METHODS
+from learners.misfits import heads_doubts
+from learners.objectives import Objective
 from learners.session.lint import lint_methods
+from simulator.errors import ScenarioError
 from simulator.scenario.load import load_scenario
 from tests.commands import ROOT
 
@@ -34,6 +39,15 @@ method = "oracle"
 """
 EARLIER = '[[world.promotion]]\nname = "earlier"\nstart = "{}"'
 PRIOR = f'prior = "{ROOT}/scenarios/promotion_proof.toml"'
+
+
+class Misspelt(Objective):
+    heads = ("cvr", "rfrr")
+    targets = ("converted",)
+
+
+class Headless(Objective):
+    targets = ("converted",)
 
 
 @pytest.fixture
@@ -81,3 +95,27 @@ def test_a_sale_that_is_not_like_those_learnt_from(doubts):
     assert "('earlier' 3h)" in warning
     settled = f'method = "posterior-settlement"\nauxiliary = {{ {PRIOR} }}\noffset = {{ {PRIOR} }}'
     assert doubts(settled, flash) == []
+
+
+def test_a_head_that_is_trained_for_nobody(doubts):
+    (warning,) = doubts('method = "fnw"\nobjective = "tests.learners.test_lint:Misspelt"')
+    assert "trains rfrr, which link 'probability' does not serve" in warning
+    (warning,) = doubts('method = "fnw"\nstart = "direct"')
+    assert "fits netcvr, which neither objective 'fnw' nor link 'probability' reads" in warning
+    (warning,) = [said for said in doubts('method = "direct"\nserve = "probability"') if "direct" in said]
+    assert "serve = 'direct' reads it too" in warning
+
+
+@pytest.mark.parametrize("task", [{}, {"task": "netcvr"}])
+def test_no_method_of_the_table_trains_for_nobody(task):
+    for name, entry in METHODS.items():
+        if not task or entry.netcvr:
+            method = resolved(method=name, **task)
+            assert not heads_doubts(method.objective, method.link, method.offset, method.start), name
+
+
+def test_an_objective_without_heads_is_told_so(doubts):
+    with pytest.raises(
+        ScenarioError, match=r"trains no head \(its heads are empty\), but the method serves cvr"
+    ):
+        doubts('method = "fnw"\nobjective = "tests.learners.test_lint:Headless"')

@@ -98,6 +98,28 @@ class BadAuxiliary(Auxiliary):
 
 class Asking(BadObjective):
     estimates = ("late",)
+
+
+class Tells(Windowed):
+    tells = True
+
+    def on_click(self, at, out):
+        out.deliver(at, converted=0.0)
+
+    def on_segment(self, at, out):
+        at.tell(seen=np.zeros(len(at)))
+
+
+class Deaf(Guess):
+    adapts = True
+
+    def hear(self, clicks, now, known):
+        raise ValueError(sorted(known))
+
+
+class DeafAuxiliary(BadAuxiliary):
+    def prepare(self, materials):
+        return Deaf()
 """
 WHO = r"method 'waiting-window': "
 BATCH = r"a batch of \d+ samples at step \d+"
@@ -133,6 +155,9 @@ CASES = {
     'offset = "bad_parts:BadOffset"': WHO + r"offset 'bad_parts:BadOffset': offset returned 'cvr' of shape \(2,\)",
     'auxiliary = "bad_parts:BadAuxiliary"\nobjective = "bad_parts:Asking"': (
         WHO + "auxiliary 'bad_parts:BadAuxiliary': of_samples returned delay; it must return late"
+    ),
+    'policy = "bad_parts:Tells"\nauxiliary = "bad_parts:DeafAuxiliary"\nobjective = "bad_parts:Asking"': (
+        WHO + r"auxiliary 'bad_parts:DeafAuxiliary' failed in hear on \d+ clicks: ValueError: \['seen'\]" + LINE
     ),
 }  # fmt: skip
 

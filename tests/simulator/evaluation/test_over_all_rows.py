@@ -94,6 +94,19 @@ def test_every_metric_of_every_task_overall_and_by_phase(tmp_path, seed, n):
                 assert_equal(table[method][task], of)
 
 
+def test_calibration_by_decile_is_over_all_rows_where_a_scenario_asks_for_it():
+    stream = unequal(6000, 11)
+    ledger = Ledger({"a": ("cvr",)}, CALENDAR, START, SEGMENT, metrics=("decile_error",))
+    own = Stream(stream.time, stream.labels, stream.truth, {"a": {"cvr": stream.predictions["a"]["cvr"]}})
+    feed(ledger, own, np.random.default_rng(1), settled=len(stream.time))
+    results = ledger.finish()
+    found = results.overall()["a"]["cvr"]
+    label = stream.labels.converted.astype(float)
+    whole = metrics.decile_error(stream.predictions["a"]["cvr"], label)
+    assert found.values["decile_error"] == pytest.approx(whole, rel=0.02)
+    assert found.means["decile_error"] > 1.1 * whole, "segments differ in level"
+
+
 def test_formulas_written_out(tmp_path):
     stream = unequal(5000, 7)
     found = judged(stream, None, 1).overall()["a"]

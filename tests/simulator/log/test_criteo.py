@@ -55,6 +55,12 @@ def test_conversions(tmp_path):
     assert {v for _, features in clicks(log) for v in features.values()} == {0}  # one value of each: bin 0
 
 
+def test_conversions_were_recorded_for_thirty_days_after_the_last_click(tmp_path):
+    """A click without one is then a negative, however late the last event that is there."""
+    log = imported(tmp_path, "criteo", [row(5, 9), row(60), row(3600)])
+    assert log.meta.observed_until == 3600 * SECOND + 30 * DAY
+
+
 def test_bad_rows(tmp_path):
     lines = [
         row(5), row("x"), row(5, "soon"), row(5, "", ["1.5"] + ["0"] * 7), row(5, "", ["many"] + ["0"] * 7),
