@@ -123,7 +123,8 @@ class DayMarket:
             # Squaring makes the first values the frequent ones, as with positions and pages.
             uniform = draws.uniform(name)
             fields[name] = (sizes[name] * uniform * uniform).astype(np.int32)
-            total += (self.market.context[i] + self.drift.context[i])[fields[name]]
+            if name != "position" or not self.settings.instrument:
+                total += (self.market.context[i] + self.drift.context[i])[fields[name]]
         ids, effects = self._campaigns.on(self.day)
         campaign = (len(ids) * draws.uniform("campaign")).astype(np.int64)
         total += effects[campaign]

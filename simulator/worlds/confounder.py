@@ -40,8 +40,8 @@ class Hidden:
         """Map uniforms to points, as they are among clicks."""
         return self._points(self.chance, uniform)
 
-    def of_unclicked(self, uniform: Float64) -> Int64:
-        """Map uniforms to points, as they are among impressions that nobody clicks."""
+    def of_passed(self, uniform: Float64) -> Int64:
+        """Map uniforms to points, as they are among impressions that are passed over."""
         return self._points(self.shown, uniform)
 
     @staticmethod

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from simulator.log.meta import Meta
-from simulator.log.schema import Feature, Float64, Int32, Int64
+from simulator.log.schema import Bool, Feature, Float64, Int32, Int64, Kind
 from simulator.log.writer import LogWriter
 from simulator.units import DAY, HOUR, format_duration
 from simulator.windows import Windows
 from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Arrivals
 from simulator.worlds.constants import ORIGIN
-from simulator.worlds.impressions import ImpressionFiles, Impressions, Shown
+from simulator.worlds.impressions import EXPOSURE, LONGEST_LAG, Clicked, Impressions, Ordered, Shown
 from simulator.worlds.journeys import Events, Journeys
 from simulator.worlds.levels import Levels, Reach, cart_level, refund_by_item, solve_levels
 from simulator.worlds.mechanism import Mechanism
@@ -24,7 +24,7 @@ from simulator.worlds.population import Market, Users
 from simulator.worlds.settings import WorldSettings
 from simulator.worlds.truth import Truth, truth_columns
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 """Raised whenever the same settings and seed give another world."""
 
 
@@ -43,7 +43,9 @@ class WorldDay:
     """Log-hazard of paying; never written."""
     events: Events
     shown: Iterator[Shown] | None = None
-    """What was shown, hour by hour, where the world is asked for it; to be taken before the next day is."""
+    """What was shown, hour by hour of the click that came or would have come, where the world is asked for it; to be taken
+    before the next day is.
+    """
 
 
 class World:
@@ -61,17 +63,19 @@ class World:
         self.levels: Levels = solve_levels(settings, self._fresh(), _reach(ordinary), seed)
         self.mechanism = Mechanism(settings, windows, observation, repurchase=self.levels.repurchase)
         self.truth = Truth(self.mechanism, self.levels)
-        self._impressions: Impressions | None = None
+        self.impressions: Impressions | None = None
         if settings.impressions:
-            self._impressions = Impressions(settings, self.mechanism, self.levels, self._fresh(), seed)
+            self.impressions = Impressions(settings, self.mechanism, self.levels, self._fresh(), seed)
 
     def _fresh(self) -> DayMarket:
         return DayMarket(self.settings, self._market, self._users, self.seed)
 
     def days(self, *, truth: bool = True) -> Iterator[WorldDay]:
         """Yield the days in order; memory holds one of them. Without ``truth`` its columns are left out."""
+        first = 0
         for day, arrivals, visit, market in self.visits():
-            yield self._live(market, day, arrivals, visit, truth=truth)
+            yield self._live(market, day, arrivals, visit, first, truth=truth)
+            first += len(arrivals)
 
     def visits(self) -> Iterator[tuple[int, Arrivals, Visit, DayMarket]]:
         """Yield the clicks of each day and the market as it is on that day; nothing has followed them yet."""
@@ -85,7 +89,7 @@ class World:
             market.advance()
 
     def _live(
-        self, market: DayMarket, day: int, arrivals: Arrivals, visit: Visit, *, truth: bool
+        self, market: DayMarket, day: int, arrivals: Arrivals, visit: Visit, first: int, *, truth: bool
     ) -> WorldDay:
         mechanism, settings = self.mechanism, self.settings
         time = arrivals.time / HOUR
@@ -100,8 +104,9 @@ class World:
             columns |= self.truth.hidden_columns(time, visit, self.levels)
         events = Journeys(mechanism, arrivals, visit).events(state, cart, refund)
         shown = None
-        if truth and self._impressions is not None:
-            shown = self._impressions.hours(market, arrivals.rate, arrivals.time, visit, columns["p_pay"])
+        if truth and self.impressions is not None:
+            paid = _paid(events, arrivals.time, mechanism.windows.attribution)
+            shown = self.impressions.hours(market, Clicked(arrivals, visit, columns["p_pay"], paid, first))
         return WorldDay(
             day,
             arrivals.time,
@@ -113,6 +118,13 @@ class World:
             events,
             shown,
         )
+
+
+def _paid(events: Events, time: Int64, window: int) -> Bool:
+    """Return which clicks of a day are paid inside the window."""
+    paid = np.zeros(len(time), bool)
+    paid[events.row[(events.kind == Kind.PAY) & (events.time <= time[events.row] + window)]] = True
+    return paid
 
 
 def _reach(ordinary: Mechanism) -> Reach:
@@ -192,10 +204,11 @@ def generate(
         origin=ORIGIN,
         features=features,
         truth=truth_columns(settings),
+        exposure=EXPOSURE if settings.impressions else (),
         provenance=provenance,
     ) as writer:
         pending, last_click = _Pending(), 0
-        impressions = ImpressionFiles(writer.path) if settings.impressions else None
+        ordered = Ordered(LONGEST_LAG * settings.exposure.lag)
         for day in world.days():
             first = writer.clicks(
                 time=day.time,
@@ -204,8 +217,8 @@ def generate(
                 features=day.features.T,
                 truth=day.truth,
             )
-            if impressions is not None and day.shown is not None:
-                impressions.write(day.shown, first)
+            for hour, shown in enumerate(day.shown or (), start=24 * day.day):
+                ordered.take(shown, hour).given_to(writer)
             pending.add(day.events, first)
             last_click = int(day.time[-1]) if len(day.time) else last_click
             _write(writer, pending.take(day.day))
@@ -213,8 +226,8 @@ def generate(
                 progress((day.day + 1) / settings.days)
         for number in range(settings.days, pending.last_day() + 1):
             _write(writer, pending.take(number))
-        if impressions is not None:
-            impressions.close()
+        for shown in ordered.rest():
+            shown.given_to(writer)
         return writer.close(last_click + windows.lifetime)
 
 

@@ -1,93 +1,116 @@
-"""What was shown: every click's impression, and those that nobody clicked.
+"""What was shown: every click's impression, those that nobody clicks (`clicking`), and the randomised slice.
 
-An impression of features x and hidden intent u is clicked with logit base + b(x) + c u. Clicks come from a
-Poisson process of intensity f(x) g(u), so that, their odds being known, the unclicked impressions are a second
-one, independent of the clicks, of intensity f(x) g(u) e^-(base + b(x) + c u): f is drawn from as for clicks,
-thinned by e^-b(x), and g(u) e^-cu is the intent before the tilt of clicking. So the stream adds impressions
-to the clicks and changes none of them.
+All that is true of an impression is true at the instant at which it is, or would be, clicked; it was shown a short lag
+before, clicked or not, which depends on nothing. So the lag costs no exactness.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from simulator.log.dayfiles import DayFiles
-from simulator.log.schema import Float64, Int32, Int64
-from simulator.logistic import expit
+from simulator.log.schema import Bool, Columns, Float64, Int8, Int32, Int64
+from simulator.log.writer import LogWriter
 from simulator.randomness import generator
 from simulator.units import HOUR
 from simulator.worlds.affinity import DayMarket, Visit
-from simulator.worlds.arrivals import Sampled
+from simulator.worlds.arrivals import Arrivals, Sampled
+from simulator.worlds.clicking import Clicking
 from simulator.worlds.levels import Levels
 from simulator.worlds.mechanism import Mechanism
-from simulator.worlds.paying import pay_probabilities
-from simulator.worlds.settings import CARDINALITIES, WorldSettings
+from simulator.worlds.paying import pay_by_intent
+from simulator.worlds.positions import uniform_of
+from simulator.worlds.settings import WorldSettings
 
-FOLDER = "impressions"
-CONTEXT = tuple(CARDINALITIES)[14:]
-POSITION = tuple(CARDINALITIES).index("position")
-SCHEMA = pa.schema(
-    [
-        *(pa.field(name, pa.int64(), nullable=False) for name in ("time", "click_id", "user_id", "item_id")),
-        *(pa.field(name, pa.int32(), nullable=False) for name in ("clicked", *CONTEXT)),
-        *(pa.field(name, pa.float64(), nullable=False) for name in ("p_click", "p_pay", "hidden")),
-    ]
-)
-"""``click_id`` is -1 where ``clicked`` is 0; ``p_pay`` is the probability of paying inside the attribution
-window had the impression been clicked.
+EXPOSURE = ("would_pay", "p_click", "p_pay", "hidden", "c", "q1", "q0", "q")
+"""Columns of ``exposure/``. ``would_pay``: whether a pay comes, or would have come, inside the attribution window of a click
+(drawn once; on clicked rows what happened). ``p_click``, ``p_pay``: the probabilities, the ``hidden`` intent known; the
+others as in `Clicking.given_features`.
 """
-CUT = 2.0
-"""Log-hazards beyond this click no more, and no less."""
 SAMPLE = 50_000
+LONGEST_LAG = 10
+"""In means of the lag."""
 
 
 @dataclass(slots=True)
-class Shown:
-    """Impressions in order of time; arrays of shape (n,), ``context`` (8, n)."""
+class Shown(Columns):
+    """Impressions: the columns of ``impressions/`` (``features`` has shape (n, 22)), and then those of ``exposure/``."""
 
     time: Int64
-    row: Int64
-    """Row of the click within its day, or -1."""
     user_id: Int64
     item_id: Int64
-    context: Int32
+    features: Int32
+    click_row: Int64
+    click_time: Int64
+    coin: Int8
+    paid: Int8
+    would_pay: Float64
     p_click: Float64
     p_pay: Float64
     hidden: Float64
+    c: Float64
+    q1: Float64
+    q0: Float64
+    q: Float64
 
-    def table(self, first_click: int) -> pa.Table:
-        """Return the rows of the file. ``first_click`` is the id of the day's first click."""
-        clicked = self.row >= 0
-        click_id = np.where(clicked, self.row + first_click, -1)
-        ids = [self.time, click_id, self.user_id, self.item_id, clicked.astype(np.int32)]
-        columns = [*ids, *self.context, self.p_click, self.p_pay, self.hidden]
-        return pa.Table.from_arrays([pa.array(column) for column in columns], schema=SCHEMA)
+    def in_order(self) -> Shown:
+        """Return them by time."""
+        return self[np.argsort(self.time, kind="stable")]
+
+    def given_to(self, writer: LogWriter) -> None:
+        """Append them to a log."""
+        arrays = self.arrays()
+        exposure = {name: arrays.pop(name) for name in EXPOSURE}
+        writer.impressions(**arrays, exposure=exposure)
 
 
-class Unclicked:
-    """Candidates for the unclicked impressions of one hour, with the draws that make them."""
+@dataclass(slots=True)
+class Clicked:
+    """The clicks of one day; ``paid``: inside the attribution window; ``first``: the row of the first one in the log."""
 
-    def __init__(self, seed: int, hour: int, mean: float) -> None:
-        self._seed, self._hour = seed, hour
-        rng = generator(seed, "world", FOLDER, "arrivals", hour)
-        offset = rng.integers(HOUR, size=rng.poisson(mean))
-        self.time: Int64 = np.sort(hour * HOUR + offset)
+    arrivals: Arrivals
+    visit: Visit
+    p_pay: Float64
+    paid: Bool
+    first: int
+
+
+class Candidates:
+    """Candidates for the impressions of one hour that have no click of their own, with the draws that make them.
+
+    ``means`` (2,) is how many are expected that would click what they see, and that may pass over it; ``positions`` (2,
+    positions) how often each of the two is shown where.
+    """
+
+    def __init__(self, seed: int, part: str, hour: int, means: Float64, positions: Float64) -> None:
+        self._streams = seed, "world", part, hour
+        self._cumulative: Float64 = np.cumsum(positions, axis=1) / positions.sum(1, keepdims=True)
+        rng = generator(seed, "world", part, "arrivals", hour)
+        self.time: Int64 = np.sort(hour * HOUR + rng.integers(HOUR, size=rng.poisson(means.sum())))
+        self.passing: Bool = self._random("kind") * means.sum() >= means[0]
 
     def __len__(self) -> int:
         return len(self.time)
 
+    def _random(self, part: str) -> Float64:
+        seed, world, kind, hour = self._streams
+        return generator(seed, world, kind, part, hour).random(len(self))
+
     def uniform(self, part: str) -> Float64:
-        """Draw one uniform a candidate from the stream of this part."""
-        return generator(self._seed, "world", FOLDER, part, self._hour).random(len(self))
+        """Draw one uniform a candidate from the stream of this part; that of the position as often as it is shown."""
+        uniform = self._random(part)
+        if part != "position":
+            return uniform
+        count = self._cumulative.shape[1]
+        there = [np.searchsorted(row[:-1], uniform, side="right") for row in self._cumulative]
+        return uniform_of(np.where(self.passing, there[1], there[0]), count)
 
     def normal(self, part: str) -> Float64:
         """Draw one standard normal a candidate."""
-        return generator(self._seed, "world", FOLDER, part, self._hour).standard_normal(len(self))
+        seed, world, kind, hour = self._streams
+        return generator(seed, world, kind, part, hour).standard_normal(len(self))
 
 
 class Impressions:
@@ -96,86 +119,102 @@ class Impressions:
     def __init__(
         self, settings: WorldSettings, mechanism: Mechanism, levels: Levels, market: DayMarket, seed: int
     ) -> None:
-        self._settings, self._mechanism, self._levels, self._seed = settings, mechanism, levels, seed
-        self._deepest = settings.sizes()["position"] - 1
-        exposure, hidden = settings.exposure, mechanism.hidden
-        self._least = -CUT * abs(exposure.slope) - exposure.position
-        per_day, total = max(SAMPLE // settings.days, 200), 0.0
-        for day in range(settings.days):
-            draws = Sampled(settings, seed, day, per_day)
-            total += float(np.exp(-self._appeal(market.visit(draws, np.zeros(per_day)))).mean())
-            market.advance()
-        # Unclicked impressions per click, at base 0, over how many there shall be.
-        untilted = float(hidden.chance @ np.exp(-hidden.pull))
-        ratio = total / settings.days * untilted / (1 / exposure.rate - 1)
-        self.base = float(np.log(ratio))
-        self._candidates = float(np.exp(-self.base - self._least)) * untilted
+        self._mechanism, self._levels, self._seed = mechanism, levels, seed
+        self._exposure = settings.exposure
+        per_day = max(SAMPLE // settings.days, 200)
 
-    def _appeal(self, visit: Visit) -> Float64:
-        """Return b(x)."""
-        exposure = self._settings.exposure
-        depth = visit.features[POSITION] / max(self._deepest, 1)
-        appeal: Float64 = exposure.slope * np.clip(visit.eta, -CUT, CUT) - exposure.position * depth
-        return appeal
+        def visits() -> Iterator[Visit]:
+            for day in range(settings.days):
+                yield market.visit(Sampled(settings, seed, day, per_day), np.zeros(per_day))
+                market.advance()
 
-    def _p_click(self, visit: Visit) -> Float64:
-        logit = self.base + self._appeal(visit)
-        if visit.hidden is not None:
-            logit = logit + self._mechanism.hidden.pull[visit.hidden]
-        chance: Float64 = expit(logit)
-        return chance
+        self.clicking = Clicking(settings, mechanism.hidden, visits())
 
-    def hours(
-        self, market: DayMarket, rate: Float64, time: Int64, visit: Visit, p_pay: Float64
-    ) -> Iterator[Shown]:
-        """Yield the impressions of a day, for whose clicks ``time``, ``visit`` and ``p_pay`` are given.
+    def hours(self, market: DayMarket, clicked: Clicked) -> Iterator[Shown]:
+        """Yield the impressions whose clicks fall, or would fall, into each hour of a day; each hour's by time.
 
-        ``rate`` (24,) is the mean number of clicks by hour. The market must stand on that day until the last
-        hour is taken.
+        The market must stand on that day until the last hour is taken.
         """
-        first = 24 * market.day
-        for hour in range(24):
-            low, high = np.searchsorted(time, (first + hour + np.arange(2)) * HOUR)
-            row = np.arange(low, high)
-            clicked = self._shown(market, time[row], row, visit.take(row), p_pay[row])
-            yield _together(clicked, self._unclicked(market, first + hour, rate[hour]))
+        time, positions = clicked.arrivals.time, self.clicking.positions
+        lag, share = self._lag(clicked.arrivals.uniform("impressions lag")), self._exposure.randomised
+        for hour, rate in enumerate(clicked.arrivals.rate, start=24 * market.day):
+            row = np.arange(*np.searchsorted(time, np.array([hour, hour + 1]) * HOUR))
+            own = self._shown(market, time[row], lag[row], clicked.visit.take(row))
+            own.p_pay, own.would_pay = clicked.p_pay[row], clicked.paid[row].astype(np.float64)
+            own.click_row, own.click_time = row + clicked.first, time[row]
+            parts = [own, self._drawn(market, "impressions", hour, rate, positions[[0, 1]])]
+            if share:
+                parts.append(self._flipped(market, hour, rate * share, positions[[2, 1]]))
+            yield Shown.concatenate(parts).in_order()
 
-    def _unclicked(self, market: DayMarket, hour: int, rate: float) -> Shown:
-        mechanism = self._mechanism
-        draws = Unclicked(self._seed, hour, rate * self._candidates)
-        visit = market.visit(draws, np.full(len(draws), mechanism.schedule.taste[hour]))
-        chance = np.exp(self._least - self._appeal(visit))
-        kept = np.flatnonzero(draws.uniform("shown") < chance)
-        visit, time = visit.take(kept), draws.time[kept]
-        if mechanism.hidden.active:
-            visit.hidden = mechanism.hidden.of_unclicked(draws.uniform("hidden")[kept])
-        state = mechanism.considering(time / HOUR, visit, self._levels)
-        paying = pay_probabilities(state, mechanism.attribution, mechanism.schedule.waiting)
-        return self._shown(market, time, np.full(len(time), -1), visit, paying.total)
+    def _flipped(self, market: DayMarket, hour: int, rate: float, positions: Float64) -> Shown:
+        """Return the randomised slice: impressions as all are, clicked by a fair coin."""
+        shown = self._drawn(market, "randomised", hour, rate, positions)
+        coin = generator(self._seed, "world", "randomised", "coin", hour).integers(2, size=len(shown))
+        shown.coin = coin.astype(np.int8)
+        shown.paid = np.where(coin, shown.would_pay, -1).astype(np.int8)
+        return shown
 
-    def _shown(self, market: DayMarket, time: Int64, row: Int64, visit: Visit, p_pay: Float64) -> Shown:
-        hidden = np.zeros(len(time)) if visit.hidden is None else self._mechanism.hidden.value[visit.hidden]
-        item, context = market.items.id[visit.slot], visit.features[-len(CONTEXT) :]
-        return Shown(time, row, visit.user, item, context, self._p_click(visit), p_pay, hidden)
+    def _drawn(self, market: DayMarket, part: str, hour: int, rate: float, positions: Float64) -> Shown:
+        """Return the impressions without a click that belong to ``rate`` clicks."""
+        hidden, clicking = self._mechanism.hidden, self.clicking
+        means = rate * np.array([positions[0].sum(), clicking.passed])
+        draws = Candidates(self._seed, part, hour, means, positions)
+        visit = market.visit(draws, np.full(len(draws), self._mechanism.schedule.taste[hour]))
+        kept = np.flatnonzero(~draws.passing | (draws.uniform("shown") < clicking.kept(visit)))
+        visit, passing = visit.take(kept), draws.passing[kept]
+        if hidden.active:
+            uniform = draws.uniform("hidden")[kept]
+            visit.hidden = np.where(passing, hidden.of_passed(uniform), hidden.of_clicks(uniform))
+        shown = self._shown(market, draws.time[kept], self._lag(draws.uniform("lag")[kept]), visit)
+        shown.would_pay = (draws.uniform("would pay")[kept] < shown.p_pay).astype(np.float64)
+        return shown
+
+    def _shown(self, market: DayMarket, time: Int64, lag: Int64, visit: Visit) -> Shown:
+        """Return impressions as if nobody had clicked, and paid."""
+        hidden, n = self._mechanism.hidden, len(time)
+        p_pay, would_click, passes = pay_by_intent(
+            self._mechanism, self._levels, time / HOUR, visit, (hidden.chance, hidden.shown)
+        )
+        given = self.clicking.given_features(visit, would_click, passes)
+        none, outside = np.full(n, -1), np.full(n, -1, np.int8)
+        return Shown(
+            np.maximum(time - lag, 0),
+            visit.user,
+            market.items.id[visit.slot],
+            visit.features.T,
+            none,
+            none,
+            outside,
+            outside,
+            np.zeros(n),
+            self.clicking.p_click(visit),
+            p_pay,
+            np.zeros(n) if visit.hidden is None else hidden.value[visit.hidden],
+            *(given[name] for name in ("c", "q1", "q0", "q")),
+        )
+
+    def _lag(self, uniform: Float64) -> Int64:
+        lag: Int64 = np.rint(np.minimum(-np.log1p(-uniform), LONGEST_LAG) * self._exposure.lag).astype(
+            np.int64
+        )
+        return lag
 
 
-def _together(one: Shown, other: Shown) -> Shown:
-    order = np.argsort(np.concatenate([one.time, other.time]), kind="stable")
-    names = ("time", "row", "user_id", "item_id", "context", "p_click", "p_pay", "hidden")
-    return Shown(*(np.concatenate([getattr(one, n), getattr(other, n)], axis=-1)[..., order] for n in names))
+class Ordered:
+    """Put hours of impressions in order of time: what was shown before an hour may be clicked in it."""
 
+    def __init__(self, longest_lag: int) -> None:
+        self._longest = longest_lag
+        self._held: list[Shown] = []
 
-class ImpressionFiles:
-    """Write ``impressions/day=NNNN.parquet`` under ``root``."""
+    def take(self, shown: Shown, hour: int) -> Shown:
+        """Return what no later hour than this one precedes."""
+        both = Shown.concatenate([*self._held, shown]).in_order()
+        end = int(np.searchsorted(both.time, (hour + 1) * HOUR - self._longest))
+        self._held = [both[end:]]
+        return both[:end]
 
-    def __init__(self, root: Path) -> None:
-        self._files = DayFiles(root, SCHEMA, {FOLDER: SCHEMA.names})
-
-    def write(self, hours: Iterator[Shown], first_click: int) -> None:
-        """Append a day."""
-        for shown in hours:
-            self._files.write(shown.table(first_click))
-
-    def close(self) -> None:
-        """Finish the last file."""
-        self._files.close()
+    def rest(self) -> list[Shown]:
+        """Return what is left."""
+        return self._held

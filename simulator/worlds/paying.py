@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.log.schema import Float64
+from simulator.worlds.affinity import Visit
 from simulator.worlds.hazards import Considering
+from simulator.worlds.levels import Levels
 from simulator.worlds.mechanism import Mechanism
 from simulator.worlds.promotion import Waiting
 
+BLOCK = 8_192
+"""Clicks at a time: their columns stay in the processor's cache."""
 SHORT = 0.5
 """Hours up to which an observation window is one part in `delayed_pay`; it errs by less than .1 % there."""
 LONG_PARTS = 4
@@ -66,6 +71,30 @@ def pay_probabilities(state: Considering, horizon: float, waiting: Waiting) -> P
     ):
         back[sale] = waited[sale] * returns * times.cdf(end - opening)
     return Paying(horizon, 1.0 - survival - waited.sum(0), waited, back)
+
+
+def pay_by_intent(
+    mechanism: Mechanism, levels: Levels, time: Float64, visit: Visit, chances: Sequence[Float64]
+) -> Float64:
+    """Return P(pay inside the attribution window) of clicks at ``time`` (hours): with their own intent, and then with one
+    drawn by each of ``chances``, each of shape (points,); shape (1 + chances, n).
+    """
+    result = np.zeros((1 + len(chances), len(time)))
+    waiting = mechanism.schedule.waiting
+    for first in range(0, len(time), BLOCK):
+        part = slice(first, first + BLOCK)
+        some = visit.take(part)
+        if some.hidden is None:
+            state = mechanism.considering(time[part], some, levels)
+            result[:, part] = pay_probabilities(state, mechanism.attribution, waiting).total
+            continue
+        for point in range(len(mechanism.hidden.value)):
+            state = mechanism.considering(time[part], some, levels, np.full(len(some.user), point))
+            paid = pay_probabilities(state, mechanism.attribution, waiting).total
+            np.copyto(result[0, part], paid, where=some.hidden == point)
+            for row, chance in enumerate(chances, start=1):
+                result[row, part] += chance[point] * paid
+    return result
 
 
 def delayed_pay(

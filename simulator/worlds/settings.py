@@ -14,6 +14,7 @@ from simulator.units import DAY, format_duration
 from simulator.worlds.hidden_settings import Confounder, Exposure
 from simulator.worlds.journey_settings import Amount, ByHour, Cart, Delay, Refund, Repurchase
 from simulator.worlds.market_settings import Churn, Drift, Effects
+from simulator.worlds.positions import highest_rate
 from simulator.worlds.presets import PRESETS, SALES, merged
 from simulator.worlds.promotion_kinds import KINDS
 from simulator.worlds.promotion_settings import WorldPromotion
@@ -71,7 +72,7 @@ class WorldSettings(Block):
     clicks_by_hour: ByHour | None = None
     """Clicks by hour of day; default: Taobao 2014."""
     impressions: bool = False
-    """Write impressions/: what was shown, clicked or not, and what is true of it."""
+    """Write impressions/ and exposure/: what was shown, clicked or not, and what is true of it."""
     effects: Effects = Effects()
     """How much of paying a learner could know."""
     drift: Drift = Drift()
@@ -142,6 +143,21 @@ class WorldSettings(Block):
         if len({sale.name for sale in self.promotion}) < len(self.promotion):
             raise ValueError("promotions must have different names")
         return self
+
+    @model_validator(mode="after")
+    def _clickable(self) -> Self:
+        highest = highest_rate(self.exposure.position, self.sizes()["position"])
+        if self.impressions and self.exposure.rate >= highest:
+            raise ValueError(
+                f"exposure.rate is {self.exposure.rate:g}, but with exposure.position = {self.exposure.position:g} only "
+                f"{highest:.3g} of what is shown is seen; lower one of the two"
+            )
+        return self
+
+    @property
+    def instrument(self) -> bool:
+        """Whether the position moves clicks and not paying."""
+        return self.impressions and self.exposure.instrument
 
     def sizes(self) -> dict[str, int]:
         """Return the number of values of every feature, in the order of the columns."""

@@ -28,13 +28,11 @@ from simulator.worlds.affinity import Visit
 from simulator.worlds.hazards import Considering
 from simulator.worlds.levels import Levels
 from simulator.worlds.mechanism import Mechanism
-from simulator.worlds.paying import delayed_pay, pay_probabilities
+from simulator.worlds.paying import BLOCK, delayed_pay, pay_by_intent, pay_probabilities
 from simulator.worlds.promotion import ReturnTime
 from simulator.worlds.settings import WorldSettings
 from simulator.worlds.spending import INTERVALS, Grid, later, worth
 
-BLOCK = 8_192
-"""Clicks at a time: their columns stay in the processor's cache."""
 COLUMNS = (
     "p_pay",
     "p_pay_observed",
@@ -106,17 +104,11 @@ class Truth:
 
     def hidden_columns(self, time: Float64, visit: Visit, levels: Levels) -> dict[str, Float64]:
         """Return the columns that only a world with a hidden intent has."""
-        mechanism, marginal = self.mechanism, np.zeros(len(time))
         if visit.hidden is None:
             return {}
-        for first in range(0, len(time), BLOCK):
-            part = slice(first, first + BLOCK)
-            some = visit.take(part)
-            for point, chance in enumerate(mechanism.hidden.chance):
-                state = mechanism.considering(time[part], some, levels, np.full(len(some.user), point))
-                paying = pay_probabilities(state, mechanism.attribution, mechanism.schedule.waiting)
-                marginal[part] += chance * paying.total
-        return dict(zip(HIDDEN_COLUMNS, (marginal, mechanism.hidden.value[visit.hidden]), strict=True))
+        hidden = self.mechanism.hidden
+        _, marginal = pay_by_intent(self.mechanism, levels, time, visit, [hidden.chance])
+        return dict(zip(HIDDEN_COLUMNS, (marginal, hidden.value[visit.hidden]), strict=True))
 
     def _block(
         self,

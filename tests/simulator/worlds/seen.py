@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from simulator.log.schema import Kind
-from simulator.units import DAY, HOUR
+from simulator.units import DAY, HOUR, SECOND
 from simulator.worlds.generate import WorldDay
 from simulator.worlds.impressions import Shown
 from simulator.worlds.presets import merged
@@ -319,6 +319,12 @@ def hidden_in_sale(s: Seen) -> float:
 
 def ctr(s: Seen) -> float:
     return float(np.concatenate([x.p_click for x in s.shown]).mean())
+
+
+def lag(s: Seen) -> float:
+    """Mean seconds from impression to click."""
+    wait = np.concatenate([(x.click_time - x.time)[x.click_row >= 0] for x in s.shown])
+    return float(wait.mean() / SECOND)
 
 
 def click_slope(part: Callable[[Shown], np.ndarray]) -> Callable[[Seen], float]:

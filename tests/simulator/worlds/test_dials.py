@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from simulator.log.schema import Kind
 from simulator.units import DAY, HOUR
 from simulator.worlds import levels, spending
-from simulator.worlds.impressions import POSITION
+from simulator.worlds.clicking import POSITION
 from simulator.worlds.presets import merged
 from simulator.worlds.promotion_settings import WorldPromotion
 from simulator.worlds.settings import WorldSettings
@@ -38,6 +38,7 @@ from tests.simulator.worlds.seen import (
     hidden_mean,
     items,
     kept,
+    lag,
     lasting,
     likeness,
     log_amount,
@@ -160,7 +161,16 @@ JOINT_DIALS = [
     ("impressions", True, {"days": 2}, lambda s: len(s.shown), +1),
     ("exposure.rate", 0.2, SHOWN, ctr, +1),
     ("exposure.slope", 1.0, SHOWN, click_slope(lambda x: np.log(x.p_pay)), +1),
-    ("exposure.position", 3.0, SHOWN, click_slope(lambda x: x.context[POSITION - 14]), -1),
+    ("exposure.instrument", False, SHOWN, spread(Seen.eta), +1),
+    ("exposure.lag", "1m", SHOWN, lag, +1),
+    (
+        "exposure.randomised",
+        0.1,
+        SHOWN,
+        lambda s: float(np.concatenate([x.coin >= 0 for x in s.shown]).mean()),
+        +1,
+    ),
+    ("exposure.position", 3.0, SHOWN, click_slope(lambda x: x.features[:, POSITION]), -1),
 ]
 
 SALE_DIALS = [

@@ -1,18 +1,16 @@
-"""The hidden confounder, the impressions, and delayed pays with and without a cart."""
+"""The hidden confounder, and delayed pays with and without a cart."""
 
 from __future__ import annotations
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from scipy import integrate, stats
 
-from simulator.log.reader import Log
 from simulator.log.schema import Kind
 from simulator.units import DAY, HOUR, SECOND
 from simulator.windows import Windows
 from simulator.worlds.confounder import Hidden
-from simulator.worlds.generate import World, generate
+from simulator.worlds.generate import World
 from simulator.worlds.hidden_settings import Confounder
 from simulator.worlds.paying import delayed_pay, pay_probabilities
 from simulator.worlds.settings import WorldSettings
@@ -32,15 +30,7 @@ TABLES = {
 
 @pytest.fixture(scope="module")
 def days():
-    return list(world(seed=8, **TABLES, impressions=True, exposure={"rate": 0.1}).days())
-
-
-@pytest.fixture(scope="module")
-def log(tmp_path_factory):
-    out = tmp_path_factory.mktemp("world") / "log"
-    settings = WorldSettings.model_validate(TABLES | {"impressions": True, "exposure": {"rate": 0.1}})
-    generate(settings, WINDOWS, OBSERVATION, 8, out)
-    return out
+    return list(world(seed=8, **TABLES).days())
 
 
 def test_the_points_are_a_standard_normal_and_the_tilt_is_that_of_clicking():
@@ -53,7 +43,7 @@ def test_the_points_are_a_standard_normal_and_the_tilt_is_that_of_clicking():
     uniform = (np.arange(100_000) + 0.5) / 100_000
     for points, chance in (
         (hidden.of_clicks(uniform), hidden.chance),
-        (hidden.of_unclicked(uniform), hidden.shown),
+        (hidden.of_passed(uniform), hidden.shown),
     ):
         np.testing.assert_allclose(np.bincount(points, minlength=7) / 100_000, chance, atol=1e-5)
 
@@ -103,68 +93,6 @@ def test_cart_and_pay_have_the_intent_in_common(days):
     hidden = association(world(seed=8, **calm).days())
     none = association(world(seed=8, **calm | {"confounder": {"strength": 0.0}}).days())
     assert hidden > none + 0.005
-
-
-def test_impressions_are_clicked_as_often_as_they_should(days):
-    shown = [
-        hour
-        for day in world(seed=8, **TABLES, impressions=True, exposure={"rate": 0.1}).days()
-        for hour in day.shown
-    ]
-    clicked = np.concatenate([s.row >= 0 for s in shown])
-    p, pay, hidden = (np.concatenate([getattr(s, n) for s in shown]) for n in ("p_click", "p_pay", "hidden"))
-    position = np.concatenate([s.context[2] for s in shown])
-    assert clicked.mean() == pytest.approx(0.1, rel=0.03)
-    groups = [np.ones(len(p), bool), *(hidden == v for v in np.unique(hidden)), position < 3, position > 10]
-    groups += [np.searchsorted(np.quantile(p, [0.25, 0.5, 0.75]), p) == part for part in range(4)]
-    groups += [np.searchsorted(np.quantile(pay, [0.25, 0.5, 0.75]), pay) == part for part in range(4)]
-    for group in groups:
-        assert abs(z_of_rate(clicked[group], p[group])) < LIMIT
-    # What nobody clicks has a standard normal intent, and would have paid less often.
-    assert hidden[~clicked].mean() == pytest.approx(0, abs=0.02)
-    assert hidden[~clicked].std() == pytest.approx(1, abs=0.02)
-    assert pay[~clicked].mean() < 0.8 * pay[clicked].mean()
-
-
-def test_impressions_change_no_click_and_lie_beside_the_log(days, log):
-    plain = list(world(seed=8, **TABLES).days())
-    for one, other in zip(plain, days, strict=True):
-        np.testing.assert_array_equal(one.time, other.time)
-        np.testing.assert_array_equal(one.features, other.features)
-        np.testing.assert_array_equal(one.events.time, other.events.time)
-        for name, column in one.truth.items():
-            np.testing.assert_array_equal(column, other.truth[name])
-    table = pq.read_table(log / "impressions").to_pydict()
-    time, click_id, p_pay = (np.array(table[name]) for name in ("time", "click_id", "p_pay"))
-    assert (np.diff(time) >= 0).all()
-    clicked = click_id >= 0
-    np.testing.assert_array_equal(clicked, np.array(table["clicked"]) == 1)
-    np.testing.assert_array_equal(click_id[clicked], np.arange(sum(len(d.time) for d in plain)))
-    np.testing.assert_array_equal(time[clicked], np.concatenate([d.time for d in plain]))
-    np.testing.assert_array_equal(p_pay[clicked], np.concatenate([d.truth["p_pay"] for d in plain]))
-    # The reader of logs gives no way to them.
-    opened = Log.open(log)
-    assert opened.meta.truth == COLUMNS + HIDDEN_COLUMNS
-    assert [f.name for f in opened.features] == [f.name for f in opened.meta.features]
-    assert not opened.has_impressions
-
-
-def test_a_damaged_impression_file_is_found(log, tmp_path):
-    import shutil
-
-    from simulator.errors import LogError
-
-    copy = tmp_path / "log"
-    shutil.copytree(log, copy)
-    next((copy / "impressions").iterdir()).unlink()
-    with pytest.raises(LogError, match="missing"):
-        Log.open(copy)
-
-
-def test_the_same_world_twice_has_the_same_impressions(log, tmp_path):
-    settings = WorldSettings.model_validate(TABLES | {"impressions": True, "exposure": {"rate": 0.1}})
-    again = generate(settings, WINDOWS, OBSERVATION, 8, tmp_path / "again")
-    assert again.fingerprint == Log.open(log).meta.fingerprint
 
 
 @pytest.mark.parametrize(("window", "close"), [(864 * SECOND, 1e-3), (6 * HOUR, 5e-3), (DAY, 3e-2)])

@@ -112,6 +112,11 @@ def test_a_scenario_shows_the_resolved_values_and_names_the_nearest_preset(tmp_p
         ({"clicks_by_hour": [1.0] * 23 + [0.0]}, "greater than 0"),
         ({"confounder": {"strength": 3}}, "less than or equal to 2"),
         ({"exposure": {"rate": 1.0}}, "less than 1"),
+        (
+            {"impressions": True, "exposure": {"rate": 0.15, "position": 4.0}},
+            "exposure.rate is 0.15, but with exposure.position = 4 only 0.1.* of what is shown is seen",
+        ),
+        ({"exposure": {"lag": "5m"}}, "lag is 5m; allowed: up to 3m"),
     ],
 )
 def test_impossible_tables_are_refused(tables, message):
