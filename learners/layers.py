@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
+
+from learners.dropout import Dropout
 
 SLOPE = 0.01
 """Negative slope of the leaky ReLU."""
@@ -29,13 +31,44 @@ def linear(inputs: int, outputs: int, generator: Generator, *, bias: bool = True
     return layer
 
 
-def trunk(inputs: int, hidden: Sequence[int], generator: Generator) -> nn.Sequential:
-    """Return linear, batch norm, leaky ReLU for every hidden layer.
+def joined(embedded: Tensor, inputs: Tensor | None) -> Tensor:
+    """Return the numbers of a batch, (B, width), and beside them the further inputs, where there are any."""
+    return embedded if inputs is None else torch.cat([embedded, inputs], dim=1)
 
-    The linear layers have no bias: batch norm takes any constant away again and has a shift of its own.
+
+class Columns(nn.Module):
+    """Some of the last dimension's numbers."""
+
+    which: Tensor
+
+    def __init__(self, which: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("which", torch.tensor(list(which), dtype=torch.int64))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values.index_select(-1, self.which)
+
+
+def trunk(
+    inputs: int,
+    hidden: Sequence[int],
+    generator: Generator,
+    *,
+    norm: bool = True,
+    slope: float = SLOPE,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Return linear, batch norm, leaky ReLU for every hidden layer, and dropout where there is any.
+
+    Under batch norm the linear layers have no bias: it takes any constant away again and has a shift of its own.
     """
     layers: list[nn.Module] = []
     for units in hidden:
-        layers += [linear(inputs, units, generator, bias=False), nn.BatchNorm1d(units), nn.LeakyReLU(SLOPE)]
+        layers.append(linear(inputs, units, generator, bias=not norm))
+        if norm:
+            layers.append(nn.BatchNorm1d(units))
+        layers.append(nn.LeakyReLU(slope) if slope else nn.ReLU())
+        if dropout:
+            layers.append(Dropout(dropout, generator))
         inputs = units
     return nn.Sequential(*layers)

@@ -54,7 +54,7 @@ class Model:
         generator = torch.Generator().manual_seed(seed)
         width = len(features) * learner.embedding_dim
         with calling(network, "build", f"{width} numbers and the heads {', '.join(heads)}"):
-            self.layers = network.build(width, self.heads, generator, inputs)
+            self.layers = network.reading(features).build(width, self.heads, generator, inputs)
             lost = [head for head in heads if head not in self.layers["heads"]]  # type: ignore[operator]
             if lost:
                 raise PartError(

@@ -10,6 +10,7 @@ from simulator.parts import Part, Registry
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
+    from simulator.log.schema import Feature
     from simulator.scenario.learner import LearnerBlock
 
 
@@ -27,6 +28,15 @@ class Network(Part):
 
     def completed(self, learner: LearnerBlock) -> Self:
         """Return a copy in which sizes left open are those of ``[learner]``."""
+        return self
+
+    def reading(self, features: Sequence[Feature]) -> Self:
+        """Return a copy that knows of which features its numbers are: each embedding of a sample has one after the other.
+
+        Raises
+        ------
+        ScenarioError : a parameter names a feature that the log does not have.
+        """
         return self
 
     def pretraining(self) -> Self:

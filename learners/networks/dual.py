@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Self
-
-from pydantic import Field, PositiveInt
+from typing import TYPE_CHECKING, Self
 
 from learners.networks.amounts import AmountNetwork
 from learners.networks.base import NETWORKS
+from learners.networks.sized import Units, last_layers
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
     from simulator.scenario.learner import LearnerBlock
 
-Sizes = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-
 
 class Towers(AmountNetwork):
     """A bottom shared by all heads and a tower for each of them, Dice after every hidden layer."""
 
-    bottom: Sizes | None = None
+    bottom: Units | None = None
     """Units of the shared layers; the first two fifths (rounded down, one at least) of ``[learner] hidden`` unless given."""
-    tower: Sizes | None = None
+    tower: Units | None = None
     """Units of each head's own layers; the rest of ``[learner] hidden``, or its last layer again where none is left."""
 
     def completed(self, learner: LearnerBlock) -> Self:
@@ -35,15 +32,17 @@ class Towers(AmountNetwork):
         from torch import nn
 
         from learners.dice import dice_trunk
-        from learners.layers import linear
 
         assert self.bottom is not None, "completed() comes before build()"
         assert self.tower is not None, "completed() comes before build()"
         low = {head: dice_trunk(width + inputs, self.bottom, generator) for head in self.bottoms(heads)}
         high = {head: dice_trunk(self.bottom[-1], self.tower, generator) for head in heads}
-        last = {head: linear(self.tower[-1], 1, generator) for head in heads}
         return nn.ModuleDict(
-            {"bottom": nn.ModuleDict(low), "tower": nn.ModuleDict(high), "heads": nn.ModuleDict(last)}
+            {
+                "bottom": nn.ModuleDict(low),
+                "tower": nn.ModuleDict(high),
+                "heads": last_layers(self.tower[-1], heads, generator),
+            }
         )
 
     def bottoms(self, heads: Sequence[str]) -> dict[str, int]:
@@ -57,14 +56,14 @@ class Towers(AmountNetwork):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        import torch
+        from learners.layers import joined
 
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         towers: nn.ModuleDict = layers["tower"]  # type: ignore[assignment]
         low: nn.ModuleDict = layers["bottom"]  # type: ignore[assignment]
         hidden: dict[str, Tensor] = {}
         for name, k in self.bottoms(list(heads)).items():
-            hidden[name] = low[name](embedded[k] if inputs is None else torch.cat([embedded[k], inputs], 1))
+            hidden[name] = low[name](joined(embedded[k], inputs))
         return {
             head: self.read(head, last(towers[head](hidden[self.bottom_of(head)])).squeeze(1))
             for head, last in heads.items()

@@ -36,7 +36,9 @@ class MultiWindow(MLP):
     ) -> dict[str, Tensor]:
         import torch
 
-        hidden = layers["trunk"](embedded[0] if inputs is None else torch.cat([embedded[0], inputs], dim=1))
+        from learners.layers import joined
+
+        hidden = layers["trunk"](joined(embedded[0], inputs))
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         outputs = {name: head(hidden).squeeze(1) for name, head in heads.items() if name != "cvr"}
         logits = torch.stack([outputs[head] for head in WINDOW_HEADS], dim=1)

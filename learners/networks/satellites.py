@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, PositiveInt
-
-from learners.networks.base import NETWORKS, Network
+from learners.networks.base import NETWORKS
+from learners.networks.sized import Sized, Units, last_layers
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
-
-    from simulator.scenario.learner import LearnerBlock
 
 SATELLITES = ("feature", "unbias")
 
 
 @NETWORKS.register("satellites")
-class Satellites(Network):
+class Satellites(Sized):
     """A main network and two satellites, each with embeddings and a trunk of its own (DFSN, SIGIR 2023).
 
     The main one reads e M + sg[e_feature] M_feature + sg[e_unbias] M_unbias, where e are embeddings and M square
@@ -26,15 +23,12 @@ class Satellites(Network):
     starts as a correction of nothing to its satellite, so that both together start at the base rate.
     """
 
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
+    hidden: Units | None = None
     """Units of the hidden layers of each of them; ``[learner] hidden`` unless given."""
     mixing: Literal["identity", "normal"] = "identity"
     """How the matrices start: the main one's own embeddings alone, or, as in NetCVR's code, all at random from N(0, 1)."""
 
     embeddings = 3
-
-    def completed(self, learner: LearnerBlock) -> Self:
-        return self if self.hidden is not None else self.model_copy(update={"hidden": learner.hidden})
 
     def bias(self, head: str, value: float) -> float:
         return 0.0 if head == "cvr" else value
@@ -44,12 +38,11 @@ class Satellites(Network):
 
         from learners.layers import linear, trunk
 
-        assert self.hidden is not None, "completed() comes before build()"
         networks = ("main", *SATELLITES)
         layers = nn.ModuleDict(
             {
-                "trunks": nn.ModuleDict({n: trunk(width + inputs, self.hidden, generator) for n in networks}),
-                "heads": nn.ModuleDict({h: linear(self.hidden[-1], 1, generator) for h in heads}),
+                "trunks": nn.ModuleDict({n: trunk(width + inputs, self.sizes, generator) for n in networks}),
+                "heads": last_layers(self.sizes[-1], heads, generator),
                 "mix": nn.ModuleDict({n: linear(width, width, generator, bias=False) for n in networks}),
             }
         )
@@ -72,7 +65,7 @@ class Satellites(Network):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        import torch
+        from learners.layers import joined
 
         mix: nn.ModuleDict = layers["mix"]  # type: ignore[assignment]
         trunks: nn.ModuleDict = layers["trunks"]  # type: ignore[assignment]
@@ -82,9 +75,7 @@ class Satellites(Network):
             "feature": feature,
             "unbias": unbias,
         }
-        if inputs is not None:
-            read = {name: torch.cat([values, inputs], dim=1) for name, values in read.items()}
-        hidden = {name: trunks[name](values) for name, values in read.items()}
+        hidden = {name: trunks[name](joined(values, inputs)) for name, values in read.items()}
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         outputs = {
             head: last(hidden[head if head in SATELLITES else "main"]).squeeze(1)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt
-
 from learners.composite import Nested, following
 from learners.networks.base import NETWORKS, Network
 from learners.networks.mlp import MLP
+from learners.networks.sized import Units
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
+    from simulator.log.schema import Feature
     from simulator.scenario.learner import LearnerBlock
 
 SECOND = ("rfr", "netcvr")
@@ -25,7 +25,7 @@ class Towers(Network):
 
     conversion: Annotated[Network, Nested(NETWORKS)] = "mlp"  # type: ignore[assignment]
     """The conversion tower: any network."""
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = None
+    hidden: Units | None = None
     """Units of the second tower's hidden layers; ``[learner] hidden`` unless given."""
     detach: bool | Literal["pre-training"] = False
     """Do not train embeddings through the second tower, so that its own keep their random initial values: always, or in
@@ -39,6 +39,9 @@ class Towers(Network):
     def completed(self, learner: LearnerBlock) -> Self:
         hidden = self.hidden if self.hidden is not None else learner.hidden
         return self.model_copy(update={"conversion": self.conversion.completed(learner), "hidden": hidden})
+
+    def reading(self, features: Sequence[Feature]) -> Self:
+        return self.model_copy(update={"conversion": self.conversion.reading(features)})
 
     def pretraining(self) -> Self:
         return self.model_copy(update={"detach": bool(self.detach)})

@@ -109,12 +109,25 @@ def policy_key(policy: Policy) -> str:
     return f"{policy.kind}{json.dumps(parameters, sort_keys=True) if parameters else ''}"
 
 
+def _check_networks(methods: Sequence[ResolvedMethod], log: Log) -> None:
+    """Refuse networks that name features which the log does not have."""
+    faults = []
+    for k, method in enumerate(methods):
+        try:
+            method.network.reading(log.features)
+        except ScenarioError as error:
+            faults += [f"method[{k}].network: {fault}" for fault in error.faults]
+    if faults:
+        raise ScenarioError(faults)
+
+
 def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) -> Plan:
     """Lay the scenario's methods on a log.
 
     Raises
     ------
-    ScenarioError : the stream does not fit the log, or no click of the log is in it.
+    ScenarioError : the stream does not fit the log, no click of the log is in it, or a network names a feature that it does
+        not have.
     """
     log = Log.open(path, time_features=scenario.time_features)
     if scenario.stream.upload is not None and log.meta.arrivals:
@@ -130,6 +143,7 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
             f"stream: no click of {path} lies between {format_duration(line.stream_start)} and "
             f"{format_duration(line.stream_end)} after the log's origin; see `{program()} describe` for what it holds"
         )
+    _check_networks(methods, log)
     # A policy that wants predictions listens to its own method's model, so it cannot be shared.
     policy_of = {
         m.name: policy_key(m.policy) + (f"@{m.name}" if m.policy.asks or m.policy.tells else "")

@@ -128,8 +128,8 @@ def test_a_hyper_parameter_that_is_written_counts_though_it_is_the_default(resol
             ["method[0].objective", "'fwn'", "allowed: bce, ", ", es-dfm, ", "'fnw'?"],
         ),
         (
-            {"method": "fnw", "network": {"kind": "mpl"}},
-            ["method[0].network", "'mpl'", "allowed: ", "'mlp'?"],
+            {"method": "fnw", "network": {"kind": "mlpp"}},
+            ["method[0].network", "'mlpp'", "allowed: ", "'mlp'?"],
         ),
         ({"method": "fnw", "network": {"hiden": [3]}}, ["method[0].network.hiden", "Did you mean 'hidden'?"]),
         ({"method": "es-dfm", "objective": {"clip": 1}}, ["method[0].objective.clip", "takes no parameters"]),

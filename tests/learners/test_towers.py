@@ -117,8 +117,8 @@ def test_towers_take_sizes_of_their_own():
 
 
 def test_faults_of_a_nested_part_name_it():
-    with pytest.raises(ScenarioError, match=r"network\.conversion.*'mpl'.*'mlp'\?"):
-        NETWORKS.parse({"kind": "separate", "conversion": "mpl"}, "network")
+    with pytest.raises(ScenarioError, match=r"network\.conversion.*'mlpp'.*'mlp'\?"):
+        NETWORKS.parse({"kind": "separate", "conversion": "mlpp"}, "network")
     with pytest.raises(ScenarioError, match=r"network\.conversion.*hiden.*'hidden'\?"):
         NETWORKS.parse({"kind": "separate", "conversion": {"kind": "mlp", "hiden": [2]}}, "network")
     with pytest.raises(ScenarioError, match=r"network\.conversion = 7: must be a name"):
