@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -13,8 +13,10 @@ from learners.composite import NONE
 from learners.like import brought, like_fault
 from learners.methods import METHODS, Method, Spec
 from learners.misfits import (
+    CLICKED,
     estimates_fault,
     heads_fault,
+    impressions_fault,
     labels_fault,
     offset_fault,
     start_fault,
@@ -66,6 +68,11 @@ class ResolvedMethod:
             "start": self.start,
             "serve": self.link,
         }
+
+    @property
+    def listens(self) -> Literal["", "impressions", "slice", "potential"]:
+        """What it hears of the log's impressions; "" for nothing."""
+        return self.policy.impressions if CLICKED in self.objective.targets else ""
 
     @property
     def peeks(self) -> bool:
@@ -140,7 +147,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     if not found and objective and policy and link:
         start = None if start is None else start.for_objective(objective)
         checks = {
-            "objective": heads_fault(objective, link),
+            "objective": heads_fault(objective, link) or impressions_fault(objective, scenario),
             "policy": labels_fault(objective, policy),
             "auxiliary": estimates_fault((objective, link, policy), block, auxiliary),
             "offset": offset_fault(offset, objective, link),

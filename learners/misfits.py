@@ -15,8 +15,11 @@ from simulator.errors import nearest
 from simulator.learning import PREDICTIONS
 from simulator.parts import Part
 from simulator.policies import Policy
-from simulator.scenario.model import MethodBlock
+from simulator.scenario.model import MethodBlock, Scenario
 from simulator.units import format_duration
+
+CLICKED = "clicked"
+"""The target of objectives that learn from impressions."""
 
 
 def estimates_fault(
@@ -133,10 +136,18 @@ def _window_fault(part: Part, attribution: int) -> str:
 
 def labels_fault(objective: Objective, policy: Policy) -> str:
     """Say that the objective learns from what the policy does not deliver."""
-    missing = [target for target in objective.targets if target not in policy.labels]
+    # Whether an impression was clicked the log says itself, whatever the policy.
+    missing = [target for target in objective.targets if target not in (*policy.labels, CLICKED)]
     if not missing:
         return ""
     return (
         f"{policy.kind!r} delivers {', '.join(policy.labels)}, but objective {objective.kind!r} "
         f"learns from {', '.join(missing)}"
     )
+
+
+def impressions_fault(objective: Objective, scenario: Scenario) -> str:
+    """Say that the objective learns from impressions, and the scenario's world writes none."""
+    if CLICKED not in objective.targets or scenario.world is None or scenario.world.impressions:
+        return ""
+    return f"{objective.kind!r} learns from impressions, and the world writes none; allowed: [world] impressions = true"

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.log.schema import ClickBatch, EventBatch, Int64
-from simulator.samples import Samples
+from simulator.log.schema import Int64
 
-B = TypeVar("B", ClickBatch, EventBatch, Samples)
+
+class Batch(Protocol):
+    """Rows as columns."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, cut: slice) -> Self: ...
+
+
+B = TypeVar("B", bound=Batch)
 Arrays = dict[str, NDArray[Any]]
 
 

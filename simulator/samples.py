@@ -103,6 +103,31 @@ class Samples(Columns):
         return joined
 
     @classmethod
+    def together(cls, one: Self, other: Self) -> Self:
+        """Join batches of different origin in order of their visible time, those of ``one`` first where it is the same."""
+        if not len(one) or not len(other):
+            return other if len(other) else one
+        roles = tuple(dict.fromkeys((*one.roles, *other.roles)))
+        parts = [part.with_roles(roles, {**one.carried, **other.carried}) for part in (one, other)]
+        joined = cls._joined(parts)
+        joined.carried = {
+            name: np.concatenate([part.carried[name] for part in parts]) for name in parts[0].carried
+        }
+        joined.roles = roles
+        return joined[np.argsort(joined.visible_time, kind="stable")]
+
+    def with_roles(self, roles: tuple[str, ...], carries: Mapping[str, NDArray[Any]]) -> Self:
+        """Return them with these roles, which hold their own, and with all that is carried, null where it was not."""
+        made = self[:]
+        made.role = np.array([roles.index(name) for name in self.roles], np.int32)[self.role]
+        made.roles = roles
+        made.carried = {
+            name: self.carried[name] if name in self.carried else np.full(len(self), np.nan, like.dtype)
+            for name, like in carries.items()
+        }
+        return made
+
+    @classmethod
     def empty(cls) -> Self:
         """No samples."""
         return cls.blank(0, 0)

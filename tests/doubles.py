@@ -14,6 +14,7 @@ from simulator.learning import PREDICTIONS, Advisor, Clicks, Learner, Prediction
 from simulator.log.meta import Meta
 from simulator.log.schema import ClickBatch, EventBatch, Feature, Float64, Int64, Kind, Labels
 from simulator.pipeline.pipeline import Audience
+from simulator.pipeline.shown import Final
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
@@ -123,6 +124,9 @@ class Guestbook:
         self.meals: dict[str, list[Samples]] = {}
         self.finals: list[tuple[int, Labels, Mapping[str, Float64] | None]] = []
         self.times: list[int] = []
+        self.shown: list[tuple[int, Int64]] = []
+        self.foreseen: dict[str, list[tuple[int, Float64]]] = {}
+        self.exposed: list[Final] = []
 
     def serve(self, row: int, click_id: Int64, time: Int64) -> None:
         self.served.append((row, time))
@@ -138,6 +142,15 @@ class Guestbook:
 
     def finalise(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None) -> None:
         self.finals.append((row, labels, truth))
+
+    def show(self, place: int, impression_id: Int64, time: Int64) -> None:
+        self.shown.append((place, time))
+
+    def predict_shown(self, method: str, place: int, predictions: Predictions) -> None:
+        self.foreseen.setdefault(method, []).append((place, predictions["cvr"]))
+
+    def finalise_shown(self, final: Final) -> None:
+        self.exposed.append(final)
 
     def advance(self, time: int, items: int) -> None:
         self.times.append(time)

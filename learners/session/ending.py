@@ -46,16 +46,19 @@ class Stopwatch:
 def conclude(
     plan: Plan,
     directory: RunDirectory,
-    ledger: Ledger,
+    ledgers: tuple[Ledger, Ledger | None],
     recorder: Recorder,
     pipeline: Pipeline,
     watch: Stopwatch,
     doubts: Sequence[Doubt] = (),
 ) -> None:
-    """Judge the predictions and write metrics, summary, quarantine and report."""
+    """Judge the predictions, of clicks and of impressions where there are any, and write metrics, summary, quarantine and
+    report.
+    """
+    ledger, shown = ledgers
     evaluation = plan.scenario.evaluation
     with watch.stage("evaluation"):
-        results = ledger.finish()
+        results = ledger.finish() if shown is None else ledger.finish().joined(shown.finish())
         intervals = paired_intervals(
             results,
             seed=plan.scenario.seed,

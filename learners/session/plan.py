@@ -12,6 +12,7 @@ from learners.catalog import ResolvedMethod
 from learners.session.references import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import ScenarioError
+from simulator.evaluation.tasks.impressions import judged_on_impressions
 from simulator.log.meta import read_meta
 from simulator.log.reader import Log
 from simulator.log.source import Source
@@ -63,6 +64,14 @@ class Plan:
         """What is replayed: the log, with the arrival times that the scenario's upload makes."""
         upload = self.scenario.stream.upload
         return self.log if upload is None else Uploaded(self.log, upload.upload(self.scenario.seed))
+
+    def on_impressions(self, method: ResolvedMethod) -> tuple[str, ...]:
+        """Return the tasks by which a method is judged on the log's impressions: none where there are none, nor for one that
+        needs estimates to serve, which are of clicks alone.
+        """
+        if not self.log.has_impressions or method.link.estimates:
+            return ()
+        return judged_on_impressions(method.link.tasks, truth=self.log.has_exposure)
 
     @property
     def peeking(self) -> list[str]:
@@ -135,6 +144,7 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
             f"stream.upload: the events of {path} say themselves when they became known (arrival_time), so no upload can be "
             "made up for them; leave it out"
         )
+    _check_impressions(methods, log)
     at_rest = Extent.of(log.meta)
     line = timeline(scenario, at_rest)
     extent = extent_of_world(scenario) or at_rest  # a world is described before it is made
@@ -162,3 +172,17 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
         tick_of(scenario, extent),
         promotion_warnings(scenario, extent),
     )
+
+
+def _check_impressions(methods: Sequence[ResolvedMethod], log: Log) -> None:
+    """Refuse methods that learn from what the log does not hold."""
+    for method in methods:
+        if method.listens and not log.has_impressions:
+            raise ScenarioError(
+                f"method {method.name!r} learns from impressions, and the log {log.meta.name!r} has none"
+            )
+        if method.listens == "potential" and not log.has_exposure:
+            raise ScenarioError(
+                f"method {method.name!r} learns what clicks would have come to, which only the log of a generated world "
+                f"says, not {log.meta.name!r}"
+            )

@@ -24,10 +24,13 @@ from simulator.data import open_data
 from simulator.engine import Engine
 from simulator.errors import RunError
 from simulator.evaluation.ledger import Ledger
+from simulator.evaluation.tasks.impressions import JudgedLabels, judged_on_clicks
 from simulator.learning import Advisor
 from simulator.log.feature_checks import doubts_of
+from simulator.log.schema import Labels
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.recorder import Recorder
+from simulator.pipeline.shown import ShownImpressions
 from simulator.report.progress import Progress
 from simulator.rundir import RunDirectory, manifest, write_json
 from simulator.scenario.load import Loaded, load_scenario
@@ -121,17 +124,7 @@ def _execute(
         plan.calendar,
         origin=plan.log.meta.origin.isoformat(),
     )
-    ledger = Ledger(
-        {m.name: m.link.tasks for m in plan.methods},
-        plan.calendar,
-        timeline.stream_start,
-        timeline.segment,
-        predictions_path=directory.predictions if scenario.output.predictions else None,
-        scale=plan.scale,
-        peeking=plan.peeking,
-        lifetime=plan.windows.lifetime,
-        metrics=scenario.evaluation.metrics,
-    )
+    ledger, shown = ledgers(plan, directory.predictions if scenario.output.predictions else None)
     with view:
         view.stage("pre-training")
         with watch.stage("pretraining"):
@@ -143,15 +136,39 @@ def _execute(
             plan.policy_of,
             view,
             directory.samples if made["dump_samples"] else None,
+            shown,
         )
         with watch.stage("replay"):
             pipeline = replay(plan, learners, recorder)
         recorder.close()
         view.stage("evaluation")
-        conclude(plan, directory, ledger, recorder, pipeline, watch, doubts)
+        conclude(plan, directory, (ledger, shown), recorder, pipeline, watch, doubts)
         shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
     warn(idle(plan.methods, pipeline.notes))
     return directory.finish()
+
+
+def ledgers(plan: Plan, predictions: Path | None) -> tuple[Ledger, Ledger | None]:
+    """Return the ledger of clicks, and that of impressions where some method is judged on them."""
+
+    def ledger(tasks: Mapping[str, tuple[str, ...]], *, path: Path | None, labels: type[Labels]) -> Ledger:
+        return Ledger(
+            {name: some for name, some in tasks.items() if some},
+            plan.calendar,
+            plan.timeline.stream_start,
+            plan.timeline.segment,
+            predictions_path=path,
+            scale=plan.scale,
+            peeking=plan.peeking,
+            lifetime=plan.windows.lifetime,
+            metrics=plan.scenario.evaluation.metrics,
+            labels=labels,
+        )
+
+    on_clicks = {m.name: judged_on_clicks(m.link.tasks) for m in plan.methods}
+    on_impressions = {m.name: plan.on_impressions(m) for m in plan.methods}
+    shown = ledger(on_impressions, path=None, labels=JudgedLabels) if any(on_impressions.values()) else None
+    return ledger(on_clicks, path=predictions, labels=Labels), shown
 
 
 def idle(methods: Sequence[ResolvedMethod], notes: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -206,6 +223,8 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             learners[m.name],
             m.learner.batch_size,
             left_over=m.learner.left_over,
+            listens=m.listens,
+            judged_on_impressions=bool(plan.on_impressions(m)),
             checkpoint=learners[m.name].save,
             checkpoint_every=scenario.engine.checkpoint_every,
             **plan.settings_of(m),
@@ -224,8 +243,13 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             batch_rows=scenario.engine.reader_batch,
             advisors=advisors,
             stream_start=timeline.stream_start,
+            exposures=any(m.listens for m in plan.methods),
+            in_slice=any(m.listens == "slice" for m in plan.methods),
         )
 
+    log, first = plan.log, timeline.stream_start
+    judged = any(plan.on_impressions(m) for m in plan.methods)
+    potential = any(m.listens == "potential" for m in plan.methods)
     pipeline = Pipeline(
         make_engine,
         runs,
@@ -237,7 +261,9 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             plan.log.meta.observed_until,
         ),
         recorder,
-        truth=plan.log.truth(timeline.stream_start) if plan.log.has_truth else None,
+        truth=log.truth(first) if log.has_truth else None,
+        shown=ShownImpressions(log, plan.windows, first, timeline.stream_end) if judged else None,
+        potential=log.exposure(first - plan.windows.click) if potential else None,
         workers=scenario.engine.workers,
     )
     pipeline.run()

@@ -14,6 +14,7 @@ from simulator.engine.late import LateRefunds
 from simulator.engine.runner import PolicyRunner, TickItems
 from simulator.engine.waves import Waves
 from simulator.errors import PolicyError
+from simulator.exposures import ExposureReader, Exposures, SliceReader
 from simulator.learning import Advisor
 from simulator.log.schema import ROW_GROUP, ClickBatch, EventBatch, Labels
 from simulator.log.source import Source
@@ -40,6 +41,10 @@ class Tick:
     final_row: int
     final: Labels
     """Final labels of the consecutive clicks from ``final_row`` whose lifetime ended."""
+    exposures: Exposures | None = None
+    """What became known of impressions, where somebody listens to them."""
+    in_slice: Exposures | None = None
+    """The same of the randomised slice."""
 
 
 class Engine:
@@ -51,6 +56,8 @@ class Engine:
     features : keep the features of open journeys, for policies and samples.
     advisors : by policy key, the model and auxiliary of its method, for policies that ask or tell.
     stream_start : when the first segment begins, at the start of the stream; default: ``start``.
+    exposures, in_slice : whether somebody listens to the log's impressions, and to those of its randomised slice. What became
+        known of them before the stream is left out.
 
     Results do not depend on how the replay is cut into ticks, nor on ``batch_rows``.
     """
@@ -67,6 +74,8 @@ class Engine:
         batch_rows: int = ROW_GROUP,
         advisors: Mapping[str, Advisor] | None = None,
         stream_start: int | None = None,
+        exposures: bool = False,
+        in_slice: bool = False,
     ) -> None:
         width = sum(feature.width for feature in source.features) if features else 0
         self.now = start
@@ -76,6 +85,9 @@ class Engine:
         self._calendar = calendar or Calendar()
         self._reading = features, batch_rows
         self._clicks, self._events = self._cursors(source)
+        reading = source, windows, self._segment_start, features, batch_rows
+        self._exposures = ExposureReader(*reading) if exposures else None
+        self._slice = SliceReader(*reading) if in_slice else None
         self._late: LateRefunds | None = None
         self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
         self._advisors = {} if advisors is None else advisors
@@ -98,6 +110,8 @@ class Engine:
         """
         if self._future is not None:
             raise PolicyError("a replay with policies that read the future cannot be forked")
+        if self._exposures is not None or self._slice is not None:
+            raise PolicyError("a replay that reads impressions cannot be forked")
         twin, (clicks, events) = copy(self), self._cursors(source)
         vars(twin).update(
             journeys=deepcopy(self.journeys),
@@ -136,7 +150,11 @@ class Engine:
         row, labels = self.journeys.finalise(until)
         if self._future is not None:
             self._future.forget(self.journeys.base + self.journeys.head)
-        return Tick(start, until, clicks, len(events), waves.outside, samples, row, labels)
+        known, in_slice = (
+            reader.take(until) if deliver and reader is not None else None
+            for reader in (self._exposures, self._slice)
+        )
+        return Tick(start, until, clicks, len(events), waves.outside, samples, row, labels, known, in_slice)
 
     def _scene(self, key: str, policy: Policy, segment_end: bool) -> Scene:
         future = self._future.labels if policy.peeks and self._future is not None else None

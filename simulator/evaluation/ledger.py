@@ -47,6 +47,7 @@ class Ledger:
     predictions_path : where to keep every prediction beside its label (Parquet), or None.
     scale : per task, the (pre-trained, oracle) methods: 0 and 100 of the relative improvement.
     peeking : methods that read the future or the truth, and so do not compete.
+    labels : type of the final labels.
     lifetime : time from a click to its final label in microseconds, where it is known: dates ``mature_at``.
     """
 
@@ -62,13 +63,14 @@ class Ledger:
         peeking: Collection[str] = (),
         lifetime: int | None = None,
         metrics: Sequence[str] = (),
+        labels: type[Labels] = Labels,
     ) -> None:
         self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
         self.grid = Grid(stream_start, segment, calendar)
         self._openings = Openings(calendar)
         self._deciles: defaultdict[tuple[str, str, str], Deciles] = defaultdict(Deciles)
         self._scale, self._peeking = dict(scale or {}), tuple(peeking)
-        self._lifetime, self._metrics = lifetime, tuple(metrics)
+        self._lifetime, self._metrics, self._type = lifetime, tuple(metrics), labels
         self._open: deque[_OpenCell] = deque()
         self._clicks = RowQueue("served clicks")
         self._labels = RowQueue("final labels")
@@ -173,7 +175,7 @@ class Ledger:
                     )
             predicted = {name: queue.take(stop) for name, queue in self._predictions.items()}
         clicks, final = self._clicks.take(stop), self._labels.take(stop)
-        labels = Labels(**{f.name: final[f.name] for f in fields(Labels)})
+        labels = self._type(**{f.name: final[f.name] for f in fields(self._type)})
         truth = {name.removeprefix("true."): v for name, v in final.items() if name.startswith("true.")}
         phase = self.grid.cell(*key).phase
         outcomes: dict[str, Outcome] = {}

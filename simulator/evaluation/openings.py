@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,3 +78,19 @@ class _Opening:
             "tasks": {task: {"expected": None, **sums} for task, sums in self.tasks.items()},
             "methods": self.methods,
         }
+
+
+def joined_openings(
+    one: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return summaries of the same promotions with the tasks of both."""
+    found = {(opening["name"], opening["start"]): opening for opening in other}
+    joined = []
+    for opening in one:
+        more = found.get((opening["name"], opening["start"]), {"tasks": {}, "methods": {}})
+        methods = {
+            name: {**opening["methods"].get(name, {}), **more["methods"].get(name, {})}
+            for name in {**opening["methods"], **more["methods"]}
+        }
+        joined.append({**opening, "tasks": {**opening["tasks"], **more["tasks"]}, "methods": methods})
+    return joined

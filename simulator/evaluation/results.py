@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from simulator.atomic import written_whole
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Cell
 from simulator.evaluation.deciles import Deciles
+from simulator.evaluation.openings import joined_openings
 from simulator.evaluation.tasks import RELATIVE, TASKS
 from simulator.log.schema import Bool, Float64, Int64
 
@@ -114,6 +115,23 @@ class Results:
         self.starts = np.array([cell.start for cell in self.cells], np.int64)
         self.phases = np.array([PHASES.index(cell.phase) for cell in self.cells], np.int64)
         self.after_switch = np.array([cell.after_switch for cell in self.cells], np.bool_)
+
+    def joined(self, other: Results) -> Results:
+        """Return these results, of clicks, with those that the same methods reached on impressions."""
+        found = {(cell.segment, cell.start): cell for cell in other.cells}
+        cells = [
+            replace(cell, statistics={**cell.statistics, **found[cell.segment, cell.start].statistics})
+            for cell in self.cells
+            if (cell.segment, cell.start) in found
+        ]
+        return replace(
+            self,
+            methods={name: (*tasks, *other.methods.get(name, ())) for name, tasks in self.methods.items()},
+            cells=cells,
+            immature=self.immature + sum(cell.rows for cell in self.cells) - sum(cell.rows for cell in cells),
+            openings=joined_openings(self.openings, other.openings),
+            deciles={**self.deciles, **other.deciles},
+        )
 
     @property
     def rows(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -66,6 +67,9 @@ class Task:
     further : metrics that tables show beside headline, AUC and PCOC where there is room.
     binary : whether the label is 0 or 1.
     some : by metric, which of the kept clicks it is over; the others are over all.
+    population : what it is judged on: the stream's clicks, or its impressions.
+    reads : the served prediction that it judges; its own name unless given.
+    hidden : whether only a world knows its label.
     scaled : whether methods compete on it, from a frozen model (0) to an oracle (100); not on a by-product.
     """
 
@@ -82,6 +86,9 @@ class Task:
     further: tuple[str, ...]
     binary: bool
     scaled: bool = True
+    population: Literal["clicks", "impressions"] = "clicks"
+    reads: str = ""
+    hidden: bool = False
     some: Callable[[Outcome], dict[str, Bool]] = lambda _: {}
 
     @property

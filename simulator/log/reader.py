@@ -96,6 +96,11 @@ class Log:
         return bool(self._truth)
 
     @property
+    def has_exposure(self) -> bool:
+        """Whether the log is of a synthetic world and knows what is true of its impressions."""
+        return bool(self._exposure)
+
+    @property
     def has_impressions(self) -> bool:
         """Whether the log says what was shown, clicked or not."""
         return self.meta.impressions > 0

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from simulator.exposures import Exposures
 from simulator.pieces import TimeQueue
 from simulator.samples import Samples
 
@@ -18,6 +19,7 @@ class Mailbox:
     def __init__(self, delay: int, stream_start: int) -> None:
         self._delay, self._stream_start = delay, stream_start
         self._held: TimeQueue[Samples] = TimeQueue(by="visible_time")
+        self._exposed: TimeQueue[Exposures] = TimeQueue(by="visible_time")
 
     def put(self, samples: Samples) -> None:
         """Take a tick's delivery. What is visible before the stream starts belongs to its past and is dropped."""
@@ -27,9 +29,17 @@ class Mailbox:
         if first < len(samples):
             self._held.push(samples[first:])
 
+    def expose(self, exposures: Exposures) -> None:
+        """Take what became known of impressions in a tick; nothing of it is of before the stream."""
+        if self._delay:
+            exposures = replace(exposures, visible_time=exposures.visible_time + self._delay)
+        self._exposed.push(exposures)
+
     def take(self, until: int) -> Samples:
         """Remove and return what is visible before ``until``."""
-        return Samples.concatenate(self._held.take(until))
+        samples = Samples.concatenate(self._held.take(until))
+        exposed = self._exposed.take(until)
+        return Samples.together(samples, Exposures.concatenate(exposed).samples()) if exposed else samples
 
 
 def mini_batches(samples: Samples, size: int, left_over: str = "spread") -> Iterator[Samples]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -14,10 +14,12 @@ import simpy
 from simulator.calls import of_methods
 from simulator.engine import Engine, Tick
 from simulator.errors import PartError
+from simulator.exposures import UNCLICKED, Exposures
 from simulator.learning import Advisor, Clicks, Predictions
 from simulator.log.schema import Float64, Int32, Int64, Labels
 from simulator.pieces import RowQueue
 from simulator.pipeline.lanes import Lane
+from simulator.pipeline.shown import Final, ShownImpressions
 from simulator.pipeline.trainer import MethodRun, Trainer
 from simulator.samples import Samples
 
@@ -55,6 +57,15 @@ class Audience(Protocol):
     def finalise(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None) -> None:
         """Final labels (and the world's truth) of consecutive clicks."""
 
+    def show(self, place: int, impression_id: Int64, time: Int64) -> None:
+        """Impressions of the stream, as they are shown, counted from its first."""
+
+    def predict_shown(self, method: str, place: int, predictions: Predictions) -> None:
+        """Predictions of a method for shown impressions (from any thread)."""
+
+    def finalise_shown(self, final: Final) -> None:
+        """Final labels (and the world's truth) of consecutive impressions."""
+
     def advance(self, time: int, items: int) -> None:
         """The simulation reached an instant, after so many more clicks and events."""
 
@@ -79,6 +90,8 @@ class Pipeline:
     ----------
     make_engine : builds the engine, given the advisors by policy key (for policies that want predictions).
     truth : blocks of the world's truth in replay order, or None.
+    shown : the impressions of the stream, where they are judged.
+    potential : what would have come of clicks on impressions, for methods that peek at it.
     """
 
     def __init__(
@@ -89,8 +102,12 @@ class Pipeline:
         audience: Audience,
         *,
         truth: Iterator[tuple[int, dict[str, Float64]]] | None = None,
+        shown: ShownImpressions | None = None,
+        potential: Iterator[tuple[int, dict[str, Float64]]] | None = None,
         workers: int = 1,
     ) -> None:
+        self._shown = shown
+        self._potential = None if potential is None else RowQueue("potential outcomes", potential)
         self._stream, self._audience, self._workers = stream, audience, workers
         self._make_engine, self._methods = make_engine, methods
         self._truth = None if truth is None else RowQueue("truth", truth)
@@ -144,9 +161,11 @@ class Pipeline:
             if now > self._stream.start:
                 self._serve(tick)
             self._deliver(tick)
+            self._expose(tick)
             self._finalise(tick)
             if segment_end or published:
                 self._predict()
+                self._show(now)
             if segment_end:
                 self._train(now)
             if now > self._stream.start:
@@ -180,6 +199,39 @@ class Pipeline:
         for name, trainer in self._trainers.items():
             trainer.serve(clicks, partial(self._audience.predict, name, row))
 
+    def _show(self, now: int) -> None:
+        """Predict the impressions shown since the last time, each method with the model it had published."""
+        if self._shown is None or (shown := self._shown.shown(now)) is None:
+            return
+        place, impression_id, impressions = shown
+        self._audience.show(place, impression_id, impressions.time)
+        for name, trainer in self._trainers.items():
+            if trainer.method.judged_on_impressions:
+                trainer.predict(impressions, partial(self._audience.predict_shown, name, place))
+
+    def _expose(self, tick: Tick) -> None:
+        """Hand what became known of impressions to the methods that listen to them."""
+        exposures = tick.exposures
+        if exposures is not None and len(exposures):
+            potential = exposures if self._potential is None else self._with_potential(exposures)
+            for trainer in self._trainers.values():
+                if trainer.method.listens:
+                    trainer.mailbox.expose(potential if trainer.method.listens == "potential" else exposures)
+        if tick.in_slice is not None and len(tick.in_slice):
+            for trainer in self._trainers.values():
+                if trainer.method.listens == "slice":
+                    trainer.mailbox.expose(tick.in_slice)
+
+    def _with_potential(self, exposures: Exposures) -> Exposures:
+        """Return the impressions with what would have come of a click as the label of those that nobody clicked."""
+        assert self._potential is not None
+        would_pay = self._potential.of(exposures.impression)["would_pay"]
+        unclicked = exposures.role == UNCLICKED
+        # A click that came in time may be of an impression shown a click window ago.
+        if unclicked.any():
+            self._potential.drop(int(exposures.impression[unclicked].min()))
+        return replace(exposures, converted=np.where(unclicked, would_pay, exposures.converted))
+
     def _deliver(self, tick: Tick) -> None:
         self.events += tick.events
         self.outside += tick.outside
@@ -199,6 +251,9 @@ class Pipeline:
 
     def _finalise(self, tick: Tick) -> None:
         """Pass on the final labels of the clicks that were served."""
+        if self._shown is not None:
+            for final in self._shown.final(self._engine.now):
+                self._audience.finalise_shown(final)
         row = max(tick.final_row, self._served[0])
         end = min(tick.final_row + len(tick.final), self._served[1])
         if row < end:
@@ -208,7 +263,8 @@ class Pipeline:
 
     def _drain(self) -> None:
         """Let the rest of the labels mature, as far as the log was observed; nothing is delivered any more."""
-        lifetime = self._engine.journeys.windows.lifetime
+        windows = self._engine.journeys.windows
+        lifetime = windows.lifetime + (0 if self._shown is None else windows.click)
         end = min(self._stream.end + lifetime, self._stream.observed_until) + 1
         while self._engine.now < end:
             tick = self._engine.advance(min(end, self._engine.now + self._stream.tick), deliver=False)

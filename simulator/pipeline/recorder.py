@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 from simulator.evaluation.costs import CostMeter
 from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.meters import Section, sections_of
+from simulator.evaluation.task import TASKS
 from simulator.learning import Predictions
 from simulator.log.schema import Float64, Int64, Labels
+from simulator.pipeline.shown import Final
 from simulator.policies import Policy
 from simulator.report.progress import Progress
 from simulator.samples import Samples, schema
@@ -26,6 +28,7 @@ class Recorder:
     policies : by key; costs are measured once per policy.
     policy_of : the policy key of each method.
     samples_dir : where to write what each learner was fed, or None.
+    shown : the ledger of the stream's impressions, where they are judged.
     """
 
     def __init__(
@@ -35,8 +38,9 @@ class Recorder:
         policy_of: Mapping[str, str],
         progress: Progress,
         samples_dir: Path | None = None,
+        shown: Ledger | None = None,
     ) -> None:
-        self._ledger, self._progress = ledger, progress
+        self._ledger, self._progress, self._shown = ledger, progress, shown
         self.costs = {policy: CostMeter(ledger.grid.calendar.clock) for policy in policies}
         self._policy_of = dict(policy_of)
         self._meters = {key: list(policy.meters(ledger.grid)) for key, policy in policies.items()}
@@ -52,7 +56,8 @@ class Recorder:
 
     def predict(self, method: str, row: int, predictions: Predictions) -> None:
         """Enter predictions (called from the methods' threads)."""
-        self._ledger.predict(method, row, predictions)
+        if method in self._ledger.methods:  # one that serves nothing of clicks is judged on impressions alone
+            self._ledger.predict(method, row, predictions)
 
     def delivered(self, policy: str, samples: Samples) -> None:
         """Count what a policy delivered."""
@@ -70,6 +75,22 @@ class Recorder:
         for meter in self.costs.values():
             meter.finalise(row, labels)
         self._progress.cell(self._ledger.finalise(row, labels, truth))
+
+    def show(self, place: int, impression_id: Int64, time: Int64) -> None:
+        """Enter shown impressions."""
+        if self._shown is not None:
+            self._shown.serve(place, impression_id, time)
+
+    def predict_shown(self, method: str, place: int, predictions: Predictions) -> None:
+        """Enter predictions of impressions: each task that is judged on them reads one that is served."""
+        if self._shown is not None:
+            tasks = self._shown.methods[method]
+            self._shown.predict(method, place, {task: predictions[TASKS[task].reads] for task in tasks})
+
+    def finalise_shown(self, final: Final) -> None:
+        """Enter final labels of impressions."""
+        if self._shown is not None:
+            self._shown.finalise(final.place, final.labels, final.truth)
 
     def advance(self, time: int, items: int) -> None:
         """Move the progress view on."""

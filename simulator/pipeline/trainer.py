@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import simpy
@@ -36,6 +36,9 @@ class MethodRun:
     publish_every : microseconds between publications.
     transport_delay : microseconds from a label's delivery to the learner.
     left_over : what becomes of a segment's samples beyond whole batches (`mini_batches`).
+    listens : to what of the log's impressions: "" (nothing), "impressions", "slice" (these, and what came of the clicks in the
+        randomised slice) or "potential" (with what would have come of clicks that were not made).
+    judged_on_impressions : whether it predicts the stream's impressions, beside the clicks.
     checkpoint, checkpoint_every : what to call, in the method's own order of things, and how often.
     """
 
@@ -47,6 +50,8 @@ class MethodRun:
     transport_delay: int = 0
     left_over: str = "spread"
     capacity: float | None = None
+    listens: Literal["", "impressions", "slice", "potential"] = ""
+    judged_on_impressions: bool = False
     checkpoint: Callable[[], None] | None = None
     checkpoint_every: int | None = None
 
@@ -124,8 +129,16 @@ class Trainer:
 
         Where the policy has asked for the same clicks at this segment's end, what it was told is served.
         """
-        known, learner = self._remembered(clicks), self.method.learner
-        self.lane.submit(lambda: then(learner.ask(Question(PREDICTIONS, clicks)) if known is None else known))
+        known = self._remembered(clicks)
+        if known is None:
+            self.predict(clicks, then)
+        else:
+            self.lane.submit(partial(then, known))
+
+    def predict(self, clicks: Clicks, then: Callable[[Predictions], None]) -> None:
+        """Predict with the model published last, in the method's own order of things."""
+        learner = self.method.learner
+        self.lane.submit(lambda: then(learner.ask(Question(PREDICTIONS, clicks))))
 
     def ask(self, question: Question) -> Mapping[str, Float64]:
         """Ask, and wait for the answer; predictions are remembered until the segment is over."""

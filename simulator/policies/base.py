@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from simulator.errors import PolicyError, nearest
 from simulator.parts import Part
@@ -53,6 +53,10 @@ class Policy(Part):
     becomes known within the lateness, and the pays of a refunded click in the order in which they were made."""
     labels: ClassVar[tuple[str, ...]] = ("converted",)
     """Which of converted, refunded and gmv its samples carry."""
+    impressions: ClassVar[Literal["impressions", "slice", "potential"]] = "impressions"
+    """What a method with it hears of the log's impressions, if its objective learns from clicks ("clicked" among its
+    targets): the impressions as they become known; with them the clicks of the randomised slice and what came of them; or
+    with them what would have come of clicks that were not made (``peeks``)."""
     columns: ClassVar[dict[str, tuple[str, float]]] = {}
     """Own values per journey: name -> (numpy type, value at the click)."""
     carries: ClassVar[dict[str, str]] = {}

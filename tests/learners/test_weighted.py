@@ -58,7 +58,7 @@ def test_settlement_has_the_slope_of_its_own_loss(samples):
     )
     for beliefs in ("current", "frozen"):
         objective, slopes = OBJECTIVES["settlement"](beliefs=beliefs), []
-        for loss in (objective.loss, lambda *given: Weighted.loss(objective, *given)):  # noqa: B023
+        for loss in (objective.loss, lambda *given: Weighted.loss(objective, *given)):  # noqa: B023 - called before the loop goes on
             logit = torch.tensor(np.random.default_rng(1).normal(0, 2, n), requires_grad=True)
             loss(Batch(rows, None, torch.float64), {"cvr": logit}).backward()
             slopes.append(logit.grad.numpy())

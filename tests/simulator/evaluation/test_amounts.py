@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from simulator.evaluation import metrics
 from simulator.evaluation.tasks import TASKS, measure, outcome
+from simulator.evaluation.tasks.impressions import JudgedLabels
 from simulator.log.schema import Labels
 from simulator.units import HOUR
 
@@ -107,6 +108,9 @@ def test_tasks_of_gmv(labels):
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_every_task_measures_what_it_says_on_any_rows(task, labels):
     time, found = labels
+    if TASKS[task].population == "impressions":
+        clicked = found.converted | (np.arange(6) % 2 == 0)
+        found = JudgedLabels(**found.arrays(), clicked=clicked, would_pay=np.arange(6.0) % 2)
     for size in (6, 1, 0):
         cut = found[np.arange(size)]
         judged = outcome(task, cut, None, time[:size])

@@ -139,6 +139,8 @@ SATELLITES = """
               from journeys
     union all select click_id, time, 0.0, null, null from journeys
     union all select click_id, first_pay, 1.0, null, null from journeys where first_pay is not null"""
+# What they make of impressions is in tests/simulator/test_exposures.py.
+CLOSED_FORM["randomised"], CLOSED_FORM["potential"] = CLOSED_FORM["never"], CLOSED_FORM["oracle"]
 CLOSED_FORM["satellites"] = CLOSED_FORM["elapsed-time"] + SATELLITES
 CLOSED_FORM["satellites/replay"] = CLOSED_FORM["elapsed-time/replay"] + SATELLITES
 

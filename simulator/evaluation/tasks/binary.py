@@ -1,0 +1,47 @@
+"""Tasks whose label is 0 or 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from simulator.evaluation import metrics
+from simulator.evaluation.task import Outcome, Task, Truth
+from simulator.log.schema import Bool, Float64, Labels
+from simulator.ranking import ranking
+
+
+def probability(served: Float64, judged: Outcome) -> dict[str, float]:
+    """Measure probabilities against labels, and against the truth where it is known."""
+    label = judged.label
+    auc, prauc = ranking(served, label)
+    nll = metrics.nll(served, label)
+    regret = math.nan if judged.truth is None else nll - metrics.nll(judged.truth, label)
+    return {"auc": auc, "prauc": prauc, "nll": nll, "regret_nll": regret, "pcoc": metrics.pcoc(served, label)}
+
+
+def binary(
+    title: str,
+    of: str,
+    kept: Callable[[Labels], Bool],
+    label: Callable[[Labels], Float64],
+    truth: Callable[[Truth], Float64 | None],
+    *,
+    scaled: bool = True,
+) -> Task:
+    """Return a task whose label is 0 or 1, judged as a probability."""
+    return Task(
+        title=title,
+        of=of,
+        kept=kept,
+        label=label,
+        truth=truth,
+        measure=probability,
+        measured=("auc", "prauc", "nll", "regret_nll", "pcoc"),
+        primary="nll",
+        regret="regret_nll",
+        headline="regret_nll",
+        further=("nll", "prauc"),
+        binary=True,
+        scaled=scaled,
+    )

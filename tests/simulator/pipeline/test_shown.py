@@ -1,0 +1,124 @@
+"""The stream's impressions: predicted by the model published before, judged by labels that are final."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from simulator.engine import Engine
+from simulator.log.memory import MemoryLog
+from simulator.log.schema import Float64, ImpressionLabels
+from simulator.pipeline import MethodRun, Pipeline, Stream
+from simulator.pipeline.shown import ShownImpressions
+from simulator.policies import policy_from
+from simulator.samples import Samples
+from simulator.units import DAY, HOUR
+from simulator.windows import Windows
+from tests.doubles import Diary, Guestbook
+from tests.simulator.shown import known, shown_log
+
+WINDOWS = Windows(6 * HOUR, 2 * HOUR, click=HOUR)
+START, END, SEGMENT = DAY, 3 * DAY, 6 * HOUR
+
+
+class Told(MemoryLog):
+    """A log that knows what would have come of every click."""
+
+    has_exposure = True
+
+    def exposure(
+        self, start: int | None = None, end: int | None = None
+    ) -> Iterator[tuple[int, dict[str, Float64]]]:
+        assert self.impression is not None
+        first = int(np.searchsorted(self.impression.time, start or 0))
+        for row in range(first, len(self.impression), 100):
+            rows = np.arange(row, min(row + 100, len(self.impression)))
+            yield row, {"would_pay": (rows % 3 == 0).astype(float), "q": rows / 1e6}
+
+
+def run(listens: str, *, tick: int = HOUR) -> tuple[Told, Guestbook, Diary]:
+    plain = shown_log(11, WINDOWS, clicks=600, days=5)
+    log = Told(**{name: getattr(plain, name) for name in MemoryLog.__dataclass_fields__})
+    diary, audience = Diary(), Guestbook()
+    method = MethodRun(
+        "m",
+        "p",
+        diary,
+        50,
+        SEGMENT,
+        listens=listens,
+        judged_on_impressions=True,  # type: ignore[arg-type]
+    )
+    engine = {"exposures": bool(listens), "in_slice": listens == "slice"}
+    pipeline = Pipeline(
+        lambda advisors: Engine(
+            log, WINDOWS, {"p": policy_from("never", {})},
+            start=START - DAY, stream_start=START, features=True, advisors=advisors, **engine,
+        ),
+        [method],
+        Stream(START, END, SEGMENT, tick, 8 * DAY),
+        audience,
+        shown=ShownImpressions(log, WINDOWS, START, END),
+        potential=log.exposure(START - WINDOWS.click) if listens == "potential" else None,
+    )  # fmt: skip
+    pipeline.run()
+    return log, audience, diary
+
+
+def test_every_impression_of_the_stream_is_shown_predicted_and_judged_once() -> None:
+    log, audience, _ = run("impressions")
+    shown = log.impression
+    assert shown is not None
+    inside = np.flatnonzero((shown.time >= START) & (shown.time < END) & (shown.coin < 0))
+    assert sum(len(time) for _, time in audience.shown) == len(inside)
+    assert sum(len(values) for _, values in audience.foreseen["m"]) == len(inside)
+    places = [final.place for final in audience.exposed]
+    lengths = [len(final.labels) for final in audience.exposed]
+    assert places == np.cumsum([0, *lengths[:-1]]).tolist()
+    assert sum(lengths) == len(inside)
+    expected = [labels for _, labels in log.exposed(WINDOWS, START, END)]
+    whole = ImpressionLabels.concatenate(expected)
+    for name in ("clicked", "converted", "gmv", "first_pay"):
+        found = np.concatenate([getattr(final.labels, name) for final in audience.exposed])
+        np.testing.assert_array_equal(found, getattr(whole, name))
+    would_pay = np.concatenate([final.labels.would_pay for final in audience.exposed])
+    np.testing.assert_array_equal(would_pay, inside % 3 == 0)
+    q = np.concatenate([final.truth["q"] for final in audience.exposed])
+    np.testing.assert_array_equal(q, inside / 1e6)
+
+
+def test_a_segments_impressions_are_predicted_before_anything_is_learnt_of_it() -> None:
+    _, audience, _ = run("impressions")
+    fed = np.cumsum([0, *(len(samples) for samples in audience.meals["m"])])
+    for n, (_, predicted) in enumerate(audience.foreseen["m"]):
+        assert set(predicted) == {float(fed[n])}
+
+
+@pytest.mark.parametrize("tick", [HOUR, 6 * HOUR])
+@pytest.mark.parametrize("listens", ["impressions", "slice", "potential"])
+def test_a_learner_is_fed_what_it_listens_to(listens: str, tick: int) -> None:
+    log, audience, _ = run(listens, tick=tick)
+    fed = Samples.concatenate(audience.meals["m"])
+    told = [
+        (int(time), int(place), role, clicked, converted)
+        for time, place, role, clicked, converted in zip(
+            fed.visible_time, fed.column("impression"), fed.role_names,
+            np.nan_to_num(fed.column("clicked"), nan=-9.0), np.nan_to_num(fed.converted, nan=-9.0), strict=True,
+        )
+    ]  # fmt: skip
+    expected = known(log, WINDOWS, START, END)
+    if listens != "slice":
+        expected = [entry for entry in expected if entry[2] != "slice"]
+    if listens == "potential":
+        expected = [
+            (*entry[:4], float(entry[1] % 3 == 0)) if entry[2] == "impression" else entry
+            for entry in expected
+        ]
+    assert sorted(told) == expected
+
+
+def test_who_does_not_listen_is_fed_nothing_of_impressions() -> None:
+    _, audience, _ = run("")
+    assert "m" not in audience.meals
