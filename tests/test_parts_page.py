@@ -13,7 +13,7 @@ from simulator.plugins import load_plugins
 from simulator.policies import policy_from
 from simulator.policies.checks import check_policy
 from simulator.scenario.load import load_scenario
-from tests.commands import ROOT, sim, summary_of
+from tests.commands import ROOT, sim, sim_here, summary_of
 
 PAGE = (ROOT / "docs" / "parts.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -88,10 +88,10 @@ def test_tables_summary_comparison_and_report_show_it(folder, section, metric, h
     assert figures[metric] > 0
     if metric == "brier":
         assert figures[metric] < 0.25
-    compared = sim("compare", finished).stdout
+    compared = sim_here("compare", finished).stdout
     assert title in compared
     (finished / "report.html").unlink()
-    sim("report", finished)
+    sim_here("report", finished)
     page = (finished / "report.html").read_text(encoding="utf-8")
     assert title in page
     assert heading in page

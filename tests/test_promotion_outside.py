@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.units import DAY
-from tests.commands import sim
+from tests.commands import sim_here
 
 SCENARIO = """
 [data]
@@ -58,7 +58,7 @@ def test_a_sale_that_no_label_reaches(tmp_path):
     pq.write_table(pa.table({**events, "kind": ["pay"] * len(paid)}), tmp_path / "events.parquet")
     path = tmp_path / "own.toml"
     path.write_text(SCENARIO.format(folder=tmp_path))
-    done = sim(path, "--progress", "none")
+    done = sim_here(path, "--progress", "none")
     said = "promotion 'sale' (2025-10-18 00:00 to 2025-10-18 12:00, day 9 00:00:00 to day 9 12:00:00) comes too late"
     assert done.stderr.count("none of its clicks can be judged") == 1
     (run,) = (tmp_path / "runs" / "own").iterdir()

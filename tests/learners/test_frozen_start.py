@@ -11,7 +11,7 @@ from learners.build import build_learner
 from learners.catalog import METHODS
 from simulator.errors import ScenarioError
 from simulator.units import HOUR
-from tests.commands import sim
+from tests.commands import sim_here
 
 
 def refund_embeddings(model):
@@ -67,7 +67,7 @@ def test_validate_no_longer_says_that_es_dfm_does_as_its_paper(tmp_path):
         '[[method]]\nmethod = "fsiw"\nfidelity = "reference"\n'
     )
     (tmp_path / "s.toml").write_text(text, encoding="utf-8")
-    told = " ".join(sim("validate", tmp_path / "s.toml", code=2).stderr.split())
+    told = " ".join(sim_here("validate", tmp_path / "s.toml", code=2).stderr.split())
     assert "'es-dfm' has no such variant" not in told
     assert "'fsiw' has no such variant, since no public code of it departs from the paper's formulas" in told
 

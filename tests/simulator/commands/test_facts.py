@@ -8,7 +8,7 @@ from simulator.commands.facts import Described, print_log
 from simulator.errors import LogError, ScenarioError
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
-from tests.commands import sim
+from tests.commands import sim_here
 from tests.simulator.log.logs import small, write
 
 
@@ -20,7 +20,7 @@ def log(tmp_path_factory):
 
 
 def test_a_log_is_described_by_its_directory(log):
-    shown = sim("describe", log, "--windows", "1d", "--promotion", "5d..6d").stdout
+    shown = sim_here("describe", log, "--windows", "1d", "--promotion", "5d..6d").stdout
     for title in (
         "phases",
         "rates",
@@ -33,7 +33,7 @@ def test_a_log_is_described_by_its_directory(log):
 
 
 def test_it_is_laid_beside_any_preset(log):
-    shown = sim("describe", log, "--against", "trace").stdout
+    shown = sim_here("describe", log, "--against", "trace").stdout
     assert "fit to trace" in shown
     assert "windows.attribution is 3d, measured with 7d" in shown
     assert "published facts within tolerance" in shown.splitlines()[-1]
@@ -41,7 +41,7 @@ def test_it_is_laid_beside_any_preset(log):
 
 def test_a_world_is_laid_beside_its_own(tmp_path):
     words = ("scenarios/minimal.toml", "--fit", "--set", f"output.cache={tmp_path}")
-    shown = sim("describe", *words).stdout
+    shown = sim_here("describe", *words).stdout
     assert "fit to blend" in shown
     assert "[world]" not in shown
 
@@ -56,13 +56,13 @@ def test_a_world_is_laid_beside_its_own(tmp_path):
     ],
 )
 def test_what_makes_no_sense_is_refused(log, words, said):
-    done = sim("describe", log, *words, code=2)
+    done = sim_here("describe", log, *words, code=2)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_options_of_a_log_are_not_those_of_a_scenario():
-    done = sim("describe", "scenarios/minimal.toml", "--windows", "3d", code=2)
+    done = sim_here("describe", "scenarios/minimal.toml", "--windows", "3d", code=2)
     assert "a scenario says them itself" in done.stderr
 
 

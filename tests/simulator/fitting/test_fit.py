@@ -18,7 +18,7 @@ from simulator.units import DAY, MINUTE
 from simulator.windows import Windows
 from simulator.worlds.generate import generate
 from simulator.worlds.settings import WorldSettings
-from tests.commands import ROOT, sim
+from tests.commands import ROOT, sim_here
 from tests.simulator.log.logs import small, write
 
 WINDOWS = Windows()
@@ -169,7 +169,7 @@ def test_a_log_without_pays_leaves_nothing(tmp_path):
     ],
 )
 def test_wrong_options_are_named(fitted, tmp_path, words, said):
-    done = sim("fit", fitted[0], "--out", tmp_path / "w.toml", *words, code=2)
+    done = sim_here("fit", fitted[0], "--out", tmp_path / "w.toml", *words, code=2)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "w.toml").exists()
@@ -189,9 +189,9 @@ def test_a_real_log_gives_a_world_that_looks_like_it(name, tmp_path):
     )
     if source is None:
         pytest.skip(f"{file} is not there")
-    sim("import", name, source, "--out", tmp_path / "log", *options)
-    sim("fit", tmp_path / "log", "--out", tmp_path / "w.toml", "--windows", windows, "--rounds", "1")
-    sim("validate", tmp_path / "w.toml")
+    sim_here("import", name, source, "--out", tmp_path / "log", *options)
+    sim_here("fit", tmp_path / "log", "--out", tmp_path / "w.toml", "--windows", windows, "--rounds", "1")
+    sim_here("validate", tmp_path / "w.toml")
     scenario = load_scenario(tmp_path / "w.toml").scenario
     assert scenario.world is not None
     generate(scenario.world, scenario.windows.windows(), 15 * MINUTE, 1, tmp_path / "world")

@@ -8,7 +8,7 @@ import pytest
 from simulator.log.schema import Feature
 from simulator.log.writer import LogWriter
 from simulator.units import DAY, HOUR
-from tests.commands import run_directory, sim, summary_of
+from tests.commands import run_directory, sim_here, summary_of
 from tests.simulator.log.logs import ORIGIN
 from tests.simulator.log.test_feature_checks import labels_of, shop
 
@@ -66,9 +66,9 @@ def scenario(request, tmp_path):
 def test_labels_among_the_features_are_named(scenario, tmp_path):
     path, leaking = scenario
     sentence = "feature 'conversion' is a function of what events say later"
-    audited = sim("audit", path, code=3 if leaking else 0)
-    described = sim("describe", path)
-    ran = sim(path, "--progress", "none")
+    audited = sim_here("audit", path, code=3 if leaking else 0)
+    described = sim_here("describe", path)
+    ran = sim_here(path, "--progress", "none")
     doubts = summary_of(run_directory(tmp_path / "runs"))["feature_doubts"]
     assert [(doubt["feature"], doubt["kind"]) for doubt in doubts] == (
         [("conversion", "function of events")] if leaking else []

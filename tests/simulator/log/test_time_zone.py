@@ -17,7 +17,7 @@ from simulator.randomness import generator
 from simulator.report import numbers
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
-from tests.commands import sim
+from tests.commands import sim_here
 from tests.simulator.log import logs
 
 WINDOWS = Windows(DAY, DAY)
@@ -110,8 +110,8 @@ def test_an_older_log_is_in_utc_and_an_unknown_zone_is_damage(tmp_path):
 def test_a_promotion_by_date_is_described(tmp_path):
     zoned(tmp_path / "log", "Asia/Shanghai", 2025, 11, 5)
     words = ("describe", tmp_path / "log", "--windows", "1d", "--promotion")
-    by_date = sim(*words, "2025-11-11..2025-11-12").stdout
+    by_date = sim_here(*words, "2025-11-11..2025-11-12").stdout
     assert "promotion-1" in by_date
-    assert by_date == sim(*words, "6d..7d").stdout
+    assert by_date == sim_here(*words, "6d..7d").stdout
     for wrong in ("2025-11-11..soon", "2025-11-12..2025-11-11", "2025-11-11"):
-        assert f"--promotion {wrong}" in sim(*words, wrong, code=2).stderr
+        assert f"--promotion {wrong}" in sim_here(*words, wrong, code=2).stderr

@@ -69,11 +69,16 @@ def test_a_broken_one_is_reported_by_its_distribution_and_stops_nobody_else(
     tmp_path: Path, entry: str, said: str
 ):
     env = install(tmp_path / "site", entry)
-    for done in (sim("ls", "policies", env=env), sim("validate", "scenarios/minimal.toml", env=env)):
+    listed, validated = sim("ls", "policies", env=env), sim("validate", "scenarios/minimal.toml", env=env)
+    for done in (listed, validated):
         (warning,) = [line for line in done.stderr.splitlines() if "entry point" in line]
         assert f"({entry.partition(' = ')[2]}) of third-party 1.0 is left out" in warning
         assert said in warning
-    assert "elapsed-time" in sim("ls", "policies", env=env).stdout
+    assert "elapsed-time" in listed.stdout
+
+
+def test_the_audit_goes_on_without_a_broken_one(tmp_path: Path):
+    env = install(tmp_path / "site", "patient = quits:Patient")
     audited = sim("audit", "scenarios/minimal.toml", "--set", f"output.cache={tmp_path / 'cache'}", env=env)
     assert "causal  never" in audited.stdout
 
@@ -129,7 +134,9 @@ def test_a_subclass_is_another_policy_than_the_shipped_one(tmp_path: Path):
         f'[[method]]\nmethod = "vanilla"\nname = "m{k}"\npolicy = "{kind}"\n'
         for k, kind in enumerate(("peeking:Peeking", "elapsed-time"))
     )
-    scenario.write_text(f'extends = "{ROOT / "scenarios" / "minimal.toml"}"\n{methods}', encoding="utf-8")
+    few = "[world]\nclicks_per_day = 500\n"
+    base = ROOT / "scenarios" / "minimal.toml"
+    scenario.write_text(f'extends = "{base}"\n{few}{methods}', encoding="utf-8")
     cache = f"output.cache={tmp_path / 'cache'}"
     audited = sim("audit", scenario, "--set", cache, env=env, code=3)
     assert "peeks  peeking:Peeking" in audited.stdout
