@@ -25,6 +25,9 @@ MENDS = {
     reasons.OUTSIDE: "ids must lie inside the cardinality that is published",
     reasons.DUPLICATE_CLICK: "click_id must tell clicks of one instant apart",
     reasons.SHARED_ID: "if rows are lines of an order, leave event_id out: then every row is an event",
+    reasons.AFTER_CLICK: "look at time_unit and time_zone of both files: impressions may be of another clock than clicks",
+    reasons.SHARED_CLICK: "a click belongs to one impression; the last one before it keeps it",
+    reasons.DUPLICATE_IMPRESSION: "impression_id must tell impressions apart",
     reasons.UNPAID_REFUND: "look at kinds: a refund must follow a pay of its click",
     reasons.CLICK_QUARANTINED: "mend what puts their clicks aside",
 }
@@ -52,6 +55,10 @@ def check_most_bad(con: duckdb.DuckDBPyConnection, name: str, aside: Sequence[As
     if most >= 1:
         return
     good = {"clicks": "SELECT count(*) FROM staging.sorted_clicks", "events": _GOOD_EVENTS}
+    if any(part.table == "impressions" for part in aside):
+        good["impressions"] = (
+            "SELECT (SELECT count(*) FROM staging.impressions) - (SELECT count(*) FROM staging.bad_impressions)"
+        )
     sizes = {table: int(con.execute(query).fetchall()[0][0]) for table, query in good.items()}
     sizes["both"] = (
         sizes["clicks"] + sizes["events"] + sum(part.rows for part in aside if part.kind != reasons.BAD)
@@ -78,7 +85,7 @@ _GOOD_EVENTS = (
 
 
 def _called(table: str) -> str:
-    return table if table in ("clicks", "events") else f"rows of {table}"
+    return table if table in ("clicks", "events", "impressions") else f"rows of {table}"
 
 
 def _listed(con: duckdb.DuckDBPyConnection, parts: Sequence[Aside]) -> str:
@@ -124,6 +131,8 @@ def _kinds_lost(con: duckdb.DuckDBPyConnection, name: str, aside: Sequence[Aside
 def account(meta: Meta) -> list[tuple[int, str, str]]:
     """Return the account of a log as rows (count, what, example): what is kept, then what is not, by class."""
     rows = [(meta.clicks, "clicks", ""), (meta.events, "events", "")]
+    if meta.impressions:
+        rows.insert(0, (meta.impressions, "impressions", ""))
     rows += [
         (part.rows, f"{_WORDS[part.kind]}: {_where(part)}{part.told}", part.example)
         for part in _ordered(meta.aside)

@@ -17,14 +17,16 @@ from simulator.log.account import check_most_bad, put_aside
 from simulator.log.dayfiles import DayFiles
 from simulator.log.directory import NewDirectory
 from simulator.log.fingerprint import fingerprint, parquet_files
-from simulator.log.folders import click_schema, event_files, event_schema
+from simulator.log.folders import click_schema, event_files, event_schema, impression_schema
 from simulator.log.intake.spans import main_span
 from simulator.log.meta import Aside, Meta, origin_utc, read_meta, write_meta
 from simulator.log.quarantine import check_strays, collect, stage_clicks, stage_events
+from simulator.log.quarantine_impressions import sorted_impressions, stage_impressions
 from simulator.log.reasons import Rules
 from simulator.log.refunds import settle_refunds
 from simulator.log.schema import ROW_GROUP, Feature, column_names
 from simulator.log.sql import identifier, kind_rank, literal, one_line
+from simulator.log.staging import good
 
 QUARANTINE = "quarantine.parquet"
 PLAIN = Rules(duplicates="keep")
@@ -35,6 +37,7 @@ def ingest(
     *,
     clicks: str,
     events: str,
+    impressions: str | None = None,
     out: Path,
     name: str,
     origin: datetime,
@@ -65,6 +68,8 @@ def ingest(
     clicks, events : names of views or tables; ``click_row`` is not among the columns of events, it is added
         here. With ``rules.raw`` they have ``_row``, the place of each row in the table of that name. Events may have
         ``arrival_time``, when each became known (null: when it happened).
+    impressions : name of a view or table of what was shown, with the features of clicks, where that is known;
+        ``click_id`` is null where nobody clicked.
     features : columns of the features in ``clicks``.
     cardinalities : sizes of features; one that is not named gets its largest id plus one.
     shapes : features that are not categorical, by name, with kind and width; ``clicks`` holds their
@@ -106,11 +111,24 @@ def ingest(
             if cut:
                 said.append(f"{cut:,} refunds are of more than was left to refund; they count up to that")
             collect(con, features, extra_quarantine, rules)
+            if impressions is not None:
+                stage_impressions(
+                    con, impressions, features, sizes_of_columns, rules, tags, reused=reused > 0
+                )
             aside = put_aside(con)
             _refuse(aside, told, fail=on_bad_row == "fail")
-            facts = _facts(con, told, aside, named, sizes, _last_arrival(con) if arrivals else last)
+            facts = _facts(
+                con,
+                told,
+                aside,
+                named,
+                sizes,
+                _last_arrival(con) if arrivals else last,
+                shown=impressions is not None,
+            )
             check_most_bad(con, told, aside, most_bad)
             event_count = _write(con, directory.path, features, arrivals=arrivals)
+            shown = 0 if impressions is None else _write_impressions(con, directory.path, features)
         except duckdb.Error as error:
             raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
         finally:
@@ -133,6 +151,7 @@ def ingest(
             notes=tuple(said),
             time_zone=time_zone,
             arrivals=arrivals,
+            impressions=shown,
         )
         write_meta(directory.path, meta)
         directory.commit()
@@ -211,16 +230,23 @@ def _facts(
     features: Sequence[Feature],
     cardinalities: dict[str, int],
     last: int,
+    *,
+    shown: bool,
 ) -> _Facts:
     largest = "".join(
         f", max(greatest({', '.join(map(identifier, feature.columns))}))" for feature in features
     )
-    query = f"SELECT count(*), min(time), max(time){largest} FROM staging.sorted_clicks"
-    count, start, end, *ids = con.execute(query).fetchall()[0]
+    query = "SELECT count(*), min(time), max(time)" + largest
+    count, start, end, *ids = con.execute(f"{query} FROM staging.sorted_clicks").fetchall()[0]
     if not count:
         bad = "".join(f"\n  {part.told}: {part.rows:,}, such as {part.example}" for part in aside)
         why = f"; what became of its rows:{bad}" if bad else ", and no bad row either: it is empty"
         raise UsageError(f"{name}: no click is left to replay{why}")
+    if shown:
+        _, _, *also = con.execute(f"{query} FROM ({good('impressions')})").fetchall()[0]
+        end, *ids = (
+            max(one, -1 if other is None else other) for one, other in zip((end, *ids), also, strict=True)
+        )
     sized = tuple(
         replaced(f, cardinality=cardinalities.get(f.name, max(f.cardinality, largest_id + 1)))
         for f, largest_id in zip(features, ids, strict=True)
@@ -250,6 +276,15 @@ def _write(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str], 
         f"TO {literal(str(root / QUARANTINE))} (FORMAT parquet, COMPRESSION zstd)"
     )
     return events
+
+
+def _write_impressions(con: duckdb.DuckDBPyConnection, root: Path, features: Sequence[str]) -> int:
+    schema = impression_schema(features)
+    if len(set(schema.names)) < len(schema.names):
+        raise LogError(f"features cannot be named like columns of impressions: {', '.join(schema.names)}")
+    return _stream(
+        con, sorted_impressions(features), DayFiles(root, schema, {"impressions": schema.names}), schema
+    )
 
 
 def _stream(con: duckdb.DuckDBPyConnection, query: str, files: DayFiles, schema: pa.Schema) -> int:

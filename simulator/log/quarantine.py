@@ -16,8 +16,6 @@ from simulator.log.reasons import (
     CLICK_QUARANTINED,
     DUPLICATE_CLICK,
     DUPLICATE_EVENT,
-    NULL,
-    OUTSIDE,
     REPEATED_CLICK,
     REPEATED_EVENT,
     SHARED_ID,
@@ -27,8 +25,17 @@ from simulator.log.reasons import (
     Rules,
 )
 from simulator.log.sql import identifier, literal
-
-_INT32 = 2**31 - 1
+from simulator.log.staging import (
+    Fault,
+    column_of,
+    feature_faults,
+    first_reason,
+    good,
+    lookup,
+    nulls,
+    stage,
+    text_of,
+)
 
 
 def stage_clicks(
@@ -43,24 +50,18 @@ def stage_clicks(
     must go; return how many click ids are used again later. ``tags`` are the columns that may hold -1.
     """
     columns = ["click_id", "time", "user_id", "item_id", *features]
-    _stage(
-        con, "clicks", source, {name: f"TRY_CAST({identifier(name)} AS BIGINT)" for name in columns}, rules
-    )
-    faults = _nulls("clicks", columns, rules)
+    stage(con, "clicks", source, {name: f"TRY_CAST({identifier(name)} AS BIGINT)" for name in columns}, rules)
+    faults = nulls("clicks", columns, rules)
     faults.append(
         (BEFORE_ORIGIN if rules.first is None else STRAY, "time < 0", rules.label("clicks", "time"))
     )
     if rules.first is not None and rules.last is not None:
         stray = f"time < {rules.first} OR time > {rules.last}"
         faults.append((STRAY, stray, rules.label("clicks", "time")))
-    for name in features:
-        least, most = -1 if name in tags else 0, sizes.get(name, _INT32) - 1
-        faults.append(
-            (OUTSIDE, f"{identifier(name)} NOT BETWEEN {least} AND {most}", rules.label("clicks", name))
-        )
+    faults += feature_faults("clicks", features, sizes, rules, tags)
     con.execute(
         "CREATE TABLE staging.bad_clicks AS SELECT * FROM "
-        f"(SELECT rowid AS _rid, click_id, {_first(faults)} AS reason, {_column(faults)} AS col FROM staging.clicks) "
+        f"(SELECT rowid AS _rid, click_id, {first_reason(faults)} AS reason, {column_of(faults)} AS col FROM staging.clicks) "
         "WHERE reason IS NOT NULL"
     )
     return 0 if rules.unique else _copies_of_clicks(con, columns)
@@ -69,7 +70,7 @@ def stage_clicks(
 def _copies_of_clicks(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> int:
     """Mark clicks that repeat another of the same id and instant; return how many ids come again later."""
     con.execute(
-        f"CREATE TABLE staging.again AS SELECT click_id FROM ({_good('clicks')}) GROUP BY click_id HAVING count(*) > 1"
+        f"CREATE TABLE staging.again AS SELECT click_id FROM ({good('clicks')}) GROUP BY click_id HAVING count(*) > 1"
     )
     listed = ", ".join(map(identifier, columns))
     con.execute(
@@ -77,10 +78,10 @@ def _copies_of_clicks(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) ->
         f"ELSE {literal(DUPLICATE_CLICK)} END, 'click_id' FROM (SELECT _rid, click_id, "
         f"row_number() OVER (PARTITION BY click_id, time ORDER BY {listed}, _rid) AS place, "
         f"row_number() OVER (PARTITION BY {listed} ORDER BY _rid) AS copy "
-        f"FROM ({_good('clicks')}) SEMI JOIN staging.again USING (click_id)) WHERE place > 1"
+        f"FROM ({good('clicks')}) SEMI JOIN staging.again USING (click_id)) WHERE place > 1"
     )
     [(reused,)] = con.execute(
-        f"SELECT count(*) - count(DISTINCT click_id) FROM ({_good('clicks')}) SEMI JOIN staging.again USING (click_id)"
+        f"SELECT count(*) - count(DISTINCT click_id) FROM ({good('clicks')}) SEMI JOIN staging.again USING (click_id)"
     ).fetchall()
     con.execute("DROP TABLE staging.again")
     return int(reused)
@@ -105,16 +106,16 @@ def stage_events(
         columns["arrival_time"] = (
             "CASE WHEN arrival_time IS NULL THEN TRY_CAST(time AS BIGINT) ELSE TRY_CAST(arrival_time AS BIGINT) END"
         )
-    _stage(con, "events", source, columns, rules)
+    stage(con, "events", source, columns, rules)
     label = rules.label
-    faults = _nulls("events", list(columns), rules)
+    faults = nulls("events", list(columns), rules)
     faults.append((UNKNOWN_KIND, "kind NOT IN ('cart', 'pay', 'refund')", label("events", "kind")))
     faults.append((BAD_AMOUNT, "NOT isfinite(amount) OR amount < 0", label("events", "amount")))
     if arrivals:
         faults.append((BEFORE_EVENT, "arrival_time < time", label("events", "arrival_time")))
     con.execute(
         "CREATE TABLE staging.bad_events AS SELECT * FROM "
-        f"(SELECT rowid AS _rid, {_first(faults)} AS reason, {_column(faults)} AS col FROM staging.events) "
+        f"(SELECT rowid AS _rid, {first_reason(faults)} AS reason, {column_of(faults)} AS col FROM staging.events) "
         "WHERE reason IS NOT NULL"
     )
     _copies_of_events(con, rules)
@@ -125,7 +126,7 @@ def _copies_of_events(con: duckdb.DuckDBPyConnection, rules: Rules) -> None:
     """Mark events that are there already: of the same kind and id (the earliest counts), or without ids rows that are
     equal in all that was read of them.
     """
-    copies = f"({_good('events')})"
+    copies = f"({good('events')})"
     part = key = "click_id, time, kind, amount"
     if rules.own_ids:
         part = key = "kind, event_id"
@@ -148,7 +149,7 @@ def _copies_of_events(con: duckdb.DuckDBPyConnection, rules: Rules) -> None:
     else:
         return
     con.execute(
-        f"CREATE TABLE staging.again AS SELECT {key} FROM ({_good('events')}) GROUP BY {key} HAVING count(*) > 1"
+        f"CREATE TABLE staging.again AS SELECT {key} FROM ({good('events')}) GROUP BY {key} HAVING count(*) > 1"
     )
     column = literal(rules.label("events", "event_id") if rules.own_ids else "")
     con.execute(
@@ -157,49 +158,6 @@ def _copies_of_events(con: duckdb.DuckDBPyConnection, rules: Rules) -> None:
         f"WINDOW same AS (PARTITION BY {part} ORDER BY {order})) WHERE place > 1"
     )
     con.execute("DROP TABLE staging.again")
-
-
-def _stage(
-    con: duckdb.DuckDBPyConnection, table: str, source: str, columns: Mapping[str, str], rules: Rules
-) -> None:
-    """Copy ``source`` with typed columns; ``_raw`` keeps the text of a row that could not be read in full, unless it can
-    be looked up.
-    """
-    typed = ", ".join(f"{expression} AS {identifier(name)}" for name, expression in columns.items())
-    if table in rules.raw:
-        con.execute(f"CREATE TABLE staging.{table} AS SELECT _row, {typed} FROM {identifier(source)}")
-        return
-    unread = " OR ".join(f"{identifier(name)} IS NULL" for name in columns)
-    con.execute(
-        f"CREATE TABLE staging.{table} AS SELECT * EXCLUDE (_text), CASE WHEN {unread} THEN _text END AS _raw "
-        f"FROM (SELECT CAST(NULL AS BIGINT) AS _row, {typed}, CAST(_source AS VARCHAR) AS _text "
-        f"FROM {identifier(source)} AS _source)"
-    )
-
-
-Fault = tuple[str, str, str]
-"""Reason, test, and the column that is to blame."""
-
-
-def _nulls(table: str, columns: Sequence[str], rules: Rules) -> list[Fault]:
-    return [(NULL, f"{identifier(name)} IS NULL", rules.label(table, name)) for name in columns]
-
-
-def _first(faults: Sequence[Fault]) -> str:
-    """SQL for the first reason whose test is true, or null."""
-    return "CASE " + " ".join(f"WHEN {test} THEN {literal(reason)}" for reason, test, _ in faults) + " END"
-
-
-def _column(faults: Sequence[Fault]) -> str:
-    return "CASE " + " ".join(f"WHEN {test} THEN {literal(column)}" for _, test, column in faults) + " END"
-
-
-def _good(table: str) -> str:
-    """Query the rows, with ``_rid``, in which nothing bad was found so far."""
-    return (
-        f"SELECT {table}.rowid AS _rid, {table}.* FROM staging.{table} "
-        f"ANTI JOIN staging.bad_{table} AS bad ON {table}.rowid = bad._rid"
-    )
 
 
 def _join_clicks(con: duckdb.DuckDBPyConnection, rules: Rules, *, reused: bool, arrivals: bool) -> None:
@@ -218,7 +176,7 @@ def _join_clicks(con: duckdb.DuckDBPyConnection, rules: Rules, *, reused: bool, 
     if reused:
         # Events before the first click of their id have no match as of their time, but one by id.
         latest = (
-            f"SELECT event._rid, click.rowid AS place FROM ({_good('events')}) AS event "
+            f"SELECT event._rid, click.rowid AS place FROM ({good('events')}) AS event "
             "ASOF JOIN (SELECT rowid, click_id, time FROM staging.sorted_clicks) AS click "
             "ON event.click_id = click.click_id AND event.time >= click.time"
         )
@@ -231,8 +189,8 @@ def _join_clicks(con: duckdb.DuckDBPyConnection, rules: Rules, *, reused: bool, 
     con.execute(f"""
         CREATE TABLE staging.joined AS
         SELECT event._rid, event.event_id, click.click_id, event.time, event.kind, event.amount, {known}
-            click.rowid AS click_row, click.time AS clicked, {_first(faults)} AS reason, {_column(faults)} AS col
-        FROM ({_good("events")}) AS event {found}
+            click.rowid AS click_row, click.time AS clicked, {first_reason(faults)} AS reason, {column_of(faults)} AS col
+        FROM ({good("events")}) AS event {found}
         LEFT JOIN ({bad}) AS quarantined ON event.click_id = quarantined.id
     """)
     con.execute(
@@ -263,15 +221,15 @@ def collect(con: duckdb.DuckDBPyConnection, features: Sequence[str], extra: str 
         SELECT 'clicks' AS source, bad.reason, coalesce(bad.col, '') AS "column", {_class("bad.reason")} AS class,
             staged.click_id, CAST(NULL AS BIGINT) AS event_id, staged.time,
             CAST(NULL AS VARCHAR) AS kind, CAST(NULL AS DOUBLE) AS amount,
-            {_text(click_columns, rules.raw.get("clicks"))} AS row, bad._rid
+            {text_of(click_columns, rules.raw.get("clicks"))} AS row, bad._rid
         FROM staging.bad_clicks AS bad JOIN staging.clicks AS staged ON staged.rowid = bad._rid
-        {_lookup(rules.raw.get("clicks"))}
+        {lookup(rules.raw.get("clicks"))}
         UNION ALL
         SELECT 'events', bad.reason, coalesce(bad.col, ''), {_class("bad.reason")},
             staged.click_id, staged.event_id, staged.time, staged.kind, staged.amount,
-            {_text(event_columns, rules.raw.get("events"))}, bad._rid
+            {text_of(event_columns, rules.raw.get("events"))}, bad._rid
         FROM staging.bad_events AS bad JOIN staging.events AS staged ON staged.rowid = bad._rid
-        {_lookup(rules.raw.get("events"))}
+        {lookup(rules.raw.get("events"))}
     """)
     if extra is not None:
         con.execute(
@@ -283,15 +241,3 @@ def collect(con: duckdb.DuckDBPyConnection, features: Sequence[str], extra: str 
 def _class(reason: str) -> str:
     cases = " ".join(f"WHEN {literal(known)} THEN {literal(kind)}" for known, kind in CLASS.items())
     return f"CASE {reason} {cases} ELSE {literal(BAD)} END"
-
-
-def _text(columns: Sequence[str], raw: str | None) -> str:
-    packed = ", ".join(f"{identifier(name)} := staged.{identifier(name)}" for name in columns)
-    typed = f"CAST(struct_pack({packed}) AS VARCHAR)"
-    return (
-        f"coalesce(staged._raw, {typed})" if raw is None else f"coalesce(CAST(_in_file AS VARCHAR), {typed})"
-    )
-
-
-def _lookup(raw: str | None) -> str:
-    return "" if raw is None else f"LEFT JOIN {identifier(raw)} AS _in_file ON _in_file.rowid = staged._row"
