@@ -27,6 +27,9 @@ def import_log(
     opens: Opens | None,
     attribution: str | None,
     mapping: Path | None = None,
+    common: Sequence[Path] = (),
+    fields: Literal["18", "23"] | None = None,
+    min_count: int | None = None,
     by: Path | None = None,
     on_bad_row: Literal["quarantine", "fail"],
     most_bad: float | None = None,
@@ -57,6 +60,9 @@ def import_log(
         )
     if mapping is not None and form not in importers.IMPORTERS:
         raise ScenarioError(f"--mapping: {form} takes none; those that do: cascade, trace")
+    for option, given in (("--common", common), ("--fields", fields), ("--min-count", min_count)):
+        if given not in (None, ()) and form not in importers.IMPORTERS:
+            raise ScenarioError(f"{option}: {form} takes none; only ali-ccp does")
     if most_bad is not None and not 0 <= most_bad <= 1:
         raise ScenarioError(f"--most-bad {most_bad:g}: must be a share, from 0 to 1")
     if by is not None:
@@ -64,15 +70,16 @@ def import_log(
             by, sources, out, attribution=window, on_bad_row=on_bad_row, most_bad=most_bad, replace=replace
         )
     elif form in importers.IMPORTERS:
-        if len(sources) != 1:
-            raise ScenarioError(f"import {form}: takes one source; {len(sources)} given")
         meta = importers.import_log(
             form,
-            sources[0],
+            sources,
             out,
             opens=opens or "view",
             attribution=window,
             mapping=mapping,
+            common=common,
+            fields=fields,
+            min_count=min_count,
             on_bad_row=on_bad_row,
             replace=replace,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -49,6 +49,8 @@ def init(
     "import csv --map my.toml --out data/shop",
     "import cascade CASCADE/ --out data/cascade",
     "import trace trace_encrypted.txt --mapping feature_mapping.pkl --out data/trace",
+    "import ali-ccp sample_skeleton_train.csv --common common_features_train.csv --out data/ali-ccp",
+    "import ali-express NL/ --out data/ali-express-nl",
     name="import",
 )
 def import_(
@@ -70,6 +72,22 @@ def import_(
     mapping: Annotated[
         Path | None, Parameter(help="Raw feature values to ids (cascade, trace); read as data, never run.")
     ] = None,
+    common: Annotated[
+        tuple[Path, ...],
+        Parameter(
+            negative=(), show_default=False, help="ali-ccp: common features of each skeleton. Repeatable."
+        ),
+    ] = (),
+    fields: Annotated[
+        Literal["18", "23"] | None,
+        Parameter(help="ali-ccp: the fields with one id (default), or all, sets of up to 3 ids among them."),
+    ] = None,
+    min_count: Annotated[
+        int | None,
+        Parameter(
+            help="ali-ccp: values seen that often or fewer share id 0 (default: 10; 0: values are ids)."
+        ),
+    ] = None,
     on_bad_row: BadRows = "quarantine",
     most_bad: Annotated[
         float | None,
@@ -87,6 +105,9 @@ def import_(
         opens=opens,
         attribution=attribution,
         mapping=mapping,
+        common=common,
+        fields=fields,
+        min_count=min_count,
         by=by,
         on_bad_row=on_bad_row,
         most_bad=most_bad,

@@ -79,10 +79,11 @@ def first_line(path: Path) -> str:
 
 
 def read_source(con: duckdb.DuckDBPyConnection, files: Sequence[Path], layout: Layout) -> int:
-    """Make ``source`` (``line``, then the columns as text) and ``rejected`` (source_row, reason); return the
+    """Make ``source`` (``line``, ``file``, then the columns as text) and ``rejected`` (source_row, reason); return the
     number of rows.
 
-    ``line`` counts the lines that could be split, through all files in their order.
+    ``line`` counts the lines that could be split, through all files in their order; ``file`` is the place of each one's
+    file among them.
 
     Raises
     ------
@@ -124,7 +125,9 @@ def _read(
         con.execute(f"DROP TABLE IF EXISTS {table}")
     try:
         con.execute(f"""
-            CREATE TABLE source AS SELECT row_number() OVER () AS line, * FROM read_csv([{listed}],
+            CREATE TABLE source AS SELECT row_number() OVER () AS line,
+                list_position([{listed}], filename) - 1 AS file, * EXCLUDE (filename)
+            FROM read_csv([{listed}], filename = true,
                 auto_detect = false, columns = {{{columns}}}, header = {layout.header},
                 delim = {literal(layout.delimiter)}, quote = {literal(quote)}, escape = {literal(quote)},
                 compression = {literal(compression)}, encoding = {literal(encoding)},

@@ -25,7 +25,7 @@ def refused(tmp_path, content, message, *, name="events.csv", form="retailrocket
 
 
 def test_the_formats():
-    assert sorted(IMPORTERS) == ["cascade", "criteo", "online-retail", "trace"]
+    assert sorted(IMPORTERS) == ["ali-ccp", "ali-express", "cascade", "criteo", "online-retail", "trace"]
     assert {"retailrocket", "taobao"} <= set(format_names())
     assert not set(IMPORTERS) & set(format_names())
     assert all(importer.description for importer in IMPORTERS.values())
