@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from learners.embedding import EmbeddingTable
-from simulator.log.schema import Feature, Int64
+from simulator.log.schema import Int64
 
 
 class AdamTable(EmbeddingTable):
@@ -20,30 +20,13 @@ class AdamTable(EmbeddingTable):
     motion, which changes no number. All of them move at every step, so a step costs a few passes over as many rows as
     there have been, not over the rows of its batch: at a million rows of 32 numbers, about a third of a second. With weight
     decay untouched rows shrink as well, and every row counts as met.
-
-    Parameters
-    ----------
-    features, dim, rate, generator, embeddings, deviation : see `EmbeddingTable`.
     """
 
     BETAS, EPSILON = (0.9, 0.999), 1e-8
-
-    def __init__(
-        self,
-        features: Sequence[Feature],
-        dim: int,
-        rate: float,
-        generator: Generator,
-        embeddings: int = 1,
-        deviation: float = 1.0,
-    ) -> None:
-        super().__init__(features, dim, rate, generator, embeddings, deviation)
-        self.decay, self.steps = 0.0, 0
-        self._slot = np.full(len(self.weight), -1, np.int32)
-        self._forget()
+    decay = 0.0
 
     def _forget(self) -> None:
-        self._slot.fill(-1)
+        self._slot = np.full(len(self.weight), -1, np.int32)
         self.steps = 0
         self._met = torch.empty(0, dtype=torch.int64)
         self._pools = torch.zeros(3, 0, self.weight.shape[1])

@@ -63,9 +63,13 @@ class EmbeddingTable:
         self._offsets = np.repeat(offsets, widths)
         rows = int(cardinalities.sum())
         self.weight = torch.empty(rows, embeddings * dim).normal_(0, deviation, generator=generator)
-        self.accumulator = torch.zeros(rows, embeddings)
         self._position = np.zeros(rows, np.int32)
         self._changed = _Changed(rows, embeddings * dim)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin without anything accumulated."""
+        self.accumulator = torch.zeros(len(self.weight), self.embeddings)
 
     def rows(self, features: Int32) -> Int64:
         """Return the rows of `cells`."""
@@ -131,7 +135,7 @@ class EmbeddingTable:
         """Set the rate for the stream, with or without what pre-training accumulated."""
         self.rate = rate
         if fresh:
-            self.accumulator.zero_()
+            self._forget()
 
     def update(self, rows: Int64, values: Tensor, gradient: Tensor) -> None:
         """Take one Adagrad step.

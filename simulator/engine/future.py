@@ -19,7 +19,7 @@ class Future:
 
     def labels(self, row: Int64) -> Labels:
         """Return the final labels of clicks by their rows in the log."""
-        return Labels(**self._labels.of(row)) if len(row) else Labels.empty()
+        return Labels.from_arrays(self._labels.of(row)) if len(row) else Labels.empty()
 
     def forget(self, row: int) -> None:
         """Drop labels of clicks before ``row``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +175,7 @@ class Ledger:
                     )
             predicted = {name: queue.take(stop) for name, queue in self._predictions.items()}
         clicks, final = self._clicks.take(stop), self._labels.take(stop)
-        labels = self._type(**{f.name: final[f.name] for f in fields(self._type)})
+        labels = self._type.from_arrays(final)
         truth = {name.removeprefix("true."): v for name, v in final.items() if name.startswith("true.")}
         phase = self.grid.cell(*key).phase
         outcomes: dict[str, Outcome] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from functools import cache
@@ -66,6 +66,11 @@ class Columns:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the columns by name."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, columns: Mapping[str, NDArray[Any]]) -> Self:
+        """Return the rows of columns by name, as `arrays` gives them; columns of other names are passed over."""
+        return cls._of(columns[name] for name in cls.types())
 
     @classmethod
     def empty(cls) -> Self:

@@ -90,9 +90,7 @@ def test_costs_match_a_slow_count(n, seed):
             at = stop
         elif row < settled:
             stop = min(settled, row + int(random.integers(1, 20)))
-            meter.finalise(
-                row, Labels(*(getattr(labels, name)[row:stop] for name in Labels.__dataclass_fields__))
-            )
+            meter.finalise(row, labels[row:stop])
             row = stop
     found, wanted = meter.summary(), slow(labels, samples, settled)
     for name in ("samples", "retractions", "clicks", "judged"):

@@ -62,9 +62,8 @@ def judged(stream, path, seed):
 
 
 def direct(stream, dumped, method, task, chosen):
-    labels = Labels(*(getattr(stream.labels, name)[chosen] for name in Labels.__slots__))
     truth = {name: values[chosen] for name, values in stream.truth.items()}
-    wanted = outcome(task, labels, truth, stream.time[chosen])
+    wanted = outcome(task, stream.labels[chosen], truth, stream.time[chosen])
     served = dumped[f"{method}.{task}"].to_numpy()[chosen]
     return TASKS[task].measure(served[wanted.kept], wanted)
 
