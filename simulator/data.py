@@ -23,7 +23,7 @@ def open_data(loaded: Loaded, progress: str = "auto") -> Path:
     cache = Path(scenario.output.cache)
     if scenario.world is not None:
         with Progress(progress, [], 0, 1_000_000, Calendar()) as view:
-            view.stage("world")
+            view.enter("world")
             windows = scenario.windows.windows()
             return cached_world(scenario.world, windows, scenario.windows.observation, scenario.seed, cache)
     data = scenario.data

@@ -25,7 +25,7 @@ CLOCKS = {
     "datetime.datetime.today", "datetime.date.today",
 }  # fmt: skip
 MAY_READ_THE_CLOCK = {
-    "learners/session/ending.py": "seconds by stage, for the summary",
+    "learners/session/ending.py": "seconds by activity, for the summary",
     "simulator/report/progress.py": "events per second and time left, for the eye",
     "simulator/rundir.py": "when a run began and ended, for the manifest",
 }

@@ -30,17 +30,17 @@ LIKENESS_CLICKS = 2_000_000
 
 
 class Stopwatch:
-    """Wall seconds by stage, for the summary only: nothing in a run depends on them."""
+    """Wall seconds by activity, for the summary only: nothing in a run depends on them."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage."""
+    def timing(self, activity: str) -> Iterator[None]:
+        """Time what goes on inside."""
         began = perf_counter()
         yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
+        self.seconds[activity] = self.seconds.get(activity, 0.0) + perf_counter() - began
 
 
 def conclude(
@@ -57,7 +57,7 @@ def conclude(
     """
     ledger, shown = ledgers
     evaluation = plan.scenario.evaluation
-    with watch.stage("evaluation"):
+    with watch.timing("evaluation"):
         results = ledger.finish() if shown is None else ledger.finish().joined(shown.finish())
         intervals = paired_intervals(
             results,
@@ -95,7 +95,7 @@ def conclude(
     if plan.scenario.data is not None:
         summary["account"] = told(meta, plan.log.path)
     summary["feature_doubts"] = [asdict(doubt) for doubt in doubts]
-    with watch.stage("likeness"):
+    with watch.timing("likeness"):
         if (likeness := likeness_of(plan)) is not None:
             summary["likeness"] = json_safe(likeness)
     write_json(directory.summary, summary)

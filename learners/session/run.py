@@ -53,14 +53,14 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
     methods = resolve_all(scenario)
     watch = Stopwatch()
     # What is read tells one run from another; a world is made once its place is free.
-    with watch.stage("data"):
+    with watch.timing("data"):
         path = None if scenario.data is None else open_data(loaded, progress)
     identity = identity_of(scenario, methods, path)
     with RunDirectory.create(
         run_dir_base, scenario.name, identity, scenario.seed, replace=replace
     ) as directory:
         if path is None:
-            with watch.stage("data"):
+            with watch.timing("data"):
                 path = open_data(loaded, progress)
         plan = plan_run(scenario, methods, path)
         write_json(directory.manifest, {**_identity(plan), "dump_samples": dump_samples})
@@ -79,7 +79,7 @@ def resume(path: Path, progress: str) -> Path:
         began = json.loads(directory.manifest.read_text(encoding="utf-8"))
         loaded = load_scenario(directory.resolved)
         scenario, watch = loaded.scenario, Stopwatch()
-        with watch.stage("data"):
+        with watch.timing("data"):
             plan = plan_run(scenario, resolve_all(scenario), open_data(loaded, progress))
         now = _identity(plan)
         for key in (*_SAME, *_SAME_CALLS):
@@ -126,10 +126,10 @@ def _execute(
     )
     ledger, shown = ledgers(plan, directory.predictions if scenario.output.predictions else None)
     with view:
-        view.stage("pre-training")
-        with watch.stage("pretraining"):
+        view.enter("pre-training")
+        with watch.timing("pretraining"):
             learners = prepare(plan, directory, resumed=resumed)
-        view.stage("replay")
+        view.enter("replay")
         recorder = Recorder(
             ledger,
             plan.policies,
@@ -138,10 +138,10 @@ def _execute(
             directory.samples if made["dump_samples"] else None,
             shown,
         )
-        with watch.stage("replay"):
+        with watch.timing("replay"):
             pipeline = replay(plan, learners, recorder)
         recorder.close()
-        view.stage("evaluation")
+        view.enter("evaluation")
         conclude(plan, directory, (ledger, shown), recorder, pipeline, watch, doubts)
         shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
     warn(idle(plan.methods, pipeline.notes))

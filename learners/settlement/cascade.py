@@ -30,7 +30,7 @@ class CascadeSettlement(PosteriorSettlement):
 
     labels = ("converted", "refunded")
     asks = (*PosteriorSettlement.asks, RefundSettler.question)
-    columns = Settler.columns() | RefundSettler.columns()
+    own = Settler.own() | RefundSettler.own()
 
     refund_budget: PositiveFloat = 1.0
     """As budget, per pay. Of pays there are few: more of each costs little."""

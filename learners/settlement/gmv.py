@@ -60,7 +60,7 @@ class GMVSettlement(Policy):
     delivers_final = True
     labels = ("converted", "gmv")
     asks = ("remaining",)
-    columns = {"told": ("float64", np.nan)}
+    own = {"told": ("float64", np.nan)}
     carries = {"prior": "float64"}
     """log1p of the amount whose place this one takes."""
 

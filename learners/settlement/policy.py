@@ -58,7 +58,7 @@ class PosteriorSettlement(Policy):
     -inf: closed without), ``previous_evidence`` that of the delivery which this one settles (null: it is the first), ``prior``
     the log odds of the outcome that were served. In a sample that carries ``refunded`` it is a refund after the pay."""
     asks: ClassVar[tuple[str, ...]] = (PREDICTIONS, Settler.question)
-    columns = Settler.columns()
+    own = Settler.own()
 
     budget: PositiveFloat = 0.3
     """Settlements of silent clicks that are delivered, per click: in expectation, budget times the open clicks times

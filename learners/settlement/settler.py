@@ -35,7 +35,7 @@ class Settler:
     """
 
     prefix = ""
-    """Of its own columns, and of what it tells."""
+    """Of its own values, and of what it tells."""
     question = "evidence"
     """What it asks of the auxiliary."""
     task = "cvr"
@@ -49,7 +49,7 @@ class Settler:
         self._budget, self._believes = budget, evidence == "posterior"
 
     @classmethod
-    def columns(cls) -> dict[str, tuple[str, float]]:
+    def own(cls) -> dict[str, tuple[str, float]]:
         """Return what it remembers of each journey."""
         unknown = {f"{cls.prefix}{name}": ("float64", np.nan) for name in LEARNT}
         return {**unknown, f"{cls.prefix}chance": ("float64", 0.0)}

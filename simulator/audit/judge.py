@@ -4,7 +4,7 @@ Every policy is replayed again on logs whose future, after some instant, was cut
 up to that instant must be the same bit for bit. Where it is not, the future event that made the difference is
 found by bisection and shown as a witness. A policy that reads data of its own, past the engine, is out of reach.
 
-What a policy remembers of journeys outside its ``columns`` is not kept in their order, so that it may know too early what
+What a policy remembers of journeys outside its ``own`` is not kept in their order, so that it may know too early what
 comes later in a tick: that is found, too, by what it holds itself and by replays in other ticks.
 """
 
@@ -36,7 +36,7 @@ class Leak:
     """When the other future began; of a reading or a memory, when it was seen."""
     how: How
     """What was another in the second replay: the future was cut off or scrambled, or the log was cut into other ticks. Or,
-    without comparison: the policy read ``at.future``, or kept state outside ``columns``."""
+    without comparison: the policy read ``at.future``, or kept state outside ``own``."""
     before: str
     """The sample as delivered with the true future ("nothing" where it was missing); empty where none was compared."""
     after: str
@@ -117,8 +117,8 @@ def audit(
 
 
 _SCRAMBLED = "some event after the cut (its time, kind or amount was changed)"
-_LEFT = "what an earlier replay left behind, outside `columns`"
-_TICKS = "how the replay is cut into ticks: it remembers something outside `columns`, or knows of later items of its tick"
+_LEFT = "what an earlier replay left behind, outside `own`"
+_TICKS = "how the replay is cut into ticks: it remembers something outside `own`, or knows of later items of its tick"
 
 
 def _foreseen(
@@ -139,7 +139,7 @@ def _foreseen(
 
 
 def _remembered(key: str, true: Ticks, outside: Outside) -> list[Leak]:
-    """Return what says that a policy keeps state outside its columns."""
+    """Return what says that a policy keeps state outside its own values."""
     if key in outside.changed:
         time, name = outside.changed[key]
         return [Leak(key, time, "state", "", "", f"its {name!r}, which changed with the items of a tick")]

@@ -1,4 +1,4 @@
-"""What a policy keeps outside its columns: found on itself and its class, and by replays that it may not tell apart."""
+"""What a policy keeps outside its own values: found on itself and its class, and by replays that it may not tell apart."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _VERDICT = {
     "cut": ("peeks", "depends on the future", "without that future", *_FUTURE),
     "scrambled": ("peeks", "depends on the future", "with it scrambled", *_FUTURE),
     "read": ("peeks", "reads the future and does not declare peeks = True", "", "it read", "at"),
-    "state": ("keeps", "keeps state outside `columns`", "in another replay", "it keeps", "seen at"),
+    "state": ("keeps", "keeps state outside `own`", "in another replay", "it keeps", "seen at"),
     "ticks": ("shifts", "depends on more than its journeys", "in other ticks", "it depended on", "up to"),
 }
 """By what was found: the verdict in a word and in a sentence, and what the lines below it are called."""

@@ -161,7 +161,7 @@ class At:
 
     @property
     def own(self) -> Own:
-        """The policy's own values of these journeys (declared in ``columns``)."""
+        """The policy's own values of these journeys (declared in ``Policy.own``)."""
         return Own(self._scene.journeys.columns, self.prefix, self.index)
 
     @property

@@ -96,7 +96,7 @@ class TickItems:
 
 
 class PolicyRunner:
-    """One policy with its timers, its own columns and its revision counters."""
+    """One policy with its timers, its own values and its revision counters."""
 
     def __init__(self, policy: Policy, journeys: Journeys, key: str) -> None:
         self.policy = policy
@@ -106,7 +106,7 @@ class PolicyRunner:
         self._prefix = f"{key}/"
         self._revision = f"{key}#revision"
         journeys.add_column(self._revision, np.int32, 0)
-        for name, (kind, default) in policy.columns.items():
+        for name, (kind, default) in policy.own.items():
             journeys.add_column(self._prefix + name, kind, default)
 
     def fork(self) -> PolicyRunner:
@@ -118,7 +118,7 @@ class PolicyRunner:
     def run(self, items: TickItems, scene: Scene, *, segment_end: bool) -> Samples:
         """Call the hooks for everything that happens in the tick; return what was delivered, in order."""
         out = self._out
-        if self.policy.columns:
+        if self.policy.own:
             self._run_ordered(items, scene, out, segment_end=segment_end)
         else:
             self._run_together(items, scene, out, segment_end=segment_end)
@@ -152,7 +152,7 @@ class PolicyRunner:
         return items.at(items.scene.journeys.index(due.row), due.time, Kind.TIMER, tag=due.tag)
 
     def _run_together(self, items: TickItems, scene: Scene, out: Outbox, *, segment_end: bool) -> None:
-        """Without own columns the order of the calls cannot matter: one call per kind."""
+        """Without values of its own the order of the calls cannot matter: one call per kind."""
         for at in self._shared(items, segment_end=segment_end):
             self._call(at, scene, out)
         chains = Chains(self.key)
@@ -160,7 +160,7 @@ class PolicyRunner:
             self._call(due, scene, out)
 
     def _run_ordered(self, items: TickItems, scene: Scene, out: Outbox, *, segment_end: bool) -> None:
-        """With own columns, wave by wave: the next item of every journey, timers set on the way included."""
+        """With values of its own, wave by wave: the next item of every journey, timers set on the way included."""
         waiting = [at for at in self._shared(items, segment_end=segment_end) if len(at)]
         # The end of a segment is every journey's last item in its tick: no order needs to be found for it.
         last = waiting.pop() if waiting and waiting[-1].rank == SEGMENT else None

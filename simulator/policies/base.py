@@ -38,7 +38,7 @@ class Policy(Part):
     ``at.elapsed``, and ``at.journey.first_pay_arrival`` is when the journey was first known to have paid. An observation
     window that a pay begins runs from there too. In logs without arrival times all of these are one.
 
-    A policy that must remember something per journey declares it in ``columns``; it is then called strictly in each
+    A policy that must remember something per journey declares it in ``own``; it is then called strictly in each
     journey's time order, and reads and writes ``at.own[name]``.
     """
 
@@ -57,8 +57,8 @@ class Policy(Part):
     """What a method with it hears of the log's impressions, if its objective learns from clicks ("clicked" among its
     targets): the impressions as they become known; with them the clicks of the randomised slice and what came of them; or
     with them what would have come of clicks that were not made (``peeks``)."""
-    columns: ClassVar[dict[str, tuple[str, float]]] = {}
-    """Own values per journey: name -> (numpy type, value at the click)."""
+    own: ClassVar[dict[str, tuple[str, float]]] = {}
+    """What it keeps of each journey, as ``at.own[name]``: name -> (numpy type, value at the click)."""
     carries: ClassVar[dict[str, str]] = {}
     """What its samples carry besides the common columns: name -> type, float32 or float64. ``out.deliver(at, ..., name=...)``
     gives it, the objective reads it by name, and samples/ holds it; null where it was not given."""
@@ -70,6 +70,10 @@ class Policy(Part):
                 raise PolicyError(
                     f"policy {cls.__name__} defines {name}; hooks are {', '.join(HOOKS)}.{nearest(name, HOOKS)}"
                 )
+        if "columns" in cls.__dict__:
+            raise PolicyError(
+                f"policy {cls.__name__} declares columns; what a policy keeps is declared in own, as at.own has it"
+            )
         for name, kind in cls.carries.items():
             if kind not in CARRIED_TYPES:
                 raise PolicyError(

@@ -59,7 +59,7 @@ class Progress:
         self._calendar = calendar
         self._clock = numbers.clock_of({"origin": origin, "time_zone": calendar.clock.zone})
         self._events = 0
-        self._stage = "start"
+        self._activity = "start"
         self._began = time.perf_counter()
         self._advancing: float | None = None
         self._latest: dict[str, dict[str, str]] = {}
@@ -80,12 +80,12 @@ class Progress:
             self._live.stop()
             self._live = None
 
-    def stage(self, name: str) -> None:
-        """Enter a stage of the run ("pre-training", "replay", ...)."""
-        self._stage = name
+    def enter(self, activity: str) -> None:
+        """Enter an activity of the run ("pre-training", "replay", ...)."""
+        self._activity = activity
         self._advancing = None
         if self.mode == "plain":
-            self._say(f"[{numbers.duration(self._elapsed())}] {name}")
+            self._say(f"[{numbers.duration(self._elapsed())}] {activity}")
 
     def advance(self, sim_time: int, events: int) -> None:
         """Tell that the replay reached ``sim_time``, with so many clicks and events since the last call."""
@@ -113,7 +113,7 @@ class Progress:
         """Return what the live view shows now."""
         bar = ProgressBar(total=1.0, completed=self._fraction(), width=30)
         head = Table.grid(padding=(0, 2))
-        head.add_row(Text(self._stage, "bold"), bar, Text(self._where()), Text(self._pace(), "dim"))
+        head.add_row(Text(self._activity, "bold"), bar, Text(self._where()), Text(self._pace(), "dim"))
         body = Table.grid(padding=(0, 2))
         body.add_column(overflow="fold", max_width=28)
         body.add_column(overflow="fold")

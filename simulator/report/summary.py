@@ -37,7 +37,7 @@ def build_summary(
     ----------
     costs : `CostMeter.summary` of each method.
     log_counts : read, replayed, quarantined (and what else the log counted).
-    wall_seconds : seconds by stage.
+    wall_seconds : seconds by activity.
     calendar : promotions, so that a report can be drawn again from the run alone.
     identity : what the run is (name, title, seed, origin of the log as ISO text, ...), put first.
     sections : what the report shows of the policies' own meters.

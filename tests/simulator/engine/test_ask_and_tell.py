@@ -58,7 +58,7 @@ def test_what_is_asked_comes_with_the_journeys_as_of_now():
 def test_what_is_told_stays_as_it_was_told():
     class Tells(Policy):
         tells = True
-        columns = {"seen": ("float64", 1.0)}
+        own = {"seen": ("float64", 1.0)}
 
         def on_segment(self, at, out):
             at.tell(seen=at.own["seen"])

@@ -50,7 +50,7 @@ class Everything(Policy):
 class Counting(Everything):
     """Also remembers how many hooks each journey saw, so that it is called in its order, and delivers that."""
 
-    columns: ClassVar = {"seen": ("int32", 0)}
+    own: ClassVar = {"seen": ("int32", 0)}
 
     def _say(self, at, out, role):
         out.deliver(at, gmv=at.own["seen"].astype(float), role=role)

@@ -149,7 +149,7 @@ class Misspelt(Policy):
 class CountsPays(Policy):
     """Honest, with memory of its own: delivers how often the journey was seen before, in strict time order."""
 
-    columns = {"seen": ("int32", 0)}
+    own = {"seen": ("int32", 0)}
     labels = ("gmv",)
 
     def _see(self, at, out):

@@ -278,9 +278,9 @@ def test_rules_of_the_outbox():
             replay(log, WINDOWS, {"w": Wrong(what=what)}, 3 * DAY, HOUR)
 
 
-@pytest.mark.parametrize("columns", [{}, {"seen": ("int32", 0)}])
+@pytest.mark.parametrize("own", [{}, {"seen": ("int32", 0)}])
 @pytest.mark.parametrize("tags", [(0,), (0, 1)])
-def test_timers_without_end_are_stopped_by_name(columns, tags):
+def test_timers_without_end_are_stopped_by_name(own, tags):
     seen = 0
 
     class Endless(Policy):
@@ -297,14 +297,14 @@ def test_timers_without_end_are_stopped_by_name(columns, tags):
                 out.timer(at, after=1, tag=tag)
             out.timer(at[at.elapsed < HOUR], after=HOUR, tag=2)
 
-    Endless.columns = columns
+    Endless.own = own
     log = log_of([HOUR, 2 * HOUR], [])
     with pytest.raises(PolicyError, match=r"'endless' sets timers without end: 200 of click \d+ .*allowed"):
         replay(log, WINDOWS, {"endless": Endless()}, 3 * DAY, HOUR)
 
 
-@pytest.mark.parametrize("columns", [{}, {"seen": ("int32", 0)}])
-def test_many_timers_that_get_on_are_fine(columns):
+@pytest.mark.parametrize("own", [{}, {"seen": ("int32", 0)}])
+def test_many_timers_that_get_on_are_fine(own):
     class Patient(Policy):
         def on_click(self, at, out):
             out.timer(at, after=MINUTE)
@@ -313,7 +313,7 @@ def test_many_timers_that_get_on_are_fine(columns):
             out.timer(at[at.elapsed < DAY], after=MINUTE)
             out.deliver(at[at.elapsed >= DAY], converted=False)
 
-    Patient.columns = columns
+    Patient.own = own
     log = log_of([HOUR, 2 * HOUR], [])
     assert len(replay(log, WINDOWS, {"patient": Patient()}, 3 * DAY, 3 * DAY)["patient"]) == 2
 
@@ -364,3 +364,10 @@ def test_three_doors_and_their_errors(tmp_path, monkeypatch):
         @policy("never")
         class Again(Policy):
             pass
+
+
+def test_columns_have_another_name_by_now():
+    with pytest.raises(PolicyError, match="Old declares columns; what a policy keeps is declared in own"):
+
+        class Old(Policy):
+            columns = {"seen": ("int32", 0)}

@@ -19,7 +19,7 @@ class Terminal(io.StringIO):
 
 def replay(progress, cells=()):
     with progress:
-        progress.stage("replay")
+        progress.enter("replay")
         for hour in range(1, 241):
             progress.advance(hour * HOUR, 100)
             if hour == 120:
