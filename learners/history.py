@@ -14,7 +14,7 @@ from learners.start.base import rows_of
 from simulator.calls import calling, checked
 from simulator.errors import RunError
 from simulator.log.meta import Meta
-from simulator.log.schema import ClickBatch, Columns, EventBatch, Feature, Float64, Int32, Kind, Labels
+from simulator.log.schema import Bool, ClickBatch, Columns, EventBatch, Feature, Float64, Int32, Kind, Labels
 from simulator.units import format_duration
 from simulator.windows import Windows
 
@@ -103,15 +103,26 @@ class History:
         for rows in self.rows(recipe, features=False):
             sums += np.nansum(rows.targets, axis=0, dtype=np.float64)
             counts += np.count_nonzero(~np.isnan(rows.targets), axis=0)
-        biases = {}
-        for (name, head), total, count in zip(recipe.heads.items(), sums, counts, strict=True):
-            if not count:
-                raise RunError(
-                    f"pre-training {recipe.kind!r}: no click from {format_duration(self.start)} to "
-                    f"{format_duration(self.end)} has a target for {name!r}; lengthen [stream] history"
-                )
-            biases[name] = head.bias(float(total), int(count))
-        return biases
+        if fault := self._untold(recipe, counts == 0):
+            raise RunError(fault)
+        told = zip(recipe.heads.items(), sums, counts, strict=True)
+        return {name: head.bias(float(total), int(count)) for (name, head), total, count in told}
+
+    def fault(self, recipe: Recipe) -> str:
+        """Say for which heads no click has a target; an empty string where all have one. Reads on until they do."""
+        untold = np.ones(len(recipe.heads), bool)
+        for rows in self.rows(recipe, features=False):
+            untold &= np.isnan(rows.targets).all(axis=0)
+            if not untold.any():
+                break
+        return self._untold(recipe, untold)
+
+    def _untold(self, recipe: Recipe, untold: Bool) -> str:
+        heads = ", ".join(repr(name) for name, lost in zip(recipe.heads, untold, strict=True) if lost)
+        return heads and (
+            f"pre-training {recipe.kind!r}: no click from {format_duration(self.start)} to "
+            f"{format_duration(self.end)} has a target for {heads}; lengthen [stream] history"
+        )
 
 
 def events_inside(events: EventBatch, clicks: ClickBatch, labels: Labels, windows: Windows) -> EventBatch:

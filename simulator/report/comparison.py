@@ -26,8 +26,20 @@ def comparison_tables(comparison: Comparison, width: int) -> Iterator[Renderable
             columns = columns_of(comparison, group, task)
             apart = [i for i, m in enumerate(columns[0].cells) if (group, task, m) in comparison.references]
             laid = lay_out(columns, width, title, dim=apart, note=_note(comparison, len(runs)))
-            yield Group(laid, *(Text(f"{said}.") for said in comparison.notes.get((group, task), ())))
+            yield Group(laid, *(Text(f"{said}.") for said in notes_of(comparison, group, task)))
     yield Text(f"{numbers.BY_SEGMENT}.", "dim")
+
+
+def notes_of(comparison: Comparison, group: str, task: str) -> list[str]:
+    """Return what is said of the figures of a task: what the runs say of missing ones, and which methods are level."""
+    found, first = scores_of(comparison, group, task), TASKS[task].primary
+    level: dict[float, list[str]] = {}
+    for method, scores in found.items():
+        competes = (group, task, method) not in comparison.references
+        if competes and first in scores and not math.isnan(scores[first].mean):
+            level.setdefault(scores[first].mean, []).append(method)
+    ties = [f"equal in {numbers.title(first)}: {', '.join(tied)}" for tied in level.values() if len(tied) > 1]
+    return [*comparison.notes.get((group, task), ()), *ties]
 
 
 def columns_of(comparison: Comparison, group: str, task: str) -> list[Column]:

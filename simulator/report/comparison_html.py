@@ -10,7 +10,7 @@ from simulator.errors import RunError
 from simulator.evaluation.compare import OVERALL, Comparison
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
-from simulator.report.comparison import columns_of, headline_of, mean_text, scores_of
+from simulator.report.comparison import columns_of, headline_of, mean_text, notes_of, scores_of
 from simulator.report.html import write_page
 
 
@@ -77,6 +77,7 @@ def _task(comparison: Comparison, group: str, task: str, name: str) -> dict[str,
         ],
         "order": order,
         "references": apart,
+        "notes": notes_of(comparison, group, task),
     }
 
 

@@ -211,7 +211,8 @@ class Scenario(Block):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if (self.data is None) == (self.world is None):
-            raise ValueError("give exactly one of [data] and [world]")
+            further = "" if self.data else '; or extends = "OTHER.toml", which has one'
+            raise ValueError(f"give exactly one of [data] and [world]{further}")
         if self.world is not None and self.promotion:
             raise ValueError("a world's promotions are written as [[world.promotion]], not [[promotion]]")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from learners.catalog import resolve_all
@@ -9,6 +10,7 @@ from learners.kit.ground import resolved
 from learners.methods import METHODS
 from learners.misfits import heads_doubts
 from learners.objectives import Objective
+from learners.session.check_log import check_log
 from learners.session.lint import lint_methods
 from simulator.errors import ScenarioError
 from simulator.scenario.load import load_scenario
@@ -119,3 +121,39 @@ def test_an_objective_without_heads_is_told_so(doubts):
         ScenarioError, match=r"trains no head \(its heads are empty\), but the method serves cvr"
     ):
         doubts('method = "fnw"\nobjective = "tests.learners.test_lint:Headless"')
+
+
+def test_a_history_without_what_pre_training_learns_from(tmp_path):
+    """Nobody pays twice, so one of the two towers has nothing to start from: said before anything runs."""
+    n = 4000
+    clicks = f"SELECT i AS click_id, i * 100_000_000 AS time, 0 AS user_id, 0 AS item_id, i % 3 AS place FROM range({n}) r(i)"
+    pays = f"SELECT i AS click_id, i * 100_000_000 + 5 AS time, 'pay' AS kind, 2.0 AS amount FROM range(0, {n}, 7) r(i)"
+    for name, rows in (("clicks", clicks), ("events", pays)):
+        duckdb.sql(rows).write_parquet(str(tmp_path / f"{name}.parquet"))
+    path = tmp_path / "a.toml"
+    path.write_text(f"""
+        [data]
+        clicks = "{tmp_path}/clicks.parquet"
+        events = "{tmp_path}/events.parquet"
+        [data.columns]
+        time_unit = "us"
+        [windows]
+        attribution = "6h"
+        refund = "0s"
+        [stream]
+        history = "2d"
+        gap = "6h"
+        segment = "3h"
+        [output]
+        cache = "{tmp_path}/cache"
+        [[method]]
+        method = "pre-single"
+        [[method]]
+        method = "pre-dual"
+    """)
+    with pytest.raises(ScenarioError) as failed:
+        check_log(load_scenario(path))
+    start = failed.value.faults[0]
+    assert start.startswith(
+        "method[1].start: pre-training 'gmv-dual': no click from 0s to 2d has a target for 'gmv_repurchase'"
+    )

@@ -4,6 +4,7 @@ import json
 import re
 
 from simulator.evaluation.compare import compare
+from simulator.report.comparison import comparison_tables
 from simulator.report.comparison_html import write_comparison
 from tests.simulator.report.made import make_run
 from tests.simulator.report.test_html import without_plotly
@@ -27,3 +28,22 @@ def test_everything_is_on_one_page(tmp_path):
         assert len(figure["data"]) == len(summary["ranking"][name.split("-")[1]]["methods"]) + len(
             summary["ranking"][name.split("-")[1]]["references"]
         )
+
+
+def test_missing_figures_and_ties_are_told(tmp_path):
+    run = write_run(tmp_path, 11)
+    summary = json.loads((run / "summary.json").read_text())
+    first, second, *_ = summary["ranking"]["cvr"]["methods"]
+    summary["methods"][first]["cvr"] = summary["methods"][second]["cvr"]
+    summary["notes"] = {"cvr": ["one class only in 3 of 24 segments"]}
+    (run / "summary.json").write_text(json.dumps(summary))
+    comparison = compare([run])
+    write_comparison(tmp_path / "page.html", comparison)
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("one class only in 3 of 24 segments.") == 1
+    (tie,) = re.findall(r"equal in NLL: ([^<]*)\.<", page)
+    assert set(tie.split(", ")) == {first, second}
+    printed = [
+        said for group in comparison_tables(comparison, 160) for said in getattr(group, "renderables", ())
+    ]
+    assert any("equal in NLL" in str(said) for said in printed)

@@ -83,6 +83,11 @@ def test_each_fault_says_where_and_what_is_allowed(write, added, key, said):
     assert not any(word in fault for word in ("pydantic", "Input should", "Value error", "https", "dict["))
 
 
+def test_a_file_of_methods_alone_is_told_of_extends(write):
+    (fault,) = faults(write("[[method]]\nmethod = 'fnw'"))
+    assert 'or extends = "OTHER.toml", which has one' in fault
+
+
 def test_unknown_literal_offers_the_nearest(write):
     path = write("[data]\npath = 'x'\non_bad_row = 'fial'\n[[method]]\nmethod = 'fnw'")
     (fault,) = faults(path)
