@@ -93,10 +93,10 @@ class Clicking:
         """
         seen = self.seen[visit.features[POSITION]]
         r = np.exp(-self.base - self._slope(visit)) * self._untilted
-        unclicked = 1 - seen + r
+        gap = passes - would_click
         return {
             "c": seen / (1 + r),
             "q1": would_click,
-            "q0": ((1 - seen) * would_click + r * passes) / unclicked,
-            "q": (would_click + r * passes) / (1 + r),
+            "q0": would_click + r / (1 - seen + r) * gap,
+            "q": would_click + r / (1 + r) * gap,
         }

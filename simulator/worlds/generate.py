@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from simulator.log.meta import Meta
-from simulator.log.schema import Bool, Feature, Float64, Int32, Int64, Kind
+from simulator.log.schema import Feature, Float64, Int32, Int64, Kind
 from simulator.log.writer import LogWriter
 from simulator.units import DAY, HOUR, format_duration
 from simulator.windows import Windows
@@ -105,7 +105,10 @@ class World:
         events = Journeys(mechanism, arrivals, visit).events(state, cart, refund)
         shown = None
         if truth and self.impressions is not None:
-            paid = _paid(events, arrivals.time, mechanism.windows.attribution)
+            paid = np.zeros(len(time), bool)
+            paid[events.row[events.kind == Kind.PAY]] = (
+                True  # no journey has a pay after the attribution window
+            )
             shown = self.impressions.hours(market, Clicked(arrivals, visit, columns["p_pay"], paid, first))
         return WorldDay(
             day,
@@ -118,13 +121,6 @@ class World:
             events,
             shown,
         )
-
-
-def _paid(events: Events, time: Int64, window: int) -> Bool:
-    """Return which clicks of a day are paid inside the window."""
-    paid = np.zeros(len(time), bool)
-    paid[events.row[(events.kind == Kind.PAY) & (events.time <= time[events.row] + window)]] = True
-    return paid
 
 
 def _reach(ordinary: Mechanism) -> Reach:

@@ -86,7 +86,9 @@ class Candidates:
 
     def __init__(self, seed: int, part: str, hour: int, means: Float64, positions: Float64) -> None:
         self._streams = seed, "world", part, hour
-        self._cumulative: Float64 = np.cumsum(positions, axis=1) / positions.sum(1, keepdims=True)
+        # Where all are seen alike nobody is of the first kind.
+        total = np.maximum(positions.sum(1, keepdims=True), np.finfo(float).tiny)
+        self._cumulative: Float64 = np.cumsum(positions, axis=1) / total
         rng = generator(seed, "world", part, "arrivals", hour)
         self.time: Int64 = np.sort(hour * HOUR + rng.integers(HOUR, size=rng.poisson(means.sum())))
         self.passing: Bool = self._random("kind") * means.sum() >= means[0]

@@ -85,7 +85,7 @@ def test_the_identities_of_confounding(named):
     np.testing.assert_allclose(shown.q1 - shown.q, (1 - shown.c) * (shown.q1 - shown.q0), rtol=0, atol=1e-12)
     if name == "plain":
         for column in (shown.q1, shown.q0, shown.q):
-            np.testing.assert_allclose(column, shown.p_pay, rtol=1e-12)
+            np.testing.assert_array_equal(column, shown.p_pay)
         np.testing.assert_allclose(shown.c, shown.p_click, rtol=1e-12)
         assert not shown.hidden.any()
     elif name == "negative":
@@ -184,7 +184,7 @@ def test_the_position_pays_unless_it_is_an_instrument():
 
 def test_impressions_change_no_click_nor_does_the_slice_change_them():
     """Without the instrument the world is the one that has no impressions."""
-    table = WORLDS["sale"]
+    table = WORLDS["sale"] | {"clicks_per_day": 1_500}
     plain = list(world(seed=8, **table | {"impressions": False}).days())
     one = world(seed=8, **table)
     other = world(seed=8, **table | {"exposure": table["exposure"] | {"randomised": 0.0}})
@@ -202,9 +202,10 @@ def test_impressions_change_no_click_nor_does_the_slice_change_them():
 
 
 @pytest.mark.parametrize("rate", [0.04, 0.15])
-@pytest.mark.parametrize("cvr", [0.005, 0.05])
-def test_rates_are_reached(rate, cvr):
-    tables = SIZE | {"days": 3, "cvr": cvr, "exposure": {"rate": rate}}
+@pytest.mark.parametrize(("cvr", "position"), [(0.005, 1.0), (0.05, 0.0)])
+@pytest.mark.filterwarnings("error")
+def test_rates_are_reached(rate, cvr, position):
+    tables = SIZE | {"days": 3, "cvr": cvr, "exposure": {"rate": rate, "position": position}}
     shown = Shown.concatenate([hour for day in world(seed=4, **tables).days() for hour in day.shown])
     assert (shown.click_row >= 0).mean() == pytest.approx(rate, rel=0.05)
     assert shown.p_click.mean() == pytest.approx(rate, rel=0.05)
