@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from learners.history import History, LabelledLog
 from learners.learner import TorchLearner
 from learners.materials import Materials
 from learners.model import Model
+from learners.networks import Network
 from learners.pretrain import Pretraining, heads_beyond, pretrained
 from simulator.calendar import Calendar
 from simulator.calls import called, calling
@@ -29,6 +31,7 @@ def build_learner(
     seed: int,
     cache: Path,
     calendar: Calendar | None = None,
+    made: Callable[[Network, Sequence[str]], Model] | None = None,
 ) -> TorchLearner:
     """Pre-train what the method starts from (or load it), and return its learner.
 
@@ -44,6 +47,7 @@ def build_learner(
     seed : of the run.
     cache : directory whose ``checkpoints/`` holds pre-trained models.
     calendar : the promotions, past and to come; default: none.
+    made : makes the model of a network and its heads, in the place of the one that is pre-trained.
 
     Raises
     ------
@@ -73,9 +77,10 @@ def build_learner(
     if auxiliary is not None:
         with calling(auxiliary, "prepare"):
             estimator = auxiliary.completed(observation).prepare(materials)
-    model = start()
+    model = start() if made is None else made(network.pretraining(), heads)
     model.begin(learner)
-    model.freeze()
+    if made is None:
+        model.freeze()
     return TorchLearner(
         model,
         method.objective,

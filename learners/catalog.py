@@ -79,6 +79,14 @@ class ResolvedMethod:
         """Whether its policy reads the future, or its auxiliary the truth."""
         return self.policy.peeks or (self.auxiliary is not None and self.auxiliary.peeks)
 
+    def on_finals(self) -> ResolvedMethod:
+        """Return the method as it is on final labels: no policy delivers any, and nothing corrects their delay."""
+        objective, link = self.objective.on_finals(), self.link.on_finals()
+        asked = {*objective.estimates, *link.estimates}
+        auxiliary = self.auxiliary if asked else None
+        never = POLICIES.find("never")()
+        return replace(self, policy=never, objective=objective, link=link, auxiliary=auxiliary)
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -127,7 +135,7 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
         found.append(f'learner.like = "{scenario.learner.like}": {fault}')
     if found:
         raise ScenarioError(found)
-    return tuple(resolved)
+    return tuple(method.on_finals() if scenario.offline else method for method in resolved)
 
 
 def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod:

@@ -10,7 +10,17 @@ import numpy as np
 from learners.heads import PROBABILITY
 from learners.history import History
 from simulator.errors import RunError
-from simulator.log.schema import Bool, ClickBatch, Float64, Int64, Labels
+from simulator.learning import Clicks
+from simulator.log.schema import (
+    Bool,
+    ClickBatch,
+    Float64,
+    ImpressionBatch,
+    ImpressionLabels,
+    Int32,
+    Int64,
+    Labels,
+)
 from simulator.samples import Samples
 from simulator.units import format_duration
 from simulator.windows import Windows
@@ -24,7 +34,7 @@ Kept = Callable[[Int64], Bool]
 
 @dataclass(frozen=True, slots=True)
 class Finals:
-    """The final labels of a span of a log, one sample a click.
+    """The final labels of a span of a log, one sample a click; an impression, where ``clicked`` is learnt from.
 
     Parameters
     ----------
@@ -36,18 +46,28 @@ class Finals:
     targets: Sequence[str]
     net: bool = False
 
+    @property
+    def what(self) -> str:
+        """What a row is: an impression, or a click."""
+        return "impression" if "clicked" in self.targets else "click"
+
     def samples(self, kept: Kept | None = None, *, features: bool = True) -> Iterator[Samples]:
         """Yield samples in replay order, of all rows or of those ``kept``."""
-        own = self.history
-        for clicks, labels in own.log.labelled(own.windows, own.start, own.end, features=features):
-            samples = of_clicks(clicks, labels, own.windows, net=self.net)
+        for rows, samples in self._samples(features=features):
             told = np.zeros(len(samples), np.bool_)
             for target in self.targets:
                 told |= ~np.isnan(samples.column(target))
             if kept is not None:
-                told &= kept(samples.row)
+                told &= kept(rows)
             if told.any():
                 yield samples[told]
+
+    def labelled(self, kept: Kept | None = None, *, features: bool = True) -> Iterator[tuple[Clicks, Labels]]:
+        """Yield what can be asked a learner, and its final labels, of all rows or of those ``kept``."""
+        for clicks, labels in self._labelled(features=features):
+            mine = slice(None) if kept is None else kept(clicks.row)
+            if len(clicks.row[mine]):
+                yield clicks[mine], labels[mine]
 
     def biases(self, among: Collection[str], kept: Kept | None = None) -> dict[str, float]:
         """Return where heads start whose output is the logit of a known target's mean; reads no features.
@@ -68,10 +88,32 @@ class Finals:
                 counts[head] += int(np.count_nonzero(~np.isnan(values)))
         if not rows:
             raise RunError(
-                f"no click from {format_duration(self.history.start)} to {format_duration(self.history.end)} has a "
+                f"no {self.what} from {format_duration(self.history.start)} to {format_duration(self.history.end)} has a "
                 f"final label of {' or '.join(self.targets)}; lengthen [stream] history"
             )
         return {head: PROBABILITY.bias(sums[head], counts[head]) for head in heads if counts[head]}
+
+    def _samples(self, *, features: bool) -> Iterator[tuple[Int64, Samples]]:
+        own = self.history
+        if self.what == "click":
+            for clicks, labels in own.log.labelled(own.windows, own.start, own.end, features=features):
+                samples = of_clicks(clicks, labels, own.windows, net=self.net)
+                yield samples.row, samples
+            return
+        for shown, final in own.log.exposed(own.windows, own.start, own.end, features=features):
+            yield shown.rows, of_impressions(shown, final, own.windows, net=self.net)
+
+    def _labelled(self, *, features: bool) -> Iterator[tuple[Clicks, Labels]]:
+        own = self.history
+        if self.what == "click":
+            for clicks, labels in own.log.labelled(own.windows, own.start, own.end, features=features):
+                yield (
+                    Clicks(np.arange(clicks.row, clicks.row + len(clicks)), clicks.time, clicks.features),
+                    labels,
+                )
+            return
+        for shown, final in own.log.exposed(own.windows, own.start, own.end, features=features):
+            yield Clicks(shown.rows, shown.time, shown.features), final
 
 
 def of_clicks(clicks: ClickBatch, labels: Labels, windows: Windows, *, net: bool = False) -> Samples:
@@ -80,12 +122,36 @@ def of_clicks(clicks: ClickBatch, labels: Labels, windows: Windows, *, net: bool
     Of a click that did not convert, ``refunded`` and ``gmv`` say nothing. The latest pay that is known is the first one.
     """
     samples = Samples.blank(len(clicks), clicks.features.shape[1])
-    paid = labels.converted
-    gmv = np.maximum(labels.gmv - labels.refund_amount, 0.0) if net else labels.gmv
     samples.row[:] = np.arange(clicks.row, clicks.row + len(clicks))
     samples.click_id[:] = clicks.click_id
     samples.click_time[:] = clicks.time
     samples.event_time[:] = clicks.time + windows.closing
+    return _labelled(samples, labels, clicks.features, net=net)
+
+
+def of_impressions(
+    shown: ImpressionBatch, labels: ImpressionLabels, windows: Windows, *, net: bool = False
+) -> Samples:
+    """Return the final labels of impressions as samples: whether each was clicked, and those of its click.
+
+    What nobody clicked did not convert, and is delivered when its click window has closed; its click is none (-1), at the
+    time of the impression.
+    """
+    carries = {"clicked": "float64", "impression": "float64"}
+    samples = Samples.blank(len(shown), shown.features.shape[1], carries)
+    samples.row[:] = np.where(labels.clicked, shown.click_row, -1)
+    samples.click_id[:] = -1
+    samples.click_time[:] = np.where(labels.clicked, shown.click_time, shown.time)
+    samples.event_time[:] = samples.click_time + np.where(labels.clicked, windows.closing, windows.click)
+    samples.carried["clicked"][:] = labels.clicked
+    samples.carried["impression"][:] = shown.rows
+    return _labelled(samples, labels, shown.features, net=net)
+
+
+def _labelled(samples: Samples, labels: Labels, features: Int32, *, net: bool) -> Samples:
+    """Write what clicks and impressions have in common."""
+    paid = labels.converted
+    gmv = np.maximum(labels.gmv - labels.refund_amount, 0.0) if net else labels.gmv
     samples.visible_time[:] = samples.event_time
     samples.role[:], samples.roles = 0, (ROLE,)
     samples.revision[:] = 0
@@ -96,5 +162,5 @@ def of_clicks(clicks: ClickBatch, labels: Labels, windows: Windows, *, net: bool
     samples.pay_count[:] = labels.pay_count
     samples.previous_gmv[:] = labels.gmv
     samples.previous_time[:] = labels.first_pay
-    samples.features[:] = clicks.features
+    samples.features[:] = features
     return samples

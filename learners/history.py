@@ -14,7 +14,19 @@ from learners.start.base import rows_of
 from simulator.calls import calling, checked
 from simulator.errors import RunError
 from simulator.log.meta import Meta
-from simulator.log.schema import Bool, ClickBatch, Columns, EventBatch, Feature, Float64, Int32, Kind, Labels
+from simulator.log.schema import (
+    Bool,
+    ClickBatch,
+    Columns,
+    EventBatch,
+    Feature,
+    Float64,
+    ImpressionBatch,
+    ImpressionLabels,
+    Int32,
+    Kind,
+    Labels,
+)
 from simulator.units import format_duration
 from simulator.windows import Windows
 
@@ -41,6 +53,11 @@ class LabelledLog(Protocol):
         self, windows: Windows, start: int, end: int, *, features: bool = True
     ) -> Iterable[tuple[ClickBatch, Labels]]:
         """Yield the clicks of ``[start, end)`` in replay order, with their final labels."""
+
+    def exposed(
+        self, windows: Windows, start: int, end: int, *, features: bool = True
+    ) -> Iterable[tuple[ImpressionBatch, ImpressionLabels]]:
+        """Yield the impressions of ``[start, end)`` in replay order, with their final labels."""
 
     def events(self, start: int, end: int) -> Iterable[EventBatch]:
         """Yield the events of ``[start, end)`` in replay order."""

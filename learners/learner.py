@@ -108,12 +108,16 @@ class TorchLearner:
     def publish(self) -> None:
         """Make the current weights the served ones."""
         self._model.publish()
+        self.slow()
+
+    def slow(self) -> None:
+        """Let both learning rates decay, as at a publication."""
         if self._decay != 1:
             self._model.slow(self._decay)
 
-    def predict(self, clicks: Clicks) -> Predictions:
-        """Predict with the weights published last, in chunks counted from the first row of the call."""
-        outputs = self._model.served_outputs(clicks.features)
+    def predict(self, clicks: Clicks, *, current: bool = False) -> Predictions:
+        """Predict with the weights published last, or those of now, in chunks counted from the first row of the call."""
+        outputs = (self._model.outputs if current else self._model.served_outputs)(clicks.features)
         for head, offset in self._added(clicks).items():
             outputs[head] = outputs[head] + offset
         if self._link.estimates:

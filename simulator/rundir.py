@@ -90,7 +90,8 @@ class RunDirectory:
         if not run.resumable:
             run._release()
             raise RunError(
-                f"{run.partial}: holds no checkpoint to resume from. engine.checkpoint_every writes some."
+                f"{run.partial}: holds no checkpoint to resume from. engine.checkpoint_every writes some. "
+                'A run with stream.protocol = "offline" keeps none: run its scenario again, to the same numbers.'
             )
         return run
 

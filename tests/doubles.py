@@ -12,7 +12,17 @@ import torch
 from learners.history import LabelledLog
 from simulator.learning import PREDICTIONS, Advisor, Clicks, Learner, Predictions, Question
 from simulator.log.meta import Meta
-from simulator.log.schema import ClickBatch, EventBatch, Feature, Float64, Int64, Kind, Labels
+from simulator.log.schema import (
+    ClickBatch,
+    EventBatch,
+    Feature,
+    Float64,
+    ImpressionBatch,
+    ImpressionLabels,
+    Int64,
+    Kind,
+    Labels,
+)
 from simulator.pipeline.pipeline import Audience
 from simulator.pipeline.shown import Final
 from simulator.samples import Samples
@@ -213,6 +223,12 @@ class FakeLog:
                     (self.converted[part] * 1 + self.again[part]).astype(np.int32), first, refund,
                 ),
             )  # fmt: skip
+
+    def exposed(
+        self, windows: Windows, start: int, end: int, *, features: bool = True
+    ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
+        """Nobody wrote down what was shown."""
+        yield from ()
 
     def events(self, start: int, end: int) -> Iterator[EventBatch]:
         """The pays alone: whoever pays again does so an hour later, with a quarter of the amount."""

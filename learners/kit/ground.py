@@ -25,7 +25,15 @@ from simulator.engine import Engine
 from simulator.learning import Clicks
 from simulator.log.memory import MemoryLog, random_log
 from simulator.log.meta import Meta
-from simulator.log.schema import ClickBatch, EventBatch, Feature, Float64, Labels
+from simulator.log.schema import (
+    ClickBatch,
+    EventBatch,
+    Feature,
+    Float64,
+    ImpressionBatch,
+    ImpressionLabels,
+    Labels,
+)
 from simulator.policies import policy_from
 from simulator.randomness import generator
 from simulator.samples import Samples
@@ -67,6 +75,12 @@ class TrialLog:
     ) -> Iterable[tuple[ClickBatch, Labels]]:
         """Yield clicks with their final labels."""
         return self.log.labelled(windows, start, end, features=features)
+
+    def exposed(
+        self, windows: Windows, start: int, end: int, *, features: bool = True
+    ) -> Iterable[tuple[ImpressionBatch, ImpressionLabels]]:
+        """Yield impressions with their final labels."""
+        return self.log.exposed(windows, start, end, features=features)
 
     def events(self, start: int, end: int) -> Iterable[EventBatch]:
         """Yield events."""

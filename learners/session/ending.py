@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any
 
 from learners.session.plan import Plan
 from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
+from simulator.evaluation.meters import Section
 from simulator.evaluation.results import Results
 from simulator.log.account import told
 from simulator.log.facts import fact_sheet
@@ -43,12 +44,41 @@ class Stopwatch:
         self.seconds[activity] = self.seconds.get(activity, 0.0) + perf_counter() - began
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a run did, beside its predictions.
+
+    Parameters
+    ----------
+    clicks : clicks that were served.
+    costs : per method what its policy and its training cost; empty where no policy delivered.
+    counts : what else the replay counted.
+    sections : what the report shows besides.
+    training : per method the epochs of the offline protocol.
+    """
+
+    clicks: int
+    costs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    sections: Sequence[Section] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_replay(cls, plan: Plan, recorder: Recorder, pipeline: Pipeline) -> Done:
+        """Return what a replay did."""
+        costs = {
+            name: {**recorder.measured(policy), **pipeline.notes[name]}
+            for name, policy in plan.policy_of.items()
+        }
+        counts = {"events": pipeline.events, "events_outside_windows": pipeline.outside}
+        return cls(pipeline.clicks, costs, counts, recorder.sections())
+
+
 def conclude(
     plan: Plan,
     directory: RunDirectory,
     ledgers: tuple[Ledger, Ledger | None],
-    recorder: Recorder,
-    pipeline: Pipeline,
+    done: Done,
     watch: Stopwatch,
     doubts: Sequence[Doubt] = (),
 ) -> None:
@@ -72,26 +102,24 @@ def conclude(
     meta = plan.log.meta
     summary = build_summary(
         results,
-        {
-            name: {**recorder.measured(policy), **pipeline.notes[name]}
-            for name, policy in plan.policy_of.items()
-        },
+        done.costs,
         {
             "read": meta.read,
             "replayed": meta.read - meta.quarantined,
             "quarantined": meta.quarantined,
-            "stream_clicks": pipeline.clicks,
-            "events": pipeline.events,
-            "events_outside_windows": pipeline.outside,
+            "stream_clicks": done.clicks,
+            **done.counts,
         },
         watch.seconds,
-        clicks_per_second=pipeline.clicks / watch.seconds["replay"],
+        clicks_per_second=done.clicks / watch.seconds["replay"],
         intervals=intervals,
         confidence=evaluation.confidence,
         calendar=plan.calendar,
         identity=_identity(plan),
-        sections=recorder.sections(),
+        sections=done.sections,
     )
+    if done.training:
+        summary["training"] = json_safe(done.training)
     if plan.scenario.data is not None:
         summary["account"] = told(meta, plan.log.path)
     summary["feature_doubts"] = [asdict(doubt) for doubt in doubts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ def judging_faults(methods: Sequence[ResolvedMethod], scenario: Scenario) -> lis
     named = [
         (METRICS, name, f"evaluation.metrics[{k}]") for k, name in enumerate(scenario.evaluation.metrics)
     ]
+    if scenario.offline:
+        named.append((METRICS, scenario.stream.offline.metric, "stream.offline.metric"))
     tasks: list[tuple[Family[Any], str, str]] = [
         (TASKS, task, f"method[{k}].serve") for k, m in enumerate(methods) for task in m.link.tasks
     ]
@@ -44,6 +47,21 @@ def judging_faults(methods: Sequence[ResolvedMethod], scenario: Scenario) -> lis
         except ScenarioError as error:
             faults.append(f"{key}: {error}")
     return faults
+
+
+def same_warnings(methods: Sequence[ResolvedMethod]) -> list[str]:
+    """Name the methods that come to the same where labels are final."""
+    alike: dict[str, list[str]] = {}
+    for method in methods:
+        parts = {key: None if part is None else part.spec() for key, part in method.parts().items()}
+        alike.setdefault(json.dumps([parts, method.learner.model_dump()], sort_keys=True), []).append(
+            method.name
+        )
+    return [
+        f"methods {', '.join(names)} are the same on final labels, and will train to the same numbers; one of them is enough."
+        for names in alike.values()
+        if len(names) > 1
+    ]
 
 
 def lint_methods(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[str]:
@@ -61,7 +79,7 @@ def lint_methods(methods: Sequence[ResolvedMethod], scenario: Scenario) -> list[
     _, large = size_faults(scenario, methods)
     return [
         *troubles(),
-        *scale_warnings(methods),
+        *(same_warnings(methods) if scenario.offline else scale_warnings(methods)),
         *large,
         *(f"method {name!r}: {doubt}" for name, doubt in doubts),
     ]

@@ -36,7 +36,7 @@ class Plan:
     log: Log
     methods: Sequence[ResolvedMethod]
     policies: Mapping[str, Policy]
-    """By key; methods with equal policies share one."""
+    """By key; methods with equal policies share one. None under the offline protocol, which delivers nothing."""
     policy_of: Mapping[str, str]
     """Policy key of each method."""
     timeline: Timeline
@@ -157,18 +157,18 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
     # A policy that wants predictions listens to its own method's model, so it cannot be shared.
     policy_of = {
         m.name: policy_key(m.policy) + (f"@{m.name}" if m.policy.asks or m.policy.tells else "")
-        for m in methods
+        for m in (() if scenario.offline else methods)
     }
     return Plan(
         scenario,
         log,
         methods,
-        {policy_of[m.name]: m.policy for m in methods},
+        {policy_of[m.name]: m.policy for m in methods if m.name in policy_of},
         policy_of,
         line,
         scenario.windows.windows(),
         scenario.calendar(log.clock),
-        scale_of(methods),
+        {} if scenario.offline else scale_of(methods),  # nobody is frozen, nobody knows more
         tick_of(scenario, extent),
         promotion_warnings(scenario, extent),
     )

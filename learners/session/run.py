@@ -15,7 +15,8 @@ from learners.build import build_learner
 from learners.catalog import ResolvedMethod, resolve_all
 from learners.journal import Journal
 from learners.learner import TorchLearner
-from learners.session.ending import Stopwatch, conclude
+from learners.session.ending import Done, Stopwatch, conclude
+from learners.session.offline import train_and_judge
 from learners.session.plan import Plan, identity_of, plan_run, read_by
 from simulator.atomic import write_text
 from simulator.calls import of_methods
@@ -114,6 +115,10 @@ def _execute(
     doubts = doubts_of(plan.log, scenario, timeline)
     warn([*plan.warnings, *(doubt.message for doubt in doubts)])
     made = json.loads(directory.manifest.read_text(encoding="utf-8"))
+    if made["dump_samples"] and scenario.offline:
+        warn(
+            ['--dump-samples: with stream.protocol = "offline" nothing is delivered, and nothing is written']
+        )
     torch.set_num_threads(scenario.engine.threads)
     names = [m.name for m in plan.methods]
     view = Progress(
@@ -126,25 +131,16 @@ def _execute(
     )
     ledger, shown = ledgers(plan, directory.predictions if scenario.output.predictions else None)
     with view:
-        view.enter("pre-training")
-        with watch.timing("pretraining"):
-            learners = prepare(plan, directory, resumed=resumed)
-        view.enter("replay")
-        recorder = Recorder(
-            ledger,
-            plan.policies,
-            plan.policy_of,
-            view,
-            directory.samples if made["dump_samples"] else None,
-            shown,
-        )
-        with watch.timing("replay"):
-            pipeline = replay(plan, learners, recorder)
-        recorder.close()
+        dumped = directory.samples if made["dump_samples"] and not scenario.offline else None
+        recorder = Recorder(ledger, plan.policies, plan.policy_of, view, dumped, shown)
+        if scenario.offline:
+            done = train_and_judge(plan, recorder, view, watch)
+        else:
+            done = _stream(plan, directory, recorder, view, watch, resumed=resumed)
         view.enter("evaluation")
-        conclude(plan, directory, (ledger, shown), recorder, pipeline, watch, doubts)
+        conclude(plan, directory, (ledger, shown), done, watch, doubts)
         shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
-    warn(idle(plan.methods, pipeline.notes))
+    warn([] if scenario.offline else idle(plan.methods, done.costs))
     return directory.finish()
 
 
@@ -169,6 +165,26 @@ def ledgers(plan: Plan, predictions: Path | None) -> tuple[Ledger, Ledger | None
     on_impressions = {m.name: plan.on_impressions(m) for m in plan.methods}
     shown = ledger(on_impressions, path=None, labels=JudgedLabels) if any(on_impressions.values()) else None
     return ledger(on_clicks, path=predictions, labels=Labels), shown
+
+
+def _stream(
+    plan: Plan,
+    directory: RunDirectory,
+    recorder: Recorder,
+    view: Progress,
+    watch: Stopwatch,
+    *,
+    resumed: bool,
+) -> Done:
+    """Pre-train, then replay the stream through all methods."""
+    view.enter("pre-training")
+    with watch.timing("pretraining"):
+        learners = prepare(plan, directory, resumed=resumed)
+    view.enter("replay")
+    with watch.timing("replay"):
+        pipeline = replay(plan, learners, recorder)
+    recorder.close()
+    return Done.of_replay(plan, recorder, pipeline)
 
 
 def idle(methods: Sequence[ResolvedMethod], notes: Mapping[str, Mapping[str, float]]) -> list[str]:

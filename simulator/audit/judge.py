@@ -60,6 +60,8 @@ class AuditReport:
     leaks: list[Leak] = field(default_factory=list)
     features: list[str] = field(default_factory=list)
     """A sentence on each feature that is a function of what events say later."""
+    note: str = ""
+    """Why there was nothing to replay, where that is so."""
 
 
 def audit(

@@ -26,10 +26,13 @@ def print_audit(report: AuditReport) -> int:
     """Print the verdict on every policy, with a witness for each that peeks, and on features; return the exit code."""
     console = stdout()
     leaking = {leak.policy for leak in report.leaks}
-    first, last = (format_instant(cut // SECOND * SECOND) for cut in (report.cuts[0], report.cuts[-1]))
-    console.print(
-        f"The future was cut off and scrambled at {len(report.cuts)} instants from {first} to {last}."
-    )
+    if report.cuts:
+        first, last = (format_instant(cut // SECOND * SECOND) for cut in (report.cuts[0], report.cuts[-1]))
+        console.print(
+            f"The future was cut off and scrambled at {len(report.cuts)} instants from {first} to {last}."
+        )
+    if report.note:
+        console.print(report.note, soft_wrap=True)
     for policy in dict.fromkeys([*report.compared, *sorted(leaking)]):
         verdict = "causal" if policy not in leaking else _VERDICT[_first(report, policy).how][0]
         console.print(f"{verdict:>8}", style="bold red" if policy in leaking else "green", end="  ")

@@ -80,10 +80,18 @@ class ShownImpressions:
     def final(self, until: int) -> Iterator[Final]:
         """Yield the impressions whose labels are final at ``until``."""
         for part in self._labelled.take(until - self._wait):
-            truth: dict[str, Float64] = {}
-            if self._truth is not None:
-                truth = self._truth.of(part.rows)
-                self._truth.drop(int(part.rows[-1]))
-            would_pay = truth.pop("would_pay", np.full(len(part), np.nan))
             place, self._judged = self._judged, self._judged + len(part)
-            yield Final(place, JudgedLabels(**part.labels.arrays(), would_pay=would_pay), truth)
+            yield judged(place, part.rows, part.labels, self._truth)
+
+
+def judged(place: int, rows: Int64, labels: ImpressionLabels, exposure: RowQueue | None) -> Final:
+    """Return consecutive impressions of the stream with their final labels, and what is true of them as far as it is known.
+
+    ``rows`` are their positions in the log; what ``exposure`` says of earlier ones is forgotten.
+    """
+    truth: dict[str, Float64] = {}
+    if exposure is not None:
+        truth = exposure.of(rows)
+        exposure.drop(int(rows[-1]))
+    would_pay = truth.pop("would_pay", np.full(len(rows), np.nan))
+    return Final(place, JudgedLabels(**labels.arrays(), would_pay=would_pay), truth)

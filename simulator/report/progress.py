@@ -109,6 +109,12 @@ class Progress:
                 ]
                 self._latest.setdefault(method, {})[task] = " ".join([task, *parts])
 
+    def tell(self, method: str, said: str) -> None:
+        """Take what is to be said of a method before it is judged."""
+        self._latest.setdefault(method, {})[""] = said
+        if self.mode == "plain":
+            self._say(f"[{numbers.duration(self._elapsed())}] {method}: {said}")
+
     def view(self) -> RenderableType:
         """Return what the live view shows now."""
         bar = ProgressBar(total=1.0, completed=self._fraction(), width=30)

@@ -74,7 +74,7 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
         yield Text(f"{numbers.BY_SEGMENT}.", "dim")
     if summary["costs"]:
         yield costs_table(summary, width)
-        yield from section_tables(summary, width)
+    yield from section_tables(summary, width)
 
 
 def phase_tables(summary: Mapping[str, Any], task: str, width: int) -> Iterator[RenderableType]:

@@ -12,6 +12,15 @@ from simulator.scenario.timeline import Extent, extent_of_world, lifetime_in_wor
 from simulator.units import format_duration as _d
 
 FEW_SEGMENTS = 8
+_OF_THE_STREAM = (
+    "segment",
+    "upload",
+    "tick",
+    "transport_delay",
+    "capacity",
+    "publish_every",
+    "checkpoint_every",
+)
 MANY_TICKS = 50_000
 
 
@@ -24,6 +33,7 @@ def lint(scenario: Scenario, log: Extent | None = None) -> list[str]:
     return [
         *_data(scenario),
         *_time_features(scenario),
+        *(_offline(scenario) if scenario.offline else []),
         *_stream(scenario),
         *([] if log is None else _fit(scenario, log)),
         *promotion_warnings(scenario, log),
@@ -57,6 +67,24 @@ def _time_features(scenario: Scenario) -> list[str]:
     return [warning]
 
 
+def _offline(scenario: Scenario) -> list[str]:
+    """Say what plays no part where labels are final."""
+    blocks = {"stream": scenario.stream, "engine": scenario.engine}
+    blocks |= {f"method.{block.label}": block for block in scenario.method}
+    written = [
+        f"{name}.{key}"
+        for name, block in blocks.items()
+        for key in _OF_THE_STREAM
+        if key in block.model_fields_set and getattr(block, key) is not None
+    ]
+    unread = f" Not read: {', '.join(written)}." if written else ""
+    said = (
+        'stream.protocol = "offline": labels are final, and all of the history is there at once, so that delay policies and '
+        "corrections of delay play no part."
+    )
+    return [said + unread]
+
+
 def _stream(scenario: Scenario) -> list[str]:
     stream, closing, gap = scenario.stream, scenario.windows.windows().closing, stream_gap(scenario)
     windows = "windows.attribution" + (" + windows.lateness" if scenario.windows.lateness else "")
@@ -71,11 +99,11 @@ def _stream(scenario: Scenario) -> list[str]:
             f"stream.start ({_d(stream.start)}) leaves a history of {_d(max(stream.start - gap, 0))} before "
             f"the gap, not the {_d(stream.history)} of stream.history."
         )
-    if not stream.history:
+    if not stream.history and not scenario.offline:
         warnings.append(
             'stream.history = "0s": nothing is pre-trained; all methods start from random weights.'
         )
-    if stream.length is not None and stream.segment > stream.length:
+    if not scenario.offline and stream.length is not None and stream.segment > stream.length:
         warnings.append(
             f"stream.segment ({_d(stream.segment)}) is longer than stream.length ({_d(stream.length)}): no "
             "model is ever evaluated after it learned something."
@@ -105,6 +133,8 @@ def _fit(scenario: Scenario, log: Extent) -> list[str]:
             f"labels of the last {_d(length - final)} of the stream are not final when the log ends. Leave "
             f"{lifetime_in_words(scenario)} behind it: stream.length up to {_d(final)}."
         )
+    if scenario.offline:
+        return warnings
     segments = min(length, left) // stream.segment
     if segments < FEW_SEGMENTS and stream.segment <= length:
         warnings.append(

@@ -11,6 +11,7 @@ from simulator.clock import UTC_CLOCK, Clock
 from simulator.scenario.base import Block
 from simulator.scenario.data import DataBlock
 from simulator.scenario.learner import LearnerBlock
+from simulator.scenario.offline import OfflineBlock, Protocol
 from simulator.scenario.places import APART, Place
 from simulator.scenario.sale import PromotionBlock
 from simulator.scenario.upload import UploadSetting
@@ -71,6 +72,11 @@ class StreamBlock(Block):
     """Step of the protocol: predicted by the model published before it, then learnt from."""
     time_features: bool = False
     """Add hour and weekday of the click as features (also of a world's clicks)."""
+    protocol: Protocol = "stream"
+    """"stream": labels are delivered as they become known; "offline": epochs over the history, whose labels are final, and
+    the stream judged once."""
+    offline: OfflineBlock = OfflineBlock()
+    """How "offline" trains."""
     upload: UploadSetting = None
     """When events become known: a period, or a lag; for worlds and logs without arrival times."""
 
@@ -216,6 +222,11 @@ class Scenario(Block):
         if self.world is not None and self.promotion:
             raise ValueError("a world's promotions are written as [[world.promotion]], not [[promotion]]")
         return self
+
+    @property
+    def offline(self) -> bool:
+        """Whether methods train on final labels, in epochs, in the place of a stream of labels."""
+        return self.stream.protocol == "offline"
 
     @property
     def time_features(self) -> bool:

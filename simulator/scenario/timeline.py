@@ -98,7 +98,13 @@ def timeline(scenario: Scenario, log: Extent) -> Timeline:
             f"stream.start: the stream would start at {log.said(start)}, but the log ends at "
             f"{log.said(observed_until // SECOND * SECOND)}; allowed: a shorter history or gap, or an earlier start"
         )
-    if stream.length is None:
+    segment = stream.segment
+    if scenario.offline:
+        end = observed_until - lifetime + 1  # whatever is final
+        if stream.length is not None:
+            end = min(start + stream.length, end)
+        segment = stream.offline.cell or max(end - start, 1)
+    elif stream.length is None:
         end = start + (observed_until - lifetime - start) // stream.segment * stream.segment
     else:
         end = min(start + stream.length, observed_until)
@@ -108,11 +114,17 @@ def timeline(scenario: Scenario, log: Extent) -> Timeline:
             f"ends at {log.said(observed_until // SECOND * SECOND)}, and labels take {format_duration(lifetime)} "
             f"({lifetime_in_words(scenario)}); allowed: a shorter history, gap or window"
         )
-    if (end - start) / stream.segment > MOST_SEGMENTS:
+    if (end - start) / segment > MOST_SEGMENTS:
+        key = "stream.offline.cell" if scenario.offline else "stream.segment"
         raise ScenarioError(
-            f"stream.segment = {format_duration(stream.segment)}: the stream of {format_duration(end - start)} would "
-            f"have {(end - start) // stream.segment:,} segments; allowed: at most {MOST_SEGMENTS:,}"
+            f"{key} = {format_duration(segment)}: the stream of {format_duration(end - start)} would "
+            f"have {(end - start) // segment:,} segments; allowed: at most {MOST_SEGMENTS:,}"
         )
-    return Timeline(
-        max(first, start - gap - stream.history), max(first, start - gap), start, end, stream.segment
-    )
+    history = max(first, start - gap - stream.history), max(first, start - gap)
+    if scenario.offline and history[0] == history[1]:
+        raise ScenarioError(
+            f'stream.history = "{format_duration(stream.history)}": protocol = "offline" trains on the history, and there is '
+            f"none {format_duration(gap)} (stream.gap) before the stream's start at {log.said(start)}; allowed: a longer "
+            "history, a shorter gap, or a later start"
+        )
+    return Timeline(*history, start, end, segment)
