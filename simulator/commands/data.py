@@ -113,6 +113,7 @@ def export_log(
     form: str = "parquet",
     features: str | None = None,
     raw: bool = False,
+    test_start: str | None = None,
     replace: bool = False,
 ) -> Exported:
     """Write a log as one file of a format; ``windows`` is "attribution,refund", ``features`` a list of names.
@@ -127,7 +128,8 @@ def export_log(
 
     load_plugins((), [Path.cwd()])
     names = None if features is None else tuple(name.strip() for name in features.split(",") if name.strip())
-    return export_log(log, out, form, Asked(_windows(windows), names, raw), replace=replace)
+    start = None if test_start is None else duration("--test-start", test_start)
+    return export_log(log, out, form, Asked(_windows(windows), names, raw, start), replace=replace)
 
 
 def _windows(text: str | None) -> Windows | None:

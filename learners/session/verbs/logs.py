@@ -121,6 +121,7 @@ def import_(
     "export data/retailrocket --out clicks.parquet --windows 3d,3d",
     "export data/shop --format cascade --out cascade.txt",
     "export data/shop --format trace --out trace.txt --features user,item,category",
+    "export data/shop --format ali-ccp --out ali-ccp --test-start 20d",
 )
 def export(
     log: Path,
@@ -129,7 +130,9 @@ def export(
     out: Annotated[Path, Parameter(help="A file name, or a directory for a file of the usual name.")],
     format: Annotated[  # noqa: A002 - the word of the command line
         str,
-        Parameter(help="Layout of the file: parquet, cascade, criteo, trace, or an exporter of your own."),
+        Parameter(
+            help="Layout: parquet, cascade, criteo, trace, ali-ccp, ali-express, or an exporter of your own."
+        ),
     ] = "parquet",
     windows: Annotated[
         str | None,
@@ -137,6 +140,12 @@ def export(
     ] = None,
     features: Annotated[str | None, Parameter(help="Features to write, a,b,c (default: all).")] = None,
     raw: Annotated[bool, Parameter(negative=(), help="cascade: raw shards, not the processed file.")] = False,
+    test_start: Annotated[
+        str | None,
+        Parameter(
+            help="ali-ccp, ali-express: where the test file begins (default: where that of an import did)."
+        ),
+    ] = None,
     replace: Replace = False,
 ) -> int:
     """Write any log, synthetic ones too, in the layout of a published data set.
@@ -145,8 +154,10 @@ def export(
     cascade: 25 columns; first pay and first refund, 22 features.
     criteo: 19 columns; first pay, 17 features, renumbered one to one.
     trace: clicks that paid, with all pays and amounts, 22 features.
+    ali-ccp, ali-express: a folder of files of a log's impressions, clicked and
+    bought or not, for training and test.
 
-    The last three have whole seconds, no carts, no user and item besides features,
+    The three before have whole seconds, no carts, no user and item besides features,
     no names, no calendar, and no end of observation (an import takes every click
     for watched as long as the data set says); only trace has amounts and
     repurchases, only cascade has refunds. What is left out is counted on stderr.
@@ -156,5 +167,9 @@ def export(
     """
     from simulator.commands.data import export_log, print_export
 
-    print_export(export_log(log, out, windows, form=format, features=features, raw=raw, replace=replace))
+    print_export(
+        export_log(
+            log, out, windows, form=format, features=features, raw=raw, test_start=test_start, replace=replace
+        )
+    )
     return 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
-from simulator.atomic import written_whole
+from simulator.atomic import put_in_place, written_whole
 from simulator.errors import LogError, UsageError, unknown
 from simulator.log.meta import FILE, Meta
 from simulator.log.reader import Log
@@ -28,11 +30,14 @@ class Asked:
     windows : pays and refunds outside them are left out; None: the format's own windows.
     features : names of the features to write; None: all of them.
     raw : the raw form of a format that has a raw and a processed one.
+    test_start : where the test part begins, microseconds from the origin (formats with one); None: where the log says that
+        the test file of its source did, if it does.
     """
 
     windows: Windows | None = None
     features: tuple[str, ...] | None = None
     raw: bool = False
+    test_start: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,15 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A query whose rows, in their order, are the file; with what it leaves out and where features went."""
+    """A query whose rows, in their order, are the file; with what it leaves out and where features went.
+
+    A format of several ``files`` has a query of each, by name; they go into a folder.
+    """
 
     query: str
     left_out: dict[str, int] = field(default_factory=dict)
     placed: dict[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +71,10 @@ class Exporter:
     ----------
     file : name of the file where only a directory is named.
     suffixes : endings by which a path is taken for the file itself.
-    write : given a connection with the views ``click`` and ``event`` (the columns of the contract), what the log
-        says of itself and what was asked for: make the query of the file.
-    text : tab-separated lines (else Parquet), with names in the first line if ``header``.
+    write : given a connection with the views ``click``, ``event`` and, with ``files``, ``impression`` (the columns
+        of the contract), what the log says of itself and what was asked for: make the query of the file, or of each.
+    text : lines parted by ``delimiter`` (else Parquet), with names in the first line if ``header``.
+    files : names in the folder of a format of what was shown (impressions); other formats have one file.
     """
 
     format: str
@@ -75,6 +85,8 @@ class Exporter:
     text: bool = True
     header: bool = False
     raw: bool = False
+    delimiter: str = "\t"
+    files: tuple[str, ...] = ()
 
 
 EXPORTERS: Family[Exporter] = Family("exporter", "exporters", "simulator.log.exporters", Exporter)
@@ -89,11 +101,11 @@ def export_log(
     *,
     replace: bool = False,
 ) -> Exported:
-    """Write the log in ``log`` as one file of a format; it appears whole or not at all.
+    """Write the log in ``log`` as the file of a format, or the folder of its files; it appears whole or not at all.
 
     Parameters
     ----------
-    out : the file, or a directory for a file of the format's usual name; ``.gz`` packs text.
+    out : the file, or a directory for a file of the format's usual name (``.gz`` packs text); or the folder.
 
     Raises
     ------
@@ -111,19 +123,17 @@ def export_log(
     if not (log / FILE).is_file():
         raise UsageError(f"{log}: is no log" if log.exists() else f"{log}: no such log")
     meta = Log.open(log).meta
-    target = out if out.suffix in exporter.suffixes and not out.is_dir() else out / exporter.file
-    if target.exists() and not replace:
-        raise UsageError(f"{target}: exists already; choose another file, or say --replace")
-    if target.is_dir():
-        raise UsageError(f"{target}: is a directory; choose another file")
+    target = _target(exporter, log, meta, out, asked, replace=replace)
     made = not target.parent.exists()
     try:
-        with workspace(target) as con, written_whole(target) as partial:
+        with workspace(target) as con:
             _make_views(con, log)
             written = exporter.write(con, meta, asked)
-            [(rows,)] = con.execute(
-                _copy(exporter, written.query, partial, packed=target.suffix == ".gz")
-            ).fetchall()
+            rows = _write_folder(con, exporter, written, target) if exporter.files else 0
+            if not exporter.files:
+                with written_whole(target) as partial:
+                    packed = target.suffix == ".gz"
+                    [(rows,)] = con.execute(_copy(exporter, written.query, partial, packed=packed)).fetchall()
     except duckdb.Error as error:
         raise LogError(f"{log}: cannot be exported ({one_line(error)})") from None
     finally:
@@ -134,27 +144,71 @@ def export_log(
     return Exported(target, int(rows), left_out, written.placed)
 
 
+def _target(exporter: Exporter, log: Path, meta: Meta, out: Path, asked: Asked, *, replace: bool) -> Path:
+    """Return the file or folder to write, which is free or may be replaced."""
+    name = exporter.format
+    if exporter.files and not meta.impressions:
+        raise UsageError(f"{log}: does not say what was shown, and {name} is a format of impressions")
+    if asked.test_start is not None and not exporter.files:
+        raise UsageError(f"{name}: has no test part; leave --test-start out")
+    whole = exporter.files or (out.suffix in exporter.suffixes and not out.is_dir())
+    target = out if whole else out / exporter.file
+    if target.exists() and not replace:
+        raise UsageError(
+            f"{target}: exists already; choose another {'folder' if exporter.files else 'file'}, or say --replace"
+        )
+    if target.is_dir() and not exporter.files:
+        raise UsageError(f"{target}: is a directory; choose another file")
+    if exporter.files and target.exists():
+        other = {path.name for path in target.iterdir()} if target.is_dir() else {target.name}
+        if other := other - set(exporter.files):
+            raise UsageError(
+                f"{target}: holds {min(other)!r}, which is no file of {name}; choose another folder"
+            )
+    return target
+
+
+def _write_folder(con: duckdb.DuckDBPyConnection, exporter: Exporter, written: Written, target: Path) -> int:
+    """Write the files of a format into a folder that takes the place of ``target``; return their lines."""
+    partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        lines = 0
+        for name, query in written.files.items():
+            [(rows,)] = con.execute(_copy(exporter, query, partial / name, packed=False)).fetchall()
+            lines += int(rows)
+        put_in_place(partial, target)
+    except OSError as error:
+        raise LogError(f"{target}: cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return lines
+
+
 def _copy(exporter: Exporter, query: str, path: Path, *, packed: bool) -> str:
     if not exporter.text:
         return f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet, COMPRESSION zstd)"
     return (
-        f"COPY ({query}) TO {literal(str(path))} (FORMAT csv, DELIMITER '\t', QUOTE '', ESCAPE '', "
+        f"COPY ({query}) TO {literal(str(path))} (FORMAT csv, DELIMITER {literal(exporter.delimiter)}, QUOTE '', ESCAPE '', "
         f"HEADER {exporter.header}, NULLSTR '', COMPRESSION {'gzip' if packed else 'none'})"
     )
 
 
 def _make_views(con: duckdb.DuckDBPyConnection, log: Path) -> None:
     """Make ``click`` and ``event`` of the files; a log may have no event at all."""
-    for view, folder in (("click", "clicks"), ("event", "events")):
+    for view, folder in (("click", "clicks"), ("event", "events"), ("impression", "impressions")):
         files = sorted((log / folder).glob("*.parquet"))
         listed = ", ".join(literal(str(file)) for file in files)
+        if not files and view == "impression":
+            continue
         source = f"read_parquet([{listed}], hive_partitioning = false)" if files else _NO_EVENTS
         con.execute(f"CREATE VIEW {view} AS SELECT * FROM {source}")
 
 
 _NO_EVENTS = (
-    "(SELECT 0::BIGINT AS event_id, 0::BIGINT AS click_id, 0::BIGINT AS time, '' AS kind, 0.0::DOUBLE AS amount "
-    "WHERE false)"
+    "(SELECT 0::BIGINT AS event_id, 0::BIGINT AS click_id, 0::BIGINT AS time, '' AS kind, 0.0::DOUBLE AS amount, "
+    "0::BIGINT AS click_row WHERE false)"
 )
 
 

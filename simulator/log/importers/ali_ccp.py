@@ -34,9 +34,11 @@ MIN_COUNT = 10
 FEATURE, FIELD, WEIGHT = "\x01", "\x02", "\x03"
 
 SKELETON = Layout(
-    ("sample_id", "click", "buy", "common_feature_index", "feature_num", "feature_list"), header=False
+    ("sample_id", "click", "buy", "common_feature_index", "feature_num", "feature_list"),
+    header=False,
+    parts=True,
 )
-COMMON = Layout(("common_feature_index", "feature_num", "feature_list"), header=False)
+COMMON = Layout(("common_feature_index", "feature_num", "feature_list"), header=False, parts=True)
 AGAIN = "common_feature_index comes again"
 NOWHERE = "common_feature_index is in no common file"
 

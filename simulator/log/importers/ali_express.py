@@ -39,7 +39,7 @@ def layout(path: Path, line: str) -> Layout:
             f"{path}: its first line is {line!r:.200}; expected the search, {CATEGORICAL} categorical columns, numerical "
             f"ones, and last {' and '.join(LABELS)}"
         )
-    return Layout(tuple(columns), header=True)
+    return Layout(tuple(columns), header=True, parts=True)
 
 
 def build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:

@@ -24,13 +24,14 @@ _SHARDS = ("*.txt", "*.txt.gz")
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Columns of a format in their order, whether the first line names them, whether values may be quoted,
-    and what parts them.
+    what parts them, and whether it matters in which of the files a row is (``parts``).
     """
 
     columns: tuple[str, ...]
     header: bool
     quoted: bool = False
     delimiter: str = ","
+    parts: bool = False
 
 
 def integer(column: str, digits: int = 18) -> str:
@@ -79,11 +80,11 @@ def first_line(path: Path) -> str:
 
 
 def read_source(con: duckdb.DuckDBPyConnection, files: Sequence[Path], layout: Layout) -> int:
-    """Make ``source`` (``line``, ``file``, then the columns as text) and ``rejected`` (source_row, reason); return the
+    """Make ``source`` (``line``, then the columns as text) and ``rejected`` (source_row, reason); return the
     number of rows.
 
-    ``line`` counts the lines that could be split, through all files in their order; ``file`` is the place of each one's
-    file among them.
+    ``line`` counts the lines that could be split, through all files in their order. Where the layout has parts, ``file`` is
+    the place of each one's file among them, and follows ``line``.
 
     Raises
     ------
@@ -121,13 +122,13 @@ def _read(
     quote = '"' if layout.quoted else ""
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in layout.columns)
     listed = ", ".join(literal(str(path)) for path in files)
+    part = f"list_position([{listed}], filename) - 1 AS file, " if layout.parts else ""
     for table in ("source", "rejected", "reject_errors", "reject_scans"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
     try:
         con.execute(f"""
             CREATE TABLE source AS SELECT row_number() OVER () AS line,
-                list_position([{listed}], filename) - 1 AS file, * EXCLUDE (filename)
-            FROM read_csv([{listed}], filename = true,
+                {part}* EXCLUDE (filename) FROM read_csv([{listed}], filename = true,
                 auto_detect = false, columns = {{{columns}}}, header = {layout.header},
                 delim = {literal(layout.delimiter)}, quote = {literal(quote)}, escape = {literal(quote)},
                 compression = {literal(compression)}, encoding = {literal(encoding)},
