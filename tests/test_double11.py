@@ -21,8 +21,12 @@ METHODS = ("pre-trained", "oracle", *TRUSTING, "offline", "online-single", "orac
 """What theory speaks of; the scenario has more, and the first command of the README runs them all."""
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+SIZES = [6_000, pytest.param(20_000, marks=pytest.mark.long)]
+"""Clicks a day: fewer show the same, but for an oracle that keeps up; and as many as the scenario has."""
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("double11")
     scenario = out / "double11.toml"
     methods = "".join(f'[[method]]\nmethod = "{method}"\n' for method in METHODS)
@@ -33,6 +37,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         out,
         "--set",
         f"output.cache={out / 'cache'}",
+        "--set",
+        f"world.clicks_per_day={request.param}",
         "--progress",
         "none",
     )
@@ -63,8 +69,9 @@ def test_policies_break_around_the_sale_as_theory_says(run: Path):
     (sale,) = found["promotions"]
     phases = found["phases"]
     for method in TRUSTING:
-        assert phases["anticipation"][method]["cvr"]["pcoc"] < 0.9, method
-    assert phases["anticipation"]["oracle"]["cvr"]["pcoc"] > 0.9
+        assert phases["anticipation"][method]["cvr"]["pcoc"] < 0.5, method
+    whole = found["log"]["read"] > 400_000
+    assert phases["anticipation"]["oracle"]["cvr"]["pcoc"] > (0.9 if whole else 0.8)
     # At the opening they still believe the silence of the days before, ...
     opening, end = sale["start"], sale["end"]
     for method in CORRECTED:
