@@ -34,11 +34,11 @@ def layer_bytes(learner: LearnerBlock, features: int) -> int:
     return 2 * COPIES * NUMBER * weights
 
 
-def table_bytes(learner: LearnerBlock, features: Sequence[Feature]) -> int:
-    """Return what the embedding table of one method takes, with what was published of it."""
+def table_bytes(learner: LearnerBlock, features: Sequence[Feature], embeddings: int = 1) -> int:
+    """Return what the embedding table of one method takes, with what was published of it, so many embeddings a row."""
     rows = sum(feature.cardinality for feature in features)
     copies = COPIES * (2 if learner.embedding_optimiser == "adam" else 1)  # both moments, once a row is met
-    return copies * NUMBER * rows * learner.embedding_dim
+    return copies * NUMBER * rows * embeddings * learner.embedding_dim
 
 
 def size_faults(
@@ -66,7 +66,9 @@ def size_faults(
     known = features or ()
     # Methods stay in memory until the run ends; pre-trained starts that they share are not counted twice.
     layers = {method.name: layer_bytes(method.learner, len(known)) for method in methods}
-    tables = {method.name: table_bytes(method.learner, known) for method in methods}
+    tables = {
+        method.name: table_bytes(method.learner, known, method.network.embeddings) for method in methods
+    }
     total = sum(layers.values()) + sum(tables.values())
     if total <= DOUBTFUL * limit:
         return [], []
@@ -78,9 +80,11 @@ def size_faults(
     )
     if tables[worst.name] > layers[worst.name]:
         widest = max(known, key=lambda feature: feature.cardinality)
+        several = f" x {worst.network.embeddings} embeddings" if worst.network.embeddings > 1 else ""
         told += (
-            f"{rows:,} embedding rows x embedding_dim {worst.learner.embedding_dim}, {widest.cardinality:,} of the rows "
-            f"for feature {widest.name!r}. Lower learner.embedding_dim, leave out features, or run fewer methods at once"
+            f"{rows:,} embedding rows x embedding_dim {worst.learner.embedding_dim}{several}, {widest.cardinality:,} of "
+            f"the rows for feature {widest.name!r}. Lower learner.embedding_dim, leave out features, or run fewer methods at "
+            "once"
         )
     else:
         told += (

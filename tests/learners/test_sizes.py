@@ -83,6 +83,14 @@ def test_tables_are_weighed_by_rows_dimension_and_methods(tmp_path):
     assert not [said for said in lint_methods(methods, scenario) if "memory" in said]
 
 
+def test_a_network_with_several_embeddings_has_a_table_for_each(tmp_path):
+    scenario = _load(tmp_path, '[[method]]\nmethod = "fnw"\nnetwork = "deepfm"\n')
+    features = [Feature("user", 1_000_000)]
+    need = 2 * 2 * 4 * 1_000_000 * 16  # embeddings x copies x bytes x rows x dimension
+    faults, _ = size_faults(scenario, resolve_all(scenario), features, limit=need)
+    assert "1,000,000 embedding rows x embedding_dim 16 x 2 embeddings, 1,000,000 of the rows" in faults[0]
+
+
 def test_a_log_without_features_is_refused_unless_time_is_one(tmp_path):
     scenario = _load(tmp_path, METHOD)
     (fault,), _ = size_faults(scenario, resolve_all(scenario), [])

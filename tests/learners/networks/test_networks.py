@@ -11,6 +11,7 @@ import torch
 from learners.kit import check_part
 from learners.model import Model
 from learners.networks import NETWORKS
+from learners.session.plan import _check_networks
 from simulator.errors import PartError, ScenarioError
 from tests.learners.networks.built import DIM, FEATURES, LEARNER, build, forward
 
@@ -188,6 +189,16 @@ def test_features_by_name():
     )
     own = model({"kind": "hybrid", "conversion": inner}, heads=("cvr", "rfr"))
     assert own.layers["conversion"]["wide"]["cvr"].in_features == 2 * DIM
+
+
+def test_a_run_is_refused_before_it_begins_where_a_network_names_no_feature_of_its_log(resolved, fake_log):
+    methods = resolved(
+        "fnw", {"method": "fnw", "name": "wide", "network": {"kind": "wide-deep", "wide": ["itme"]}}
+    )
+    with pytest.raises(ScenarioError) as error:
+        _check_networks(methods, fake_log())
+    (fault,) = error.value.faults
+    assert fault.startswith("method[1].network: wide = ['itme']: unknown feature 'itme'; allowed: ")
 
 
 def test_parameters_that_cannot_be():
