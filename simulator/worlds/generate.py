@@ -105,10 +105,9 @@ class World:
         events = Journeys(mechanism, arrivals, visit).events(state, cart, refund)
         shown = None
         if truth and self.impressions is not None:
+            # No journey has a pay after the attribution window.
             paid = np.zeros(len(time), bool)
-            paid[events.row[events.kind == Kind.PAY]] = (
-                True  # no journey has a pay after the attribution window
-            )
+            paid[events.row[events.kind == Kind.PAY]] = True
             shown = self.impressions.hours(market, Clicked(arrivals, visit, columns["p_pay"], paid, first))
         return WorldDay(
             day,

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from simulator.errors import LogError
+from simulator.evaluation.sensitivity import bounds, true_strength
 from simulator.log.reader import Log
 from simulator.units import HOUR, SECOND
 from simulator.worlds.clicking import POSITION
@@ -92,6 +93,15 @@ def test_the_identities_of_confounding(named):
         assert (shown.q1 < shown.q0).all()
     else:
         assert (shown.q1 > shown.q0).mean() > 0.999
+
+
+def test_the_sensitivity_model_holds_the_truth_of_every_row_at_its_own_strength(shown):
+    strength = true_strength(shown.q1, shown.q0)
+    low, high = bounds(shown.q1, shown.c, strength)
+    np.testing.assert_allclose(np.minimum(np.abs(low - shown.q), np.abs(high - shown.q)), 0, atol=1e-12)
+    confounded = shown.q1 != shown.q0
+    low, high = bounds(shown.q1, shown.c, 1 + 0.99 * (strength - 1))
+    assert ((shown.q < low) | (shown.q > high))[confounded].all()
 
 
 def test_what_clicks_did_is_what_would_have_happened(named):
