@@ -27,7 +27,7 @@ def settle_refunds(con: duckdb.DuckDBPyConnection, rules: Rules) -> int:
     order = f"PARTITION BY click_row ORDER BY time, {kind_rank('kind')}, event_id"
     con.execute(f"""
         CREATE TABLE staging.balance AS
-        SELECT _rid, click_row, kind, time, event_id, amount, pays, paid, sum - least(0, lowest) AS left_over,
+        SELECT _rid, click_row, kind, time, event_id, amount, pays, paid,
             coalesce(lag(sum - least(0, lowest)) OVER ({order}), 0) AS before
         FROM (SELECT *, min(sum) OVER ({order} ROWS UNBOUNDED PRECEDING) AS lowest FROM (
             SELECT _rid, click_row, kind, time, event_id, amount,

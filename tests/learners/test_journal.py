@@ -33,9 +33,39 @@ def go(journal, calls, *, saves=(), stop=None):
         else:
             (answer,) = journal.ask(Question(call, clicks)).values()
             answers.append(answer.tolist())
-        if place in saves:
+        if place in saves and isinstance(journal, Journal):
             journal.save()
     return answers
+
+
+class Settled(Adder):
+    """What it estimates does not depend on when it is asked."""
+
+    adapts = False
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def ask(self, question):
+        self.asked.append(question.name)
+        if question.name == PREDICTIONS:
+            return super().ask(question)
+        return {"evidence": question.clicks.features.sum(axis=1) * 1.5}
+
+
+MIXED = [
+    "evidence",
+    "learn",
+    "predictions",
+    "evidence",
+    "publish",
+    "predictions",
+    "tell",
+    "evidence",
+    "publish",
+    "predictions",
+]
 
 
 CALLS = st.lists(
@@ -52,7 +82,7 @@ CALLS = st.lists(
 )
 def test_resumed_equals_uninterrupted(tmp_path_factory, calls, saves, stop, again):
     directory = tmp_path_factory.mktemp("journal")
-    whole = go(Journal(Adder(), None, "a"), calls)
+    whole = go(Adder(), calls)
     go(Journal(Adder(), directory, "a"), calls, saves=saves, stop=stop)
     go(Journal(Adder(), directory, "a", resume=True), calls, saves=saves, stop=again)  # interrupted once more
     learner = Adder()
@@ -66,6 +96,30 @@ def test_work_before_the_checkpoint_is_not_done_again(tmp_path):
     learner = Adder()
     go(Journal(learner, tmp_path, "a", resume=True), calls)
     assert learner.learned == 1
+
+
+@pytest.mark.parametrize("learner", [Adder, Settled])
+@pytest.mark.parametrize("save", range(len(MIXED)))
+def test_a_checkpoint_after_any_call(learner, save, tmp_path):
+    """The one who goes on says the same, also where it was stopped again before it had caught up, told to save there."""
+    whole = go(learner(), MIXED)
+    assert go(Journal(learner(), None, "a"), MIXED, saves={save}) == whole
+    go(Journal(learner(), tmp_path, "a"), MIXED, saves={save}, stop=save + 1)
+    go(Journal(learner(), tmp_path, "a", resume=True), MIXED, saves=set(range(save)), stop=save)
+    resumed = learner()
+    assert go(Journal(resumed, tmp_path, "a", resume=True), MIXED) == whole
+    assert resumed.learned == MIXED[save + 1 :].count("learn")
+    if isinstance(resumed, Settled):
+        again = MIXED[save + 1 :].count(PREDICTIONS)
+        assert [resumed.asked.count(name) for name in (PREDICTIONS, "evidence")] == [again, 3]
+
+
+def test_its_state_is_that_of_its_learner():
+    calls = ["learn", "tell", "publish", "learn"]
+    first, second = (Journal(Adder(), None, name) for name in "ab")
+    go(first, calls)
+    second.load_state_dict(first.state_dict())
+    assert go(second, MIXED) == go(first, MIXED)
 
 
 def days(journal, ground, samples, stop=None, save=None):

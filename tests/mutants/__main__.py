@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.mutants.run import TESTS, check
+from tests.mutants.modules import TESTS
+from tests.mutants.run import check
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ import pytest
 
 from simulator.log import reasons
 from simulator.log.reader import Log
+from simulator.log.reasons import ROUNDING, Rules
 
 from .ingesting import CLICKS, run
 from .logs import gather
@@ -76,3 +77,43 @@ def test_rounding_is_a_billionth_of_what_was_paid(tmp_path, paid, refunds, count
     assert amounts == [paid, *counted]
     assert meta.reasons == ({reasons.NOTHING_LEFT: 1} if len(counted) < len(refunds) else {})
     assert ("of more than was left" in " ".join(meta.notes)) != left
+
+
+def test_only_good_pays_inside_the_attribution_window_can_be_refunded(tmp_path):
+    """Not what a cart is said to cost, not a pay before its click, not one that comes too late."""
+    events = [(1, 1, 12, "cart", 7.0), (2, 1, 9, "pay", 5.0), (3, 1, 15, "pay", 10.0), (4, 1, 16, "pay", 3.0)]
+    rules = Rules(duplicates="keep", attribution=5)
+    meta = run(tmp_path / "log", CLICKS, [*events, (5, 1, 17, "refund", 25.0)], rules=rules)
+    assert meta.reasons == {reasons.BEFORE_CLICK: 1}
+    found = gather(Log.open(tmp_path / "log").events(), "event_id", "amount")
+    assert [column.tolist() for column in found] == [[1, 3, 4, 5], [7.0, 10.0, 3.0, 10.0]]
+
+
+def test_the_refund_that_reaches_the_share_carries_those_before_it(tmp_path):
+    """And those after it are refunds of their own."""
+    refunds = [(k, 1, 10 + k, "refund", amount) for k, amount in enumerate((2.0, 1.0, 2.0, 1.0, 3.0), 2)]
+    rules = Rules(duplicates="keep", refunded_share=0.5)
+    meta = run(tmp_path / "log", CLICKS, [(1, 1, 11, "pay", 10.0), *refunds], rules=rules)
+    assert meta.reasons == {reasons.BELOW_SHARE: 2}
+    found = gather(Log.open(tmp_path / "log").events(), "event_id", "amount")
+    assert [column.tolist() for column in found] == [[1, 4, 5, 6], [10.0, 5.0, 1.0, 3.0]]
+
+
+def test_what_was_refunded_too_much_takes_nothing_from_later_pays(tmp_path):
+    events = [(1, 1, 11, "pay", 10.0), (2, 1, 12, "refund", 15.0), (3, 1, 13, "pay", 5.0)]
+    meta = run(tmp_path / "log", CLICKS, [*events, (4, 1, 14, "refund", 4.0), (5, 1, 15, "refund", 4.0)])
+    assert meta.reasons == {}
+    found = gather(Log.open(tmp_path / "log").events(), "amount")
+    assert found[0].tolist() == [10.0, 10.0, 5.0, 4.0, 1.0]
+
+
+def test_rounding_is_of_all_that_was_paid(tmp_path):
+    events = [(1, 1, 11, "pay", 1e9), (2, 1, 12, "pay", 1e9), (3, 1, 13, "refund", 2e9 + 1.5)]
+    meta = run(tmp_path / "log", CLICKS, events)
+    assert "of more than was left" not in " ".join(meta.notes)
+
+
+def test_a_share_that_is_missed_by_rounding_is_reached(tmp_path):
+    events = [(1, 1, 11, "pay", 8.0), (2, 1, 12, "refund", 8.0 * (0.5 - ROUNDING))]
+    rules = Rules(duplicates="keep", refunded_share=0.5)
+    assert run(tmp_path / "log", CLICKS, events, rules=rules).reasons == {}
