@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT
+from tests.commands import ROOT, sim_here
 
 
 def run(folder: Path, *words: str, code: int = 0) -> str:
@@ -67,7 +67,9 @@ def test_check_names_what_failed_and_why(tmp_path):
 
 def test_names_are_checked(tmp_path):
     for name in ("9lives", "Two Words", "class"):
-        assert "is no name for a policy" in run(tmp_path, "new", "policy", name, code=2)
-    assert "Did you mean" in run(tmp_path, "new", "polcy", "x", code=2) or list(tmp_path.iterdir()) == []
-    assert "cannot import 'nowhere'" in run(tmp_path, "check", "nowhere:X", code=2)
-    assert "passed  causal" in run(tmp_path, "check", "never")
+        said = sim_here("new", "policy", name, code=2, cwd=tmp_path).stderr
+        assert "is no name for a policy" in said
+    said = sim_here("new", "polcy", "x", code=2, cwd=tmp_path).stderr
+    assert "Did you mean" in said or list(tmp_path.iterdir()) == []
+    assert "cannot import 'nowhere'" in sim_here("check", "nowhere:X", code=2, cwd=tmp_path).stderr
+    assert "passed  causal" in sim_here("check", "never", cwd=tmp_path).stdout
