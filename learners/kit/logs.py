@@ -1,4 +1,4 @@
-"""Conformance of importers: what is exported comes back."""
+"""Conformance of importers: what is exported comes back; an example is read alike each time, and in pieces without a mishap."""
 
 from __future__ import annotations
 
@@ -7,30 +7,42 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from learners.kit.ground import DAYS, trial_log
 from simulator.conformance import Checks
+from simulator.errors import AfterclickError, PartError
 from simulator.log.exporters import EXPORTERS, export_log
 from simulator.log.importers import IMPORTERS, Importer, import_log
 from simulator.log.schema import EventBatch, Kind
 from simulator.log.writer import LogWriter
 from simulator.units import DAY
 
+CUTS = 12
+"""Places at which an example is cut."""
+
 
 def checks(importer: Importer) -> Checks:
-    """Yield the checks of an importer; the round trip needs an exporter of the same format."""
+    """Yield the checks of an importer: the round trip where its format can be exported, else those of its example."""
     yield (
         "declared",
         lambda: "" if importer.opens and importer.attribution > 0 else "opens or attribution is empty",
     )
     if importer.format in EXPORTERS:
         yield "round trip", lambda: _there_and_back(importer)
+    elif importer.example:
+        yield "twice", lambda: _twice(importer)
+        yield "truncated", lambda: _truncated(importer)
+
+
+def _known(importer: Importer) -> str:
+    if importer.format not in IMPORTERS:
+        IMPORTERS.register(importer.format)(importer)
+    return importer.format
 
 
 def _there_and_back(importer: Importer) -> str:
-    form = importer.format
-    if form not in IMPORTERS:
-        IMPORTERS.register(form)(importer)
+    form = _known(importer)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write(folder / "log")
@@ -47,6 +59,41 @@ def _there_and_back(importer: Importer) -> str:
 def _content(path: Path) -> list[bytes]:
     """Return the bytes of a file, or of the files in a folder."""
     return [file.read_bytes() for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+
+
+def _twice(importer: Importer) -> str:
+    with tempfile.TemporaryDirectory() as name:
+        first, second = (_read(importer, importer.example, Path(name) / place) for place in ("a", "b"))
+        lost = [what for what, rows in first.items() if rows != second[what]]
+        if lost:
+            return f"two imports of its example differ in {', '.join(lost)}"
+        return "" if first["clicks"] else "its example holds no click that can be replayed"
+
+
+def _truncated(importer: Importer) -> str:
+    """Cut the example anywhere: what is left is read, or refused in the house's words."""
+    text = importer.example
+    with tempfile.TemporaryDirectory() as name:
+        for place, end in enumerate(range(1, len(text), max(len(text) // CUTS, 1))):
+            try:
+                _read(importer, text[:end], Path(name) / str(place))
+            except PartError as error:
+                return f"of the first {end} of {len(text)} characters: {error}"
+            except AfterclickError:
+                continue  # it says what is wrong with such a file
+    return ""
+
+
+def _read(importer: Importer, text: str, out: Path) -> dict[str, object]:
+    """Import a text; return what the log holds, in its order, and what was put aside."""
+    source = out.with_suffix(".txt")
+    source.write_text(text, encoding="utf-8", newline="")
+    meta = import_log(_known(importer), source, out)
+    found: dict[str, object] = {"quarantine": meta.reasons, "features": meta.features}
+    for table in ("clicks", "events"):
+        parts = sorted((out / table).rglob("*.parquet"))
+        found[table] = [row for part in parts for row in pq.read_table(part).to_pylist()]
+    return found
 
 
 def _write(folder: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
+
+from pydantic import ValidationError
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
 from learners.methods import METHODS, Method
@@ -19,7 +22,9 @@ from simulator.evaluation.task import METRICS, TASKS, Metric, Task
 from simulator.log.importers import IMPORTERS, Importer
 from simulator.parts import Part
 from simulator.plugins import Family
+from simulator.plugins import told as told_of
 from simulator.policies import POLICIES, Policy
+from simulator.scenario.sentences import sentences
 
 _KITS: dict[type[Any], tuple[str, str]] = {
     Policy: ("simulator.policies.checks", "checks"),
@@ -40,14 +45,14 @@ FAMILIES_CHECKED: tuple[Family[Any], ...] = (
 """Families whose members have a kit."""
 
 
-def check_part(found: object) -> Iterator[Check]:
-    """Make every check of a part: a class of parts (with its defaults), a part, a method, an importer, a task, a metric.
+def check_part(found: object, parameters: Mapping[str, Any] = MappingProxyType({})) -> Iterator[Check]:
+    """Make every check of a part: a class of parts, with these parameters, a part, a method, an importer, a task, a metric.
 
     Raises
     ------
-    ScenarioError : there is no kit for it, or it cannot be made without parameters.
+    ScenarioError : there is no kit for it, or it cannot be made with these parameters, or has none.
     """
-    part = _made(found)
+    part = _made(found, parameters)
     for base, (module, name) in _KITS.items():
         if isinstance(part, base):
             kit: Callable[[Any], Any] = getattr(import_module(module), name)
@@ -58,16 +63,18 @@ def check_part(found: object) -> Iterator[Check]:
     )
 
 
-def _made(found: object) -> object:
+def _made(found: object, parameters: Mapping[str, Any]) -> object:
     if not isinstance(found, type) or not issubclass(found, Part):
+        if parameters:
+            raise ScenarioError(f"--set {', '.join(parameters)}: only classes of parts take parameters")
         return found
     try:
-        return found()
+        return found.model_validate(dict(parameters))
+    except ValidationError as error:
+        told = sentences(error, found, parameters, found.kind, f"{found.family} {found.kind!r}")
+        raise ScenarioError([f"{fault} (--set NAME=VALUE)" for fault in told]) from None
     except Exception as error:
-        why = str(error).splitlines()[0]
-        raise ScenarioError(
-            f"{found.kind}: cannot be made without parameters ({why}); give them defaults"
-        ) from error
+        raise ScenarioError(f"{found.kind}: cannot be made: {told_of(error)}") from error
 
 
 def found_parts(name: str) -> list[tuple[str, object]]:

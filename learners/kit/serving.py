@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from learners.auxiliary import Auxiliary, Estimator
-from learners.kit.ground import KNOWN, OBSERVATION, clicks_of, delivered, materials, trial_log
+from learners.kit.ground import (
+    CALENDAR,
+    KNOWN,
+    OBSERVATION,
+    WINDOWS,
+    clicks_of,
+    delivered,
+    materials,
+    trial_log,
+)
 from learners.offsets import Offset
 from learners.serve import Link
 from learners.start import Recipe
 from simulator.conformance import Checks
+from simulator.engine import Engine
+from simulator.engine.batch import At
+from simulator.engine.outbox import Outbox
 from simulator.evaluation.tasks import TASKS
-from simulator.log.schema import Float64
-from simulator.policies import policy_from
+from simulator.learning import Advisor, Clicks, Question
+from simulator.log.schema import Float64, Int64
+from simulator.policies import Policy, policy_from
 from simulator.randomness import generator
-from simulator.units import Microseconds
+from simulator.units import DAY, Microseconds
 
 ROWS = 200
 Values = Mapping[str, Float64]
@@ -68,6 +83,8 @@ def auxiliaries(auxiliary: Auxiliary) -> Checks:
         yield from _answers(part, "samples", own.of_samples, other.of_samples, delivered(until=KNOWN))
         if not (isinstance(part, Recipe) and part.inputs):  # else it needs to know what only samples have
             yield from _answers(part, "clicks", own.of_clicks, other.of_clicks, clicks_of(trial_log()))
+        if part.answers:
+            yield from _questions(part, own, other)
         yield "state", lambda: _state(own)
 
 
@@ -85,6 +102,76 @@ def _answers(
     yield f"{what}: shapes", lambda: _shaped(ask(asked), len(asked))
     yield f"{what}: row order", lambda: _moved(ask(asked), ask(asked[order]), order)
     yield f"{what}: no future", lambda: _same(ask(asked), twin(asked))
+
+
+class _Told(dict[str, Float64]):
+    """What an asker may know besides: some number of each journey, whatever it is called."""
+
+    def __init__(self, clicks: Clicks) -> None:
+        super().__init__()
+        self._clicks = clicks
+
+    def __missing__(self, name: str) -> Float64:
+        return np.sin(self._clicks.row + len(name)) - 2.0
+
+
+class _Answer(NamedTuple):
+    rows: int
+    first: Values
+    again: Values
+
+
+class _Asking(Advisor):
+    """Puts every question of a policy to an estimator, twice, and keeps the answers."""
+
+    def __init__(self, estimator: Estimator) -> None:
+        self._estimator = estimator
+        self.answers: list[_Answer] = []
+
+    def ask(self, question: Question) -> Values:
+        told = replace(question, known=_Told(question.clicks))
+        first, second = (
+            {name: np.array(values) for name, values in self._estimator.answer(told).items()}
+            for _ in range(2)
+        )
+        self.answers.append(_Answer(len(question.clicks), first, second))
+        return first
+
+    def tell(self, clicks: Clicks, now: Int64, known: Values) -> None:
+        """Nothing is told here."""
+
+
+def _questions(part: Auxiliary, own: Estimator, other: Estimator) -> Checks:
+    """Yield the checks of what a policy is answered at segments' ends."""
+    for name in part.answers:
+        found = _answered(name, own)
+        yield f"{name}: shapes", partial(_first_fault, [(_shaped, a.first, a.rows) for a in found])
+        yield (
+            f"{name}: deterministic",
+            partial(_first_fault, [(_same, a.first, a.again, "asked again") for a in found]),
+        )
+        pairs = zip(found, _answered(name, other), strict=True)
+        yield f"{name}: no future", partial(_first_fault, [(_same, a.first, b.first) for a, b in pairs])
+
+
+def _first_fault(checks: Sequence[tuple[Any, ...]]) -> str:
+    return next((fault for check, *given in checks if (fault := check(*given))), "")
+
+
+def _answered(name: str, estimator: Estimator) -> list[_Answer]:
+    class Asks(Policy):
+        asks = (name,)
+
+        def on_segment(self, at: At, out: Outbox) -> None:
+            at.ask(name)
+
+    asking = _Asking(estimator)
+    engine = Engine(
+        trial_log(), WINDOWS, {"p": Asks()}, start=0, calendar=CALENDAR, features=True, advisors={"p": asking}
+    )
+    for day in range(1, KNOWN // DAY):
+        engine.advance(day * DAY, segment_end=True)
+    return asking.answers
 
 
 def _state(estimator: Estimator) -> str:
@@ -124,11 +211,9 @@ def _moved(found: Values, moved: Values, order: Any) -> str:
     return ""
 
 
-def _same(found: Values, other: Values) -> str:
+def _same(found: Values, other: Values, when: str = "with another future") -> str:
     for name, values in found.items():
         if not np.array_equal(values, other[name]):
             row = int(np.flatnonzero(values != other[name])[0])
-            return (
-                f"{name!r} of row {row} is {values[row]:.6g}, and {other[name][row]:.6g} with another future"
-            )
+            return f"{name!r} of row {row} is {values[row]:.6g}, and {other[name][row]:.6g} {when}"
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from typing import Any
 
 from simulator.errors import ScenarioError, nearest, unknown
@@ -38,6 +39,26 @@ def parse_override(text: str) -> tuple[list[str], Any]:
     if not equals or not key.strip():
         raise ScenarioError(f"--set {text}: must be key=value, such as --set windows.observation=1h")
     return _split(key.strip(), text), _value(value.strip(), text)
+
+
+def parameters_of(texts: Sequence[str]) -> dict[str, Any]:
+    """Return the table that ``a.b=c`` texts write, the last one of a key.
+
+    >>> parameters_of(["window=1h", "conversion.kind=fnw"])
+    {'window': '1h', 'conversion': {'kind': 'fnw'}}
+    """
+    table: dict[str, Any] = {}
+    for text in texts:
+        (*outer, last), value = parse_override(text)
+        inner = table
+        for name in outer:
+            if not isinstance(inner.setdefault(name, {}), dict):
+                raise ScenarioError(
+                    f"--set {text}: {name} = {inner[name]!r} was given before, and is no table"
+                )
+            inner = inner[name]
+        inner[last] = value
+    return table
 
 
 def _split(key: str, text: str) -> list[str]:

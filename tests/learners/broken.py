@@ -257,6 +257,48 @@ class Forgets(Estimates):
         raise KeyError("q")
 
 
+class Answers(Auxiliary):
+    """Right: by the journey alone; nobody else asks it."""
+
+    answers: ClassVar[tuple[str, ...]] = ("late",)
+
+    def late(self, materials, question):
+        return np.where(question.journey.paid, 0.0, question.known["prior"])
+
+    def prepare(self, materials):
+        own = self
+
+        class Made(Estimator):
+            def answer(self, question):
+                return {"late": own.late(materials, question)}
+
+        return Made()
+
+
+class AnswersOne(Answers):
+    def late(self, materials, question):
+        return super().late(materials, question)[:1]
+
+
+class AnswersByCall(Answers):
+    def late(self, materials, question):
+        CALLS[0] += 1
+        return super().late(materials, question) + CALLS[0]
+
+
+class AnswersProphet(Answers):
+    def late(self, materials, question):
+        (events,) = materials.history.log.events(0, 10**13)
+        return super().late(materials, question) + events.amount.sum()
+
+
+class AnswersForgets(Answers):
+    def prepare(self, materials):
+        made = super().prepare(materials)
+        made.load_state_dict = lambda state: state["late"]
+        return made
+
+
 BROKEN = {
     NoScalar: "scalar", Overflows: "finite", WrongSlope: "gradient", ByPlace: "row order", TakesNulls: "nulls",
     NeedsLabels: "empty", Counts: "same twice",
@@ -266,6 +308,8 @@ BROKEN = {
     OtherTargets: "heads", Short: "shapes", Amounts: "values", Centred: "click alone", Unmasked: "loss",
     OtherName: "samples: estimates", NotANumber: "samples: shapes", Mean: "samples: row order",
     Prophet: "samples: no future", Forgets: "state",
+    AnswersOne: "late: shapes", AnswersByCall: "late: deterministic", AnswersProphet: "late: no future",
+    AnswersForgets: "state",
 }  # fmt: skip
 """Which check each fails, perhaps among others."""
-RIGHT = (Cross, Served, Shift, Targets, Estimates)
+RIGHT = (Cross, Served, Shift, Targets, Estimates, Answers)

@@ -14,7 +14,9 @@ from learners.offsets import Offset
 from simulator.errors import ScenarioError
 from simulator.evaluation.task import TASKS, Metric
 from simulator.log.importers import IMPORTERS
+from simulator.policies import Windowed
 from simulator.policies.checks import check_policy
+from tests.commands import sim_here
 from tests.learners.broken import BROKEN, RIGHT
 from tests.simulator.policies import cheats
 
@@ -91,6 +93,62 @@ def test_an_importer_that_loses_something_fails(monkeypatch):
     monkeypatch.setitem(IMPORTERS._found, "trace", dataclasses.replace(own, build=loses))
     assert "round trip" in failed(IMPORTERS["trace"])
     assert "declared" in failed(dataclasses.replace(own, opens=()))
+
+
+def test_an_importer_that_nothing_is_exported_for_is_tried_by_its_example(monkeypatch):
+    own, calls = IMPORTERS["online-retail"], []
+
+    def wavers(con, choices):
+        made = own.build(con, choices)
+        calls.append(con.execute(f"UPDATE events SET amount = amount + {len(calls)}"))
+        return made
+
+    def trusts(con, choices):
+        if con.execute("SELECT count(*) FROM source").fetchall()[0][0] < 3:
+            raise IndexError("no third line")
+        return own.build(con, choices)
+
+    for build, check, said in (
+        (wavers, "twice", "differ in events"),
+        (trusts, "truncated", "IndexError: no third line"),
+    ):
+        monkeypatch.setitem(IMPORTERS._found, own.format, dataclasses.replace(own, build=build))
+        assert said in failed(IMPORTERS[own.format])[check]
+    none = dataclasses.replace(
+        own, example=own.example.split("5363")[0] + "536372,22728,ALARM,0,12/1/2010 9:01,3,1,France\n"
+    )
+    monkeypatch.setitem(IMPORTERS._found, own.format, none)
+    assert "twice" in failed(none)
+
+
+class Asked(Windowed):
+    """A policy that cannot do without a parameter."""
+
+    hours: int
+
+    def on_click(self, at, out):
+        out.timer(at, after=self.window)
+
+    def on_timer(self, at, out):
+        out.deliver(at, converted=at.journey.paid, weight=float(self.hours))
+
+
+def test_parameters_of_a_part_are_given_and_typed():
+    assert not [check for check in check_part(Asked, {"hours": 3, "window": "1h"}) if check.fault]
+    for given, said in (
+        ({}, r"Asked\.hours: is missing; .* must be a whole number \(--set NAME=VALUE\)"),
+        ({"hours": "many"}, r'hours = "many": must be a whole number'),
+        ({"hours": 1, "windw": "1h"}, r"windw = .*Did you mean 'window'"),
+    ):
+        with pytest.raises(ScenarioError, match=said):
+            list(check_part(Asked, given))
+    with pytest.raises(ScenarioError, match="only classes of parts take parameters"):
+        list(check_part(METHODS["fnw"], {"hours": 3}))
+
+
+def test_check_takes_parameters():
+    done = sim_here("check", "tests.learners.test_kit:Asked", "--set", "hours=2", "--set", "window=2h")
+    assert "passed  causal" in done.stdout
 
 
 def test_a_task_whose_metric_depends_on_the_order_or_on_copies_fails():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from learners.session.verbs.frame import app
 from simulator.commands.options import verb
@@ -23,8 +25,16 @@ def new(kind: Literal["policy", "objective", "network", "method"], name: str, /)
     return 0
 
 
-@verb(app, "check my_policy:Patient", "check elapsed-time")
-def check(part: str, /) -> int:
+Parameters = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--set", negative=(), show_default=False, help="One of its parameters: NAME=VALUE. Repeatable."
+    ),
+]
+
+
+@verb(app, "check my_policy:Patient", "check elapsed-time --set window=1h")
+def check(part: str, /, *, parameters: Parameters = ()) -> int:
     """Check that a part keeps the rules of its kind; exit 1 where it does not.
 
     PART is module:Name (a module of this folder, or an installed one), or a name
@@ -37,6 +47,8 @@ def check(part: str, /) -> int:
     from learners.kit import check_part, found_parts
     from simulator.commands.checked import print_checks
     from simulator.plugins import load_plugins
+    from simulator.scenario.overrides import parameters_of
 
     load_plugins((), [Path.cwd()])
-    return max(print_checks(name, check_part(found)) for name, found in found_parts(part))
+    given = parameters_of(parameters)
+    return max(print_checks(name, check_part(found, given)) for name, found in found_parts(part))

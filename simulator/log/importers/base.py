@@ -83,6 +83,7 @@ class Importer:
     shards : whether the source may be a directory of files.
     mapped : whether a mapping file may go with it.
     unattributed : reasons of rows that have no journey by the log's nature.
+    example : a few lines of such a file, for the conformance kit; a format that can be exported needs none.
     names, common : what the files are called in a directory that is named instead of them (the first one must be there;
         further ones may be), and those of the features in common. Where there are names, as many files may be given.
     options : which of ``fields`` and ``min_count`` the format takes.
@@ -97,6 +98,7 @@ class Importer:
     shards: bool = False
     mapped: bool = False
     unattributed: tuple[str, ...] = ()
+    example: str = ""
     names: tuple[str, ...] = ()
     common: tuple[str, ...] = ()
     options: tuple[str, ...] = ()

@@ -55,6 +55,17 @@ QUALIFY row_number() OVER (PARTITION BY cancellation.line
 """
 
 
+EXAMPLE = """\
+InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country
+536365,85123A,"HOLDER, WHITE",6,12/1/2010 8:26,2.55,17850,United Kingdom
+536366,85123A,"HOLDER, WHITE",2,12/3/2010 9:00,2.55,17850,United Kingdom
+C536379,85123A,"HOLDER, WHITE",-6,12/5/2010 9:41,2.55,17850,United Kingdom
+536370,22728,ALARM CLOCK,24,12/1/2010 8:45,3.75,12583,France
+536371,22728,ALARM CLOCK,1,12/1/2010 9:00,3.75,,France
+536372,22728,ALARM CLOCK,0,12/1/2010 9:01,3.75,12583,France
+"""
+
+
 def build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
     """Make ``clicks`` and ``events`` of purchases and cancellations."""
     con.execute(_PARSE)
@@ -175,5 +186,6 @@ IMPORTER = IMPORTERS.register("online-retail")(
         opens=("purchase",),
         unattributed=("no customer", "cancellation without an earlier purchase of that many"),
         attribution=90 * DAY,
+        example=EXAMPLE,
     )
 )

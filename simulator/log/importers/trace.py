@@ -62,15 +62,15 @@ def layout_of(path: Path, line: str) -> Layout:
             f"{path}: its first line names {len(features)} columns besides {', '.join(NAMED)}; "
             f"expected {len(SIZES)} features, each name once"
         )
-    if "line" in map(str.lower, found):
-        raise UsageError(f"{path}: a feature cannot be named 'line'; rename it in the first line")
+    if taken := [name for name in ("line", "file") if name in map(str.lower, found)]:
+        raise UsageError(f"{path}: a feature cannot be named {taken[0]!r}; rename it in the first line")
     return Layout(tuple(found), header=True, delimiter="\t")
 
 
 def build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
     """Make ``clicks`` and ``events``: each entry of a row's lists is a pay with its amount."""
     described = con.execute("DESCRIBE source").fetchall()
-    columns = [row[0] for row in described if row[0] != "line"]
+    columns = [row[0] for row in described][2:]  # behind line and file
     given = [name for name in columns if name not in NAMED]
     _parse(con, columns, given, choices.mapping)
     con.execute(reject(columns))

@@ -120,6 +120,7 @@ def test_a_mapping(tmp_path):
         (HEADER.rpartition("\t")[0], "names 21 columns besides"),
         (HEADER + "\tfeature_0", "names 23 columns"),
         (HEADER.replace("feature_3", "line"), "cannot be named 'line'"),
+        (HEADER.replace("feature_3", "File"), "cannot be named 'file'"),
         (HEADER.replace("\t", ","), "is no TRACE file"),
     ],
 )
