@@ -80,12 +80,15 @@ class ResolvedMethod:
         return self.policy.peeks or (self.auxiliary is not None and self.auxiliary.peeks)
 
     def on_finals(self) -> ResolvedMethod:
-        """Return the method as it is on final labels: no policy delivers any, and nothing corrects their delay."""
+        """Return the method as it is on final labels: nothing corrects their delay, and of its policy there is left which
+        impressions it hears of.
+        """
         objective, link = self.objective.on_finals(), self.link.on_finals()
         asked = {*objective.estimates, *link.estimates}
         auxiliary = self.auxiliary if asked else None
-        never = POLICIES.find("never")()
-        return replace(self, policy=never, objective=objective, link=link, auxiliary=auxiliary)
+        bound = self.listens in ("slice", "potential")
+        policy = self.policy if bound else POLICIES.find("never")()
+        return replace(self, policy=policy, objective=objective, link=link, auxiliary=auxiliary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from learners.start import Recipe
 from learners.start.objective import OwnObjective
 from simulator.errors import RunError
 from simulator.evaluation.task import lower_is_better, values_of
-from simulator.evaluation.tasks import outcome
+from simulator.evaluation.tasks import TASKS, outcome
+from simulator.log.schema import ImpressionLabels
 from simulator.randomness import draws, generator, torch_seed
 from simulator.samples import Samples
 from simulator.scenario.learner import LearnerBlock
@@ -103,9 +104,11 @@ class Trial:
         """Return the metric of the model as it is now on the rows held out; NaN where it is undefined."""
         task, metric = compared_by(learner), self.offline.metric
         served, labels = [np.empty(0)], [np.empty(0)]
-        for clicks, final in self.finals.labelled(kept):
-            judged = outcome(task, final, None)
-            served.append(learner.predict(clicks, current=True)[task][judged.kept])
+        on_clicks = TASKS[task].population == "clicks"
+        for rows, final in self.finals.labelled(kept):
+            of = final.clicked if on_clicks and isinstance(final, ImpressionLabels) else slice(None)
+            judged = outcome(task, final[of], None)
+            served.append(learner.predict(rows[of], current=True)[task][judged.kept])
             labels.append(judged.label)
         return values_of((metric,), np.concatenate(served), np.concatenate(labels))[metric]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from simulator.log.schema import (
     Int64,
     Labels,
 )
+from simulator.pieces import RowQueue, TimeQueue
 from simulator.samples import Samples
 from simulator.units import format_duration
 from simulator.windows import Windows
@@ -40,11 +42,14 @@ class Finals:
     ----------
     targets : what is learnt from; samples that are null in all of them are left out.
     net : whether the GMV is what stays after refunds.
+    which : of impressions, those that are ordinary; or with them the randomised slice, which alone tells of conversions
+        then; or with what would have come of the clicks that were not made (`simulator.policies.Policy.impressions`).
     """
 
     history: History
     targets: Sequence[str]
     net: bool = False
+    which: Literal["impressions", "slice", "potential"] = "impressions"
 
     @property
     def what(self) -> str:
@@ -100,8 +105,20 @@ class Finals:
                 samples = of_clicks(clicks, labels, own.windows, net=self.net)
                 yield samples.row, samples
             return
+        truth = RowQueue("exposure", own.log.exposure(own.start))
+        drawn = TimeQueue(own.log.impressions(own.start, own.end, features=features, which="slice"))
         for shown, final in own.log.exposed(own.windows, own.start, own.end, features=features):
-            yield shown.rows, of_impressions(shown, final, own.windows, net=self.net)
+            samples = of_impressions(shown, final, own.windows, net=self.net)
+            if self.which == "potential":
+                would_pay = truth.of(shown.rows)["would_pay"]
+                truth.drop(int(shown.rows[-1]))
+                samples.converted = np.where(final.clicked, samples.converted, would_pay)
+            if self.which == "slice":
+                for name in ("converted", "refunded", "gmv"):
+                    getattr(samples, name)[final.clicked] = np.nan
+                parts = drawn.take(int(shown.time[-1]) + 1)
+                samples = Samples.concatenate([samples, *(of_slice(part, own.windows) for part in parts)])
+            yield samples.column("impression").astype(np.int64), samples
 
     def _labelled(self, *, features: bool) -> Iterator[tuple[Clicks, Labels]]:
         own = self.history
@@ -146,6 +163,19 @@ def of_impressions(
     samples.carried["clicked"][:] = labels.clicked
     samples.carried["impression"][:] = shown.rows
     return _labelled(samples, labels, shown.features, net=net)
+
+
+def of_slice(shown: ImpressionBatch, windows: Windows) -> Samples:
+    """Return what came of the clicks of the randomised slice as samples: of the click itself, a coin's, they say nothing."""
+    shown = shown[shown.coin == 1]
+    n = len(shown)
+    labels = {name: np.zeros(n, kind) for name, kind in ImpressionLabels.types().items()}
+    labels["converted"] = shown.paid == 1
+    samples = of_impressions(shown, ImpressionLabels(**labels), windows)
+    samples.event_time[:] = samples.visible_time[:] = shown.time + windows.click + windows.closing
+    for values in (samples.carried["clicked"], samples.refunded, samples.gmv):
+        values[:] = np.nan
+    return samples
 
 
 def _labelled(samples: Samples, labels: Labels, features: Int32, *, net: bool) -> Samples:

@@ -13,6 +13,7 @@ from learners.start import Recipe
 from learners.start.base import rows_of
 from simulator.calls import calling, checked
 from simulator.errors import RunError
+from simulator.log.impressions import Which
 from simulator.log.meta import Meta
 from simulator.log.schema import (
     Bool,
@@ -58,6 +59,14 @@ class LabelledLog(Protocol):
         self, windows: Windows, start: int, end: int, *, features: bool = True
     ) -> Iterable[tuple[ImpressionBatch, ImpressionLabels]]:
         """Yield the impressions of ``[start, end)`` in replay order, with their final labels."""
+
+    def impressions(
+        self, start: int, end: int, *, features: bool = True, which: Which = "all"
+    ) -> Iterable[ImpressionBatch]:
+        """Yield the impressions of ``[start, end)`` that are asked for, in replay order."""
+
+    def exposure(self, start: int, end: int | None = None) -> Iterator[tuple[int, dict[str, Float64]]]:
+        """Yield what is true of the impressions from ``start`` on: the position of the first one, and the columns."""
 
     def events(self, start: int, end: int) -> Iterable[EventBatch]:
         """Yield the events of ``[start, end)`` in replay order."""

@@ -11,6 +11,7 @@ import torch
 
 from learners.history import LabelledLog
 from simulator.learning import PREDICTIONS, Advisor, Clicks, Learner, Predictions, Question
+from simulator.log.impressions import Which
 from simulator.log.meta import Meta
 from simulator.log.schema import (
     ClickBatch,
@@ -228,6 +229,16 @@ class FakeLog:
         self, windows: Windows, start: int, end: int, *, features: bool = True
     ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
         """Nobody wrote down what was shown."""
+        yield from ()
+
+    def impressions(
+        self, start: int, end: int, *, features: bool = True, which: Which = "all"
+    ) -> Iterator[ImpressionBatch]:
+        """Nobody wrote down what was shown."""
+        yield from ()
+
+    def exposure(self, start: int, end: int | None = None) -> Iterator[tuple[int, dict[str, Float64]]]:
+        """Nor what is true of it."""
         yield from ()
 
     def events(self, start: int, end: int) -> Iterator[EventBatch]:

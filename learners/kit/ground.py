@@ -23,6 +23,7 @@ from simulator.beside import folders
 from simulator.calendar import Calendar, Promotion
 from simulator.engine import Engine
 from simulator.learning import Clicks
+from simulator.log.impressions import Which
 from simulator.log.memory import MemoryLog, random_log
 from simulator.log.meta import Meta
 from simulator.log.schema import (
@@ -81,6 +82,16 @@ class TrialLog:
     ) -> Iterable[tuple[ImpressionBatch, ImpressionLabels]]:
         """Yield impressions with their final labels."""
         return self.log.exposed(windows, start, end, features=features)
+
+    def impressions(
+        self, start: int, end: int, *, features: bool = True, which: Which = "all"
+    ) -> Iterable[ImpressionBatch]:
+        """Yield impressions."""
+        return self.log.impressions(start, end, features=features, which=which)
+
+    def exposure(self, start: int, end: int | None = None) -> Iterator[tuple[int, dict[str, Float64]]]:
+        """Yield nothing."""
+        return iter(())
 
     def events(self, start: int, end: int) -> Iterable[EventBatch]:
         """Yield events."""

@@ -58,7 +58,8 @@ def _trained(plan: Plan, method: ResolvedMethod, view: Progress) -> tuple[TorchL
     scenario, timeline = plan.scenario, plan.timeline
     offline, history = scenario.stream.offline, (timeline.history_start, timeline.history_end)
     net = "netgmv" in method.link.tasks and "gmv" not in method.link.tasks
-    finals = Finals(History(plan.log, plan.windows, *history), method.objective.targets, net)
+    source = History(plan.log, plan.windows, *history)
+    finals = Finals(source, method.objective.targets, net, method.listens or "impressions")
     trial = Trial(finals, offline, method.learner, scenario.seed)
 
     with of_methods(method.name):

@@ -128,7 +128,7 @@ def _fit(scenario: Scenario, log: Extent) -> list[str]:
             f"stream.length ({_d(length)}) is longer than what is left of the log after the stream's start "
             f"({_d(left)})."
         )
-    elif length > final:
+    elif length > final and stream.length is not None:
         warnings.append(
             f"labels of the last {_d(length - final)} of the stream are not final when the log ends. Leave "
             f"{lifetime_in_words(scenario)} behind it: stream.length up to {_d(final)}."

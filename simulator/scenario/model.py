@@ -74,7 +74,7 @@ class StreamBlock(Block):
     """Add hour and weekday of the click as features (also of a world's clicks)."""
     protocol: Protocol = "stream"
     """"stream": labels are delivered as they become known; "offline": epochs over the history, whose labels are final, and
-    the stream judged once."""
+    the stream judged once. A log that notes where its test file begins is then split there, unless start is given."""
     offline: OfflineBlock = OfflineBlock()
     """How "offline" trains."""
     upload: UploadSetting = None

@@ -27,11 +27,15 @@ class Extent:
     """How many clicks it holds, where that is known."""
     clock: Clock | None = field(default=None, compare=False)
     """Local time of the log, where it is known."""
+    test_start: int | None = field(default=None, compare=False)
+    """Where the test file begins in a log that was made of one for training and one for testing."""
 
     @classmethod
     def of(cls, meta: Meta) -> Extent:
         """Return the extent of a log at rest."""
-        return cls(meta.start, meta.observed_until, meta.clicks, meta.clock)
+        test = meta.provenance.get("test_start")
+        test_start = test if isinstance(test, int) else None
+        return cls(meta.start, meta.observed_until, meta.clicks, meta.clock, test_start)
 
     def said(self, time: int) -> str:
         """Write an instant as the day of the log and the time of that day, local where that is known."""
@@ -92,7 +96,10 @@ def timeline(scenario: Scenario, log: Extent) -> Timeline:
     stream, lifetime = scenario.stream, scenario.windows.windows().lifetime
     gap, observed_until = stream_gap(scenario), log.observed_until
     first = log.midnight(log.start)
-    start = stream_start(scenario, first)
+    start, history = stream_start(scenario, first), stream.history
+    if scenario.offline and stream.start is None and log.test_start is not None:
+        # As the files are split: all of the one is trained on, the other is judged.
+        start, gap, history = log.test_start, 0, log.test_start - first
     if start >= observed_until:
         raise ScenarioError(
             f"stream.start: the stream would start at {log.said(start)}, but the log ends at "
@@ -120,11 +127,11 @@ def timeline(scenario: Scenario, log: Extent) -> Timeline:
             f"{key} = {format_duration(segment)}: the stream of {format_duration(end - start)} would "
             f"have {(end - start) // segment:,} segments; allowed: at most {MOST_SEGMENTS:,}"
         )
-    history = max(first, start - gap - stream.history), max(first, start - gap)
-    if scenario.offline and history[0] == history[1]:
+    known = max(first, start - gap - history), max(first, start - gap)
+    if scenario.offline and known[0] == known[1]:
         raise ScenarioError(
             f'stream.history = "{format_duration(stream.history)}": protocol = "offline" trains on the history, and there is '
             f"none {format_duration(gap)} (stream.gap) before the stream's start at {log.said(start)}; allowed: a longer "
             "history, a shorter gap, or a later start"
         )
-    return Timeline(*history, start, end, segment)
+    return Timeline(*known, start, end, segment)
