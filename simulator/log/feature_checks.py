@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.log.feature_times import time_of
 from simulator.log.reader import HOUR_OF_DAY, WEEKDAY
-from simulator.log.schema import Bool, ClickBatch, Feature, Int32, Int64, Labels, column_slices
+from simulator.log.schema import (
+    Bool,
+    ClickBatch,
+    Feature,
+    ImpressionBatch,
+    ImpressionLabels,
+    Int32,
+    Int64,
+    Labels,
+    column_slices,
+)
 from simulator.log.source import Source
 from simulator.ranking import weighted_auc
 from simulator.units import DAY, HOUR
@@ -32,7 +42,7 @@ FEWEST = 30
 MOST_ALIKE = 0.9
 """A quantity of which so many are equal is predicted by anything."""
 
-DoubtKind = Literal["tells payers", "constant", "function of time", "function of events"]
+DoubtKind = Literal["tells payers", "tells clicks", "constant", "function of time", "function of events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,39 +68,91 @@ def feature_doubts(
     """Look at each feature alone, over the clicks of ``[start, end)``, at most the first ``rows`` of them.
 
     How well an id tells an outcome is judged on other clicks than those it was learnt from (two halves), so that ids
-    with a click each tell nothing. Hour and weekday that were asked for are left alone.
+    with a click each tell nothing. Hour and weekday that were asked for are left alone. Where the log has impressions, the
+    features that pass are looked at over these too: alone none should tell who clicks, or who clicks and pays.
     """
     if not source.features:
         return []
+    found = _click_doubts(source, windows, start, end, rows)
+    if source.has_impressions:
+        found += _impression_doubts(source, windows, start, end, rows, {doubt.feature for doubt in found})
+    return found
+
+
+def _click_doubts(
+    source: Source, windows: Windows, start: int | None, end: int | None, rows: int
+) -> list[Doubt]:
     parts = list(_first(source.labelled(windows, start, end), rows))
     if not parts:
         return []
     clicks = ClickBatch.concatenate([batch for batch, _ in parts])
     outcomes = _Outcomes(clicks, Labels.concatenate([labels for _, labels in parts]))
     found = []
-    for feature, part in zip(source.features, column_slices(source.features), strict=True):
-        if (
-            feature is not HOUR_OF_DAY and feature is not WEEKDAY
-        ):  # a column of the log may be named like them
-            found += _doubts(feature, clicks.features[:, part], clicks.time, outcomes)
+    for feature, part in _looked_at(source):
+        found += _doubts(feature, clicks.features[:, part], clicks.time, outcomes)
     return found
 
 
-def _first(labelled: Iterator[tuple[ClickBatch, Labels]], rows: int) -> Iterator[tuple[ClickBatch, Labels]]:
-    for clicks, labels in labelled:
-        yield clicks[:rows], labels[slice(0, rows)]
-        rows -= len(clicks)
+def _looked_at(source: Source) -> Iterator[tuple[Feature, slice]]:
+    """Yield the features of the log and their columns; not what was added of the time."""
+    for feature, part in zip(source.features, column_slices(source.features), strict=True):
+        # A column of the log may be named like them.
+        if feature is not HOUR_OF_DAY and feature is not WEEKDAY:
+            yield feature, part
+
+
+def _impression_doubts(
+    source: Source, windows: Windows, start: int | None, end: int | None, rows: int, known: set[str]
+) -> list[Doubt]:
+    """Look at the features that are not ``known`` to be doubtful over impressions."""
+    parts = list(_first(source.exposed(windows, start, end), rows))
+    if not parts:
+        return []
+    shown = ImpressionBatch.concatenate([batch for batch, _ in parts])
+    labels = ImpressionLabels.concatenate([label for _, label in parts])
+    half = _half(shown.rows)
+    found = []
+    for feature, part in _looked_at(source):
+        if feature.name in known:
+            continue
+        ids = _compact(shown.features[:, part], feature.cardinality)
+        for kind, what, label in (
+            ("tells clicks", "who clicks", labels.clicked),
+            ("tells payers", "who clicks and pays", labels.converted),
+        ):
+            if (figure := _ranked(ids, label, half)) > TELLING:
+                message = (
+                    f"feature {feature.name!r} alone tells {what} with an AUC of {_cut(figure, 3)} over "
+                    f"{len(half):,} impressions. Is it known when something is shown? If not, leave it out."
+                )
+                found.append(Doubt(feature.name, cast("DoubtKind", kind), message))
+                break
+    return found
+
+
+_Rows = TypeVar("_Rows", ClickBatch, ImpressionBatch)
+_Final = TypeVar("_Final", Labels, ImpressionLabels)
+
+
+def _first(labelled: Iterator[tuple[_Rows, _Final]], rows: int) -> Iterator[tuple[_Rows, _Final]]:
+    for batch, labels in labelled:
+        yield batch[:rows], labels[:rows]
+        rows -= len(batch)
         if rows <= 0:
             return
+
+
+def _half(row: Int64) -> Bool:
+    """Part rows in halves by a hash: clicks of one user often come in turns with those of another."""
+    mixed: Bool = (row.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63) == 1
+    return mixed
 
 
 class _Outcomes:
     """What events say of clicks, and the halves of the clicks that judge each other."""
 
     def __init__(self, clicks: ClickBatch, labels: Labels) -> None:
-        # A hash of the row: clicks of one user often come in turns with those of another.
-        row = np.arange(clicks.row, clicks.row + len(clicks), dtype=np.uint64)
-        self.half: Bool = (row * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(63) == 1
+        self.half: Bool = _half(np.arange(clicks.row, clicks.row + len(clicks)))
         self.paid = labels.converted
         self.events = {
             "who pays": labels.converted,

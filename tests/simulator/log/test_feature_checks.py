@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simulator.log.feature_checks import feature_doubts
 from simulator.log.memory import MemoryLog, final_labels
 from simulator.log.reader import HOUR_OF_DAY, WEEKDAY
-from simulator.log.schema import EventBatch, Feature, Kind
+from simulator.log.schema import EventBatch, Feature, ImpressionBatch, Kind
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 
@@ -151,3 +151,33 @@ def test_only_the_first_rows_are_read(rows):
     log = shop()
     log.features, log.feature_matrix = (Feature("a", 2),), (np.arange(3000)[:, None] >= rows).astype(np.int32)
     assert [doubt.kind for doubt in feature_doubts(log, WINDOWS, rows=rows)] == ["constant"]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_tells_clicks_or_payers_of_impressions_is_named(seed):
+    log, rng = shop(seed), np.random.default_rng(seed)
+    n, paid = 3000, labels_of(log).converted
+    unclicked = np.sort(rng.integers(0, 10 * DAY, 20_000))
+    time = np.concatenate([log.click_time, unclicked])
+    order = np.argsort(time, kind="stable")
+    row = np.concatenate([np.arange(n), np.full(20_000, -1)])[order]
+    clicked, bought = row >= 0, np.where(row >= 0, paid[row], False)
+    flips = rng.random(len(row))
+    columns = {
+        "clicked": clicked ^ (flips < 0.02),
+        "shown_to_payers": (rng.random(len(row)) < 0.02) | bought,
+        "position": rng.integers(0, 8, len(row)) // (1 + clicked),
+        "noise": rng.integers(0, 50, len(row)),
+    }
+    matrix = np.column_stack(list(columns.values())).astype(np.int32)
+    none, at = np.full(len(row), -1, np.int8), np.where(clicked, time[order], -1)
+    ids = np.arange(len(row))
+    log.impression = ImpressionBatch(ids, ids, time[order], row, at, none, none, matrix)
+    # Among the clicks the features are noise, so that only the impressions give them away.
+    names = {name: rng.integers(0, 20, n) for name in columns}
+    assert doubts(log, **names) == {"clicked": "tells clicks", "shown_to_payers": "tells payers"}
+    [said, _] = feature_doubts(log, WINDOWS)
+    assert "alone tells who clicks with an AUC of 0.9" in said.message
+    assert "over 23,000 impressions" in said.message
+    log.impression = None
+    assert doubts(log, **names) == {}
