@@ -14,6 +14,7 @@ from simulator.log.reasons import (
     CLICK_QUARANTINED,
     DUPLICATE_IMPRESSION,
     SHARED_CLICK,
+    STRAY,
     UNKNOWN_CLICK,
     Rules,
 )
@@ -61,7 +62,10 @@ def stage_impressions(
     stage(con, "impressions", source, typed, rules, may_miss=["click_id"])
     label = rules.label
     faults = nulls("impressions", columns, rules)
-    faults.append((BEFORE_ORIGIN, "time < 0", label("impressions", "time")))
+    outside = (
+        "time < 0" if rules.first is None else f"time < 0 OR time < {rules.first} OR time > {rules.last}"
+    )
+    faults.append((BEFORE_ORIGIN if rules.first is None else STRAY, outside, label("impressions", "time")))
     faults += feature_faults("impressions", features, sizes, rules, tags)
     con.execute(
         "CREATE TABLE staging.bad_impressions AS SELECT * FROM "

@@ -95,6 +95,12 @@ class ColumnsBlock(Block):
     """Columns that are categorical features; [data.features] says more."""
     event_click_id: str | None = None
     """Column of the click's id in the events; default: as click_id."""
+    impression_id: str = "impression_id"
+    """Column of the impression's id; default: the place of the row."""
+    impression_time: str | None = None
+    """Column of the time of the impression; default: as time."""
+    impression_click_id: str | None = None
+    """Column of the click's id in the impressions, null where nobody clicked; default: as click_id."""
     event_id: str | None = None
     """Column of the event's id. Equal ones are one event; of rows, that of the latest click that has it."""
     event_time: str | None = None
@@ -191,6 +197,8 @@ class DataBlock(Block):
     """Files of clicks, beside events."""
     events: Files = ()
     """Files of what followed the clicks, beside clicks."""
+    impressions: Files = ()
+    """Files of what was shown, clicked or not, beside clicks and events."""
     touches: Files = ()
     """Files of one table of actions: user, item, time, kind."""
     rows: Files = ()
@@ -252,6 +260,8 @@ class DataBlock(Block):
             raise ValueError(
                 "give either path (a log), or one of touches, rows and purchases (a table), or both clicks and events"
             )
+        if self.impressions and not pair:
+            raise ValueError("impressions go with clicks and events; give all three")
         if self.format is not None and self.format not in format_names():
             raise ValueError(unknown("format", self.format, format_names()))
         if self.format is not None and self.shape != (shape := str(format_table(self.format)["shape"])):
@@ -273,7 +283,7 @@ class DataBlock(Block):
     @property
     def sources(self) -> dict[str, tuple[str, ...]]:
         """The files by the key that names them."""
-        keys = ("clicks", "events", *SHAPES)
+        keys = ("clicks", "events", "impressions", *SHAPES)
         return {key: tuple(getattr(self, key)) for key in keys if getattr(self, key)}
 
 

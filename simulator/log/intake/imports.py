@@ -112,9 +112,15 @@ def _make(
 ) -> Meta:
     if out.exists() and not replace:  # said before the source is read
         raise UsageError(f"{out}: exists already; choose another place, or replace it (--replace)")
-    keys = ("clicks", "events") if shape == "events" else (shape,)
-    if sources and len(keys) == 2 and len(sources) != 2:
-        raise UsageError(f"{name}: takes two sources, the clicks and the events; {len(sources)} given")
+    shown = ("impressions",) if given.get("impressions") else ()
+    keys: tuple[str, ...] = ("clicks", "events", *shown) if shape == "events" else (shape,)
+    if sources and shape == "events" and len(sources) != len(keys):
+        told = (
+            "two sources, the clicks and the events"
+            if len(keys) == 2
+            else f"three sources ({', '.join(keys)})"
+        )
+        raise UsageError(f"{name}: takes {told}; {len(sources)} given")
     given |= dict(zip(keys, _gathered(keys, sources), strict=False))
     given |= {key: value for key, value in choices.items() if value is not None}
     data = read_block(DataBlock, given, f"{name}: data")
@@ -131,6 +137,6 @@ def _make(
 
 
 def _gathered(keys: Sequence[str], sources: Sequence[Path]) -> list[list[str]]:
-    if len(keys) == 2:
+    if len(keys) > 1:
         return [[str(path)] for path in sources]
     return [[str(path) for path in sources]] if sources else []

@@ -18,14 +18,16 @@ from simulator.log.ingest import ingest
 from simulator.log.intake import events, purchases, rows, touches
 from simulator.log.intake.files import find
 from simulator.log.intake.rejected import set_aside_outside
+from simulator.log.intake.shown import SEEN, learn_with_clicks
 from simulator.log.intake.spans import main_span, midnight
 from simulator.log.intake.staged import HAPPENED, OPENED, Staged, left_out
 from simulator.log.intake.tables import REJECTED, create_rejected
 from simulator.log.intake.times import absolute, year_of
-from simulator.log.intake.vocabulary import Ids, number, whom
+from simulator.log.intake.views import make_views
+from simulator.log.intake.vocabulary import number
 from simulator.log.meta import Meta, check_files, from_epoch, read_meta
 from simulator.log.reasons import Rules
-from simulator.log.sql import identifier, one_line, workspace
+from simulator.log.sql import one_line, workspace
 from simulator.scenario.data import DataBlock
 from simulator.scenario.model import Scenario
 from simulator.scenario.timeline import stream_gap
@@ -42,6 +44,7 @@ _NOT_IDENTITY = {
     "on_bad_row",
     "clicks",
     "events",
+    "impressions",
     "touches",
     "rows",
     "purchases",
@@ -115,6 +118,9 @@ def make_log(
             if data.shape not in ("touches", "purchases"):  # their actions were told apart before
                 set_aside_outside(con, OPENED, staged.clicks, data)
                 set_aside_outside(con, HAPPENED, staged.events, data)
+            if staged.shown is not None:
+                set_aside_outside(con, SEEN, staged.shown, data)
+                learn_with_clicks(con)
             span = main_span(con, OPENED)
             if span is None:
                 raise UsageError(
@@ -128,13 +134,14 @@ def make_log(
             origin = midnight(span.first, zone)
             history = settings.history_end(span.first - origin) + origin
             ids = number(con, staged, data, f"time < {history}")
-            _views(con, staged, ids, origin, arrivals=data.columns.arrival_time is not None)
+            make_views(con, staged, ids, origin, arrivals=data.columns.arrival_time is not None)
         except duckdb.Error as error:
             raise LogError(f"{told}: cannot be read ({one_line(error)})") from None
         return ingest(
             con,
             clicks="clicks",
             events="events",
+            impressions=None if staged.shown is None else "impressions",
             out=out,
             name=Path(told.split(", ")[0]).name.split(".")[0] or "log",
             origin=from_epoch(origin),
@@ -159,7 +166,7 @@ def make_log(
             source=told,
             replace=replace,
             rules=Rules(
-                raw={"clicks": staged.clicks.name, "events": staged.events.name},
+                raw={key: table.name for key, table in staged.tables.items()},
                 labels=staged.labels,
                 by_row=data.shape != "events",
                 own_ids="event_id" in staged.numbers,
@@ -198,8 +205,7 @@ def _stage(con: duckdb.DuckDBPyConnection, data: DataBlock, settings: Settings) 
 
 def _note(staged: Staged, data: DataBlock) -> None:
     """Keep what is to be said of the tables, whatever their shape."""
-    tables = [staged.clicks] if staged.events is staged.clicks else [staged.clicks, staged.events]
-    for table in tables:
+    for table in {id(table): table for table in staged.tables.values()}.values():
         if table.excluded:
             staged.ignored[f"rows of {table.key} that [data.read] where leaves out"] = table.excluded
     staged.notes += left_out(staged.clicks, data)
@@ -233,46 +239,6 @@ def _observed_until(data: DataBlock, origin: int, zone: str, last: int | None) -
             f"[data] observed_until = {data.observed_until}: lies before the first click of the log"
         )
     return until
-
-
-def _views(con: duckdb.DuckDBPyConnection, staged: Staged, ids: Ids, origin: int, *, arrivals: bool) -> None:
-    """Make ``clicks`` and ``events`` of the contract."""
-    arrival = f", happened.arrival - {origin} AS arrival_time" if arrivals else ""
-    user, item = (whom(con, staged, ids, name) for name in ("user", "item"))
-    click_id, event_click = "opened.click_id", "happened.click_id"
-    event_joins = []
-    if not staged.numbers["click_id"]:
-        con.execute(
-            f"CREATE TABLE ids_click AS SELECT value, row_number() OVER (ORDER BY value) - 1 AS id "
-            f"FROM (SELECT DISTINCT click_id AS value FROM {OPENED} WHERE click_id IS NOT NULL)"
-        )
-        ids.joins.append("LEFT JOIN ids_click ON ids_click.value = opened.click_id")
-        click_id = "ids_click.id"
-        if staged.events is not staged.clicks:
-            event_joins.append("LEFT JOIN ids_click ON ids_click.value = happened.click_id")
-            event_click = "CASE WHEN happened.click_id IS NOT NULL THEN coalesce(ids_click.id, -1) END"
-    event_id = "happened.event_id"
-    if staged.numbers.get("event_id") is False:
-        con.execute(
-            f"CREATE TABLE ids_event AS SELECT value, row_number() OVER (ORDER BY value) - 1 AS id "
-            f"FROM (SELECT DISTINCT event_id AS value FROM {HAPPENED} WHERE event_id IS NOT NULL)"
-        )
-        event_joins.append("LEFT JOIN ids_event ON ids_event.value = happened.event_id")
-        event_id = "ids_event.id"
-    features = "".join(f", {sql} AS {identifier(name)}" for name, sql in ids.columns.items())
-    con.execute(
-        f"CREATE VIEW clicks AS SELECT opened._row, {click_id} AS click_id, opened.time - {origin} AS time, {user} AS user_id, "
-        f"{item} AS item_id{features} FROM {OPENED} AS opened {' '.join(ids.joins)}"
-    )
-    [(ignored,)] = con.execute(f"SELECT count(*) FROM {HAPPENED} WHERE kind = 'ignore'").fetchall()
-    if ignored:
-        staged.ignored["ignore"] = staged.ignored.get("ignore", 0) + int(ignored)
-    con.execute(
-        f"CREATE VIEW events AS SELECT happened._row, {event_id} AS event_id, {event_click} AS click_id, "
-        f"happened.time - {origin} AS time{arrival}, kind, "
-        "CASE kind WHEN 'cart' THEN 0.0 ELSE amount END AS amount "
-        f"FROM {HAPPENED} AS happened {' '.join(event_joins)} WHERE kind IS DISTINCT FROM 'ignore'"
-    )
 
 
 def key_of(data: DataBlock, settings: Settings) -> str:

@@ -59,6 +59,14 @@ class Staged:
     """The last action of any kind that is no stray, in microseconds from 1970: until then the log was observed."""
     local: bool = False
     """Whether times are those of a wall clock."""
+    shown: Table | None = None
+    """The impressions, where there are any."""
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The tables by what their rows become; wide rows become clicks and events."""
+        shown = {} if self.shown is None else {"impressions": self.shown}
+        return {"clicks": self.clicks, "events": self.events} | shown
 
 
 def feature_columns(table: Table, data: DataBlock) -> list[FeatureColumn]:
@@ -174,9 +182,10 @@ def load_wanted(
     clicks, events, named = staged.clicks, staged.events, set(wanted.of(staged.clicks))
     for feature in staged.features:
         key = "features" if feature.name in data.columns.features else f"features.{feature.name}"
-        wanted.add(clicks, key, feature.spec.column)
+        for table in [clicks] if staged.shown is None else [clicks, staged.shown]:
+            wanted.add(table, key, feature.spec.column)
     wanted.check()
-    for table in [clicks] if events is clicks else [clicks, events]:
+    for table in {id(table): table for table in staged.tables.values()}.values():
         load(con, table, wanted.of(table))
     note = candidates(clicks, data, named)
     staged.notes += [note] if note else []
@@ -185,15 +194,21 @@ def load_wanted(
 
 
 def who(con: duckdb.DuckDBPyConnection, table: Table, data: DataBlock, staged: Staged) -> dict[str, str]:
-    """SQL for user and item by ``user`` and ``item``; a constant 0 where there is no such column."""
+    """SQL for user and item of a table of clicks by ``user`` and ``item``; a constant 0 where there is no such column.
+
+    Impressions have them in columns of the same names, read alike: ``shown_user`` and ``shown_item``.
+    """
     found = {}
     for name, key in (("user", "user_id"), ("item", "item_id")):
         column = getattr(data.columns, key)
         if column is None or column not in table.types:
-            found[name], staged.numbers[name] = "CAST(0 AS BIGINT)", True
+            found[name] = found[f"shown_{name}"] = "CAST(0 AS BIGINT)"
+            staged.numbers[name] = True
             continue
-        read = read_key(con, [(table, key, column)], data.missing)
+        tables = [table] if staged.shown is None else [table, staged.shown]
+        read = read_key(con, [(one, key, column) for one in tables], data.missing)
         found[name], staged.numbers[name] = read.sql[0], read.number
+        found[f"shown_{name}"] = read.sql[-1]
     return found
 
 
