@@ -138,7 +138,12 @@ def resolved(**method: Any) -> ResolvedMethod:
     windows = {"attribution": "1d", "refund": "1d", "observation": "1h"}
     block = {"learner": LEARNER.model_dump(mode="json"), **method}
     # The folders where modules are looked for stay as they are: the part may come from there.
-    scenario = {"world": {}, "windows": windows, "method": [block], "module_path": folders()}
+    scenario = {
+        "world": {"impressions": True},
+        "windows": windows,
+        "method": [block],
+        "module_path": folders(),
+    }
     (found,) = resolve_all(Scenario.model_validate(scenario))
     return found
 

@@ -12,6 +12,8 @@ from torch.overrides import TorchFunctionMode
 
 from learners.batch import Batch
 from learners.objectives import Objective
+from learners.objectives.entire_space import EntireSpace
+from learners.spaces import Space
 from simulator.conformance import Checks
 from simulator.log.schema import Float64
 from simulator.randomness import generator
@@ -20,7 +22,7 @@ from simulator.units import DAY, HOUR
 
 ROWS = 48
 STEP, TOLERANCE = 1e-5, 1e-4
-TARGETS = ("converted", "refunded", "gmv")
+TARGETS = ("converted", "refunded", "gmv", "clicked")
 
 
 class _Asked(Batch):
@@ -100,7 +102,7 @@ class _Trial:
 
 def _samples(rng: np.random.Generator, roles: tuple[str, ...] | list[str], names: Any) -> Samples:
     """Return samples with every target told and null, of the given roles, carrying something under the given names."""
-    samples = Samples.blank(ROWS, 1, dict.fromkeys(names, "float64"))
+    samples = Samples.blank(ROWS, 1, dict.fromkeys((*names, "clicked"), "float64"))
     samples.row[:] = samples.click_id[:] = np.arange(ROWS)
     samples.click_time[:] = rng.integers(0, DAY, ROWS)
     samples.event_time[:] = samples.click_time + rng.integers(HOUR, DAY, ROWS)
@@ -118,8 +120,11 @@ def _samples(rng: np.random.Generator, roles: tuple[str, ...] | list[str], names
     for name in names:
         samples.carried[name][:] = np.where(rng.random(ROWS) < 0.3, np.nan, rng.normal(0, 1, ROWS))
     null = rng.random(ROWS) < 0.2
+    # Some rows are impressions, some the labels of clicks, some both.
+    samples.column("clicked")[:] = rng.choice([0.0, 1.0, np.nan], ROWS)
+    samples.converted[samples.column("clicked") == 0] = 0
     for target in TARGETS:
-        getattr(samples, target)[null] = np.nan
+        samples.column(target)[null] = np.nan
     return samples
 
 
@@ -134,6 +139,11 @@ def checks(objective: Objective) -> Checks:
     yield "nulls", lambda: _nulls(trial)
     yield "empty", lambda: _empty(trial)
     yield "same twice", lambda: "" if trial.loss() == trial.loss() else "two calls give two losses"
+
+
+def spaces(space: Space) -> Checks:
+    """Yield the checks of a space correction: those of the objective that it makes, on plain labels."""
+    yield from checks(EntireSpace.model_validate({"space": space}))
 
 
 def _scalar(trial: _Trial) -> str:
@@ -198,7 +208,7 @@ def _order(trial: _Trial) -> str:
 def _nulls(trial: _Trial) -> str:
     null = np.ones(ROWS, np.bool_)
     for target in trial.objective.targets:
-        null &= np.isnan(getattr(trial.samples, target))
+        null &= np.isnan(trial.samples.column(target))
     for head, slope in trial.slopes().items():
         if slope[null].any():
             return f"{head!r} is pulled by rows that are null in {', '.join(trial.objective.targets)}"
@@ -206,15 +216,15 @@ def _nulls(trial: _Trial) -> str:
 
 
 def _empty(trial: _Trial) -> str:
-    kept = {target: getattr(trial.samples, target).copy() for target in TARGETS}
+    kept = {target: trial.samples.column(target).copy() for target in TARGETS}
     try:
         for target in TARGETS:
-            getattr(trial.samples, target)[:] = np.nan
+            trial.samples.column(target)[:] = np.nan
         loss = trial.loss()
         pulled = any(slope.any() for slope in trial.slopes().values())
     finally:
         for target, values in kept.items():
-            getattr(trial.samples, target)[:] = values
+            trial.samples.column(target)[:] = values
     if not np.isfinite(loss):
         return f"loss is {loss} for a batch without any label"
     return "a batch without any label pulls at the outputs" if pulled else ""

@@ -15,6 +15,7 @@ from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
+from learners.spaces import SPACES, Space
 from learners.start import RECIPES, Recipe
 from simulator.conformance import Check, outcomes
 from simulator.errors import ScenarioError
@@ -29,6 +30,7 @@ from simulator.scenario.sentences import sentences
 _KITS: dict[type[Any], tuple[str, str]] = {
     Policy: ("simulator.policies.checks", "checks"),
     Objective: ("learners.kit.objectives", "checks"),
+    Space: ("learners.kit.objectives", "spaces"),
     Network: ("learners.kit.networks", "checks"),
     Auxiliary: ("learners.kit.serving", "auxiliaries"),  # before recipes: some are both
     Recipe: ("learners.kit.recipes", "checks"),
@@ -40,7 +42,7 @@ _KITS: dict[type[Any], tuple[str, str]] = {
     Metric: ("learners.kit.judging", "metrics"),
 }
 FAMILIES_CHECKED: tuple[Family[Any], ...] = (
-    POLICIES, OBJECTIVES, NETWORKS, RECIPES, LINKS, OFFSETS, AUXILIARIES, METHODS, IMPORTERS, TASKS, METRICS,
+    POLICIES, OBJECTIVES, SPACES, NETWORKS, RECIPES, LINKS, OFFSETS, AUXILIARIES, METHODS, IMPORTERS, TASKS, METRICS,
 )  # fmt: skip
 """Families whose members have a kit."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from learners.methods import cvr, gmv, netcvr
+from learners.methods import cvr, entire_space, gmv, netcvr
 from learners.methods.base import METHODS, Method, Spec
 
 __all__ = ["METHODS", "Method", "Spec"]
 
-for table in (cvr, netcvr, gmv):
+for table in (cvr, netcvr, gmv, entire_space):
     for method in table.TABLE:
         METHODS.register(method.name)(method)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from learners.catalog import listed
-from learners.reference.schema import FAMILIES, OPTIONAL, Schema, shipped_parts
+from learners.reference.schema import FAMILIES, NESTED, OPTIONAL, Schema, shipped_parts
 from simulator.scenario.sentences import toml_like
 
 INTRODUCTION = """\
@@ -46,10 +46,14 @@ HEADINGS = {
     "offset": "Offsets (`offset`)",
     "start": "Pre-training recipes (`start`)",
     "serve": "Links from outputs to predictions (`serve`)",
+    "space": "Space corrections (`space` of the objective `entire-space`)",
 }
 PARTS = """\
 A key of `[[method]]` takes the name of a part, `"module:Class"`, or a table of its `kind` and its parameters. A table without
 `kind` changes parameters of the part that the method has.{none}
+"""
+INSIDE = """\
+Takes the name of a part, `"module:Class"`, or a table of its `kind` and its parameters.
 """
 
 
@@ -66,9 +70,10 @@ def reference_page(schema: Schema) -> str:
         ]
     lines += ["## Methods", "", "| name | task | what it is |", "|---|---|---|"]
     lines += [f"| `{m.name}` | {', '.join(m.tasks)} | {_cell(m.description)} |" for m in listed()]
-    for family in FAMILIES:
+    for family in (*FAMILIES, *NESTED):
         none = ' "none" takes it away.' if family in OPTIONAL else ""
-        lines += ["", f"## {HEADINGS[family]}", "", PARTS.format(none=none)]
+        said = PARTS.format(none=none) if family in FAMILIES else INSIDE
+        lines += ["", f"## {HEADINGS[family]}", "", said]
         for kind in shipped_parts(family):
             part = schema["$defs"][f"{family}.{kind}"]
             lines += [f"### `{kind}`", "", _prose(part["description"]), "", *_table(part)]
@@ -137,7 +142,7 @@ def words(field: Schema) -> str:
     if "const" in field:
         return f"`{toml_like(field['const'])}`"
     if "$ref" in field:
-        return "a part" if _target(field) in FAMILIES else "a table"
+        return "a part" if _target(field) in (*FAMILIES, *NESTED) else "a table"
     if "$comment" in field:
         return str(field["$comment"])
     said = FORMATS.get(field.get("format", ""), WORDS.get(field.get("type", ""), "anything"))

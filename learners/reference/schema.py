@@ -15,6 +15,7 @@ from learners.networks import NETWORKS
 from learners.objectives import OBJECTIVES
 from learners.offsets import OFFSETS
 from learners.serve import LINKS
+from learners.spaces import SPACES
 from learners.start import RECIPES
 from simulator.parts import Part, Registry
 from simulator.policies import POLICIES
@@ -34,6 +35,8 @@ FAMILIES: Mapping[str, Registry[Any]] = {
     "serve": LINKS,
 }
 """The keys of ``[[method]]`` that hold a part."""
+NESTED: Mapping[str, Registry[Any]] = {"space": SPACES}
+"""Keys of parts that hold a part of a family of their own."""
 OPTIONAL = ("auxiliary", "offset", "start")
 OUTSIDE = {"type": "string", "pattern": ".+:.+", "$comment": '"module:Class"'}
 """How a part that does not ship is named."""
@@ -41,7 +44,7 @@ OUTSIDE = {"type": "string", "pattern": ".+:.+", "$comment": '"module:Class"'}
 
 def shipped_parts(family: str) -> dict[str, type[Part]]:
     """Return the parts of a family that come with the product, by kind."""
-    known: Mapping[str, type[Part]] = FAMILIES[family]
+    known: Mapping[str, type[Part]] = {**FAMILIES, **NESTED}[family]
     return {
         kind: cls for kind, cls in known.items() if cls.__module__.split(".")[0] in ("simulator", "learners")
     }
@@ -63,10 +66,11 @@ def scenario_schema() -> Schema:
     method["learner"] |= {"$ref": f"#/$defs/{LearnerBlock.__name__}"}
     for key in FAMILIES:
         method[key] = {"description": method[key]["description"], "$ref": f"#/$defs/{key}"}
+    for key in (*FAMILIES, *NESTED):
         for name, part in _parts(key):
             definitions |= part.pop("$defs", {})
             definitions[name] = part
-    for key in FAMILIES:
+    for key in (*FAMILIES, *NESTED):
         definitions[key] = _choice(key, definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -148,7 +152,7 @@ def _tidy(schema: Any) -> Any:
         return [_tidy(item) for item in schema if item != {"type": "null"}]
     if not isinstance(schema, dict):
         return schema
-    names = {registry.noun: key for key, registry in FAMILIES.items()}
+    names = {registry.noun: key for key, registry in {**FAMILIES, **NESTED}.items()}
     if isinstance(family := schema.get(FAMILY), str) and family in names:
         schema = {**{k: v for k, v in schema.items() if k != FAMILY}, "$ref": f"#/$defs/{names[family]}"}
     tidy = {key: _tidy(value) for key, value in schema.items()}

@@ -16,7 +16,7 @@ from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.doubles import FakeLog
 
-CARRIED = {"evidence", "previous_evidence", "prior"}
+CARRIED = {"evidence", "previous_evidence", "prior", "clicked", "carted"}
 
 
 def make_samples(n: int, **columns) -> Samples:

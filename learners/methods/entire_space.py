@@ -1,0 +1,74 @@
+"""Methods for click rate and conversion rate on all impressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from learners.methods.base import Method
+
+_MA = "Ma et al., Entire space multi-task model (ESMM), SIGIR 2018"
+_ZHANG = (
+    "Zhang et al., Large-scale causal approaches to debiasing post-click conversion rate estimation, WWW 2020"
+)
+_WANG = "Wang et al., ESCM2: entire space counterfactual multi-task model, SIGIR 2022"
+_ZHU = "Zhu et al., DCMT: direct entire-space causal multi-task framework, ICDE 2023"
+_NISE = "NISE: entire space with non-click samples as unlabelled ones"
+_OWN = "this project"
+
+# What the public code of ESCIM (ICDM 2025) has in the place of the papers' formulas.
+_MOVING = {"stop_gradient": False}
+_UNLABELLED = {**_MOVING, "joint": True, "error": "prediction"}
+
+
+def _method(
+    name: str,
+    space: str,
+    description: str,
+    source: str,
+    *,
+    public: Mapping[str, Any] | None = None,
+    learner: Mapping[str, Any] | None = None,
+) -> Method:
+    return Method(
+        name=name, policy="complete",
+        objective={"kind": "entire-space", "space": space}, network="per-head", start="objective", serve="entire-space",
+        description=description, source=source, learner=learner or {},
+        reference={} if public is None else {"objective": {"space": {"kind": space, **public}}},
+    )  # fmt: skip
+
+
+TABLE = (
+    _method(
+        "clicked-only", "naive",
+        "Click rate on impressions, conversion rate on clicks alone; served on all impressions.", _OWN,
+    ),
+    _method(
+        "esmm", "esmm",
+        "Click rate and the product of click and conversion rate, both on impressions; no loss of the conversion rate itself.",
+        _MA, learner={"embedding_dim": 18, "hidden": (360, 200, 80)},
+    ),
+    _method(
+        "multi-ips", "ips", "Clicks weighed by the inverse of the click rate.", _ZHANG,
+        public={**_MOVING, "weight_ctr": 0},
+    ),
+    _method(
+        "multi-dr", "dr", "As multi-ips, with an imputed error on every impression.", _ZHANG,
+        public={**_UNLABELLED, "weight_ctr": 0},
+    ),
+    _method(
+        "escm2-ips", "escm2-ips", "ESMM, with the loss of multi-ips as a regulariser.", _WANG, public=_MOVING,
+    ),
+    _method(
+        "escm2-dr", "escm2-dr", "ESMM, with the loss of multi-dr as a regulariser.", _WANG, public=_UNLABELLED,
+    ),
+    _method(
+        "dcmt", "dcmt",
+        "ESMM, clicks weighed, and a second conversion rate for what was not clicked, tied to the first.", _ZHU,
+        public=_MOVING,
+    ),
+    _method(
+        "nise", "nise", "What nobody clicked is unlabelled, and taken at the model's own word.", _NISE,
+        learner={"embedding_dim": 16, "hidden": (160, 80), "batch_size": 2048, "weight_decay": 1e-5},
+    ),
+)  # fmt: skip

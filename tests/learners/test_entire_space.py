@@ -1,0 +1,178 @@
+"""Losses over impressions against slow formulas in float64, and their slopes with what is constant held fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from learners.batch import Batch
+from learners.objectives import OBJECTIVES
+from simulator.errors import ScenarioError
+
+HEADS = ("ctr", "cvr", "imputation", "counterfactual")
+N = 40
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def draw(seed, samples, *, clicked=None):
+    """Impressions, labels of clicks, rows that are both and rows that say nothing; raw outputs; estimates."""
+    rng = np.random.default_rng(seed)
+    o = rng.choice([0.0, 0.0, 1.0, np.nan], N) if clicked is None else np.full(N, clicked)
+    r = np.where(o == 0, 0.0, rng.choice([0.0, 1.0], N))
+    both = rng.random(N) < 0.5
+    r[(o == 1) & both] = np.nan  # an impression that was clicked, its label to come
+    r[np.isnan(o) & (rng.random(N) < 0.2)] = np.nan
+    weight = np.where(np.isnan(o), rng.choice([1.0, -1.0, 0.5], N), 1.0)
+    rows = samples(N, clicked=o, converted=r, weight=weight)
+    raw = {head: rng.normal(-1.0, 1.2, N) for head in HEADS}
+    return rows, o, r, weight, raw, {"p_dp": 0.05 + 0.3 * rng.random(N), "p_rn": 0.5 + 0.5 * rng.random(N)}
+
+
+def weights(conversion, raw, estimates):
+    """w+ and w- of a label, divided by how often a click is delivered."""
+    if conversion == "es-dfm":
+        return np.ones(N), estimates["p_rn"]
+    p = sigmoid(raw["cvr"])
+    return (np.ones(N), 1 - p) if conversion == "fnw" else (np.ones(N), np.ones(N))
+
+
+def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
+    """The loss as the papers write it, from probabilities; ``held`` are the outputs that constants are made from."""
+    p = {
+        "clip": 0.05,
+        "stop_gradient": True,
+        "normalise": "none",
+        "joint": False,
+        "error": "loss",
+        "counterfactual": 1e-3,
+    }
+    p |= {"alpha": 1.0, "beta": 10.0, **parameters}
+    lam_c, lam_g = {
+        "naive": (1, 0), "esmm": (0, 1), "ips": (1, 0), "dr": (1, 0), "escm2-ips": (0.1, 1), "escm2-dr": (0.1, 1),
+        "dcmt": (1, 1), "nise": (1, 0),
+    }[space]  # fmt: skip
+    lam_c, lam_g = p.get("weight_cvr", lam_c), p.get("weight_ctcvr", lam_g)
+    c, f = sigmoid(raw["ctr"]), sigmoid(raw["cvr"])
+    gain, loss = weights(conversion, held, estimates)
+    shown, clicks = ~np.isnan(o), ~np.isnan(r) & (o != 0)
+    unclicked = o == 0
+    y = np.nan_to_num(r)
+    up, down = weight * clicks * y * gain, weight * clicks * (1 - y) * loss
+
+    def bce(label, q):
+        return -label * np.log(q) - (1 - label) * np.log(1 - q)
+
+    ctr = np.sum(weight * shown * bce(np.nan_to_num(o), c)) / N
+    ctcvr = np.sum(up * -np.log(c * f) + (down + weight * unclicked) * -np.log(1 - c * f)) / N
+    e = up * -np.log(f) + down * -np.log(1 - f)
+    basis = sigmoid((held if p["stop_gradient"] else raw)["ctr"])
+    inverse = 1 / np.maximum(basis, p["clip"])
+    if p["normalise"] == "self":
+        inverse = inverse * shown.sum() / np.sum((o == 1) * inverse)
+    elif p["normalise"] == "clicks":
+        inverse = inverse * shown.sum() / np.sum(o == 1)
+    if space in ("naive", "esmm"):
+        cvr = np.sum(e) / max(clicks.sum(), 1)
+    elif space.endswith("ips"):
+        cvr = np.sum(inverse * e) / N
+    elif space.endswith("dr"):
+        moving, fixed = raw, raw if p["joint"] else held
+
+        def errors(at):
+            q, head = sigmoid(at["cvr"]), at["imputation"]
+            if p["error"] == "prediction":
+                return q, q, sigmoid(head)
+            return -np.log(q), -np.log(1 - q), np.log1p(np.exp(head))
+
+        (yes, no, _), (_, _, h) = errors(moving), errors(fixed)
+        first = np.sum(weight * shown * h + inverse * (up * (yes - h) + down * (no - h)))
+        (yes, no, _), (_, _, h) = errors(fixed), errors(moving)
+        cvr = (first + np.sum(inverse * (up * (yes - h) ** 2 + down * (no - h) ** 2))) / N
+    elif space == "dcmt":
+        star = sigmoid(raw["counterfactual"])
+        other = 1 / np.maximum(1 - basis, p["clip"])
+        cvr = np.sum(inverse * e + other * weight * unclicked * -np.log(star)) / N
+        cvr += p["counterfactual"] * np.sum(weight * shown * np.abs(1 - f - star)) / N
+    elif space == "nise":
+
+        def whole(at):
+            q = sigmoid(at["cvr"])
+            own = up * -np.log(q) + down * -np.log(1 - q) + weight * unclicked * bce(q, q)
+            return np.sum(own) / N, np.sum(weight * shown * bce(np.nan_to_num(o), sigmoid(at["ctr"]))) / N
+
+        (of_held, click), (of_moving, _) = whole(held), whole(raw)
+        cvr = p["alpha"] * min(click / of_held, p["beta"]) * of_moving
+    return p.get("weight_ctr", 1) * ctr + lam_c * cvr + lam_g * ctcvr
+
+
+CASES = [
+    ("naive", {}), ("esmm", {}), ("ips", {}), ("dr", {}), ("escm2-ips", {}), ("escm2-dr", {}), ("dcmt", {}), ("nise", {}),
+    ("ips", {"clip": 0.3}), ("ips", {"normalise": "self"}), ("escm2-dr", {"normalise": "clicks", "clip": 1e-3}),
+    ("ips", {"stop_gradient": False, "weight_ctr": 0.0, "clip": 0.3}), ("dr", {"joint": True}),
+    ("escm2-dr", {"joint": True, "error": "prediction", "stop_gradient": False}),
+    ("escm2-ips", {"weight_cvr": 0.5, "weight_ctcvr": 0.5}), ("dcmt", {"counterfactual": 0.7, "stop_gradient": False}),
+    ("dcmt", {"clip": 0.6, "weight_ctcvr": 0.0}), ("nise", {"alpha": 5.0, "beta": 0.3}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("conversion", ["bce", "es-dfm", "fnw"])
+@pytest.mark.parametrize(("space", "parameters"), CASES)
+def test_losses_and_slopes(space, parameters, conversion, samples):
+    rows, o, r, weight, raw, estimates = draw(3, samples)
+    objective = OBJECTIVES["entire-space"](space={"kind": space, **parameters}, conversion=conversion)
+    leaves = {head: torch.tensor(raw[head], requires_grad=True) for head in objective.heads}
+    given = {name: torch.tensor(value, requires_grad=True) for name, value in estimates.items()}
+    loss = objective.loss(Batch(rows, given, torch.float64), leaves)
+    loss.backward()
+    assert all(value.grad is None for value in given.values()), "estimates carry no gradient"
+    held = {head: values.copy() for head, values in raw.items()}
+
+    def again():
+        return slow(space, parameters, conversion, o, r, weight, raw, held, estimates)
+
+    assert loss.item() == pytest.approx(again(), rel=1e-10)
+    for head in objective.heads:
+        found, step = np.zeros(N), 1e-6
+        for row in range(N):
+            middle = raw[head][row]
+            raw[head][row] = middle + step
+            above = again()
+            raw[head][row] = middle - step
+            found[row] = (above - again()) / (2 * step)
+            raw[head][row] = middle
+        grad = leaves[head].grad
+        np.testing.assert_allclose(
+            np.zeros(N) if grad is None else grad.numpy(), found, atol=2e-8, err_msg=head
+        )
+
+
+@pytest.mark.parametrize(("space", "parameters"), CASES)
+@pytest.mark.parametrize("clicked", [0.0, 1.0, np.nan])
+def test_a_batch_of_one_kind_has_a_finite_loss(space, parameters, clicked, samples):
+    """Nobody clicked, everybody did, or there are labels of earlier clicks alone; and no estimates of what is no click."""
+    rows, *_, raw, _ = draw(5, samples, clicked=clicked)
+    estimates = dict.fromkeys(("p_dp", "p_rn"), torch.full((N,), np.nan if clicked == 0 else 0.5))
+    objective = OBJECTIVES["entire-space"](space={"kind": space, **parameters}, conversion="es-dfm")
+    for scale in (1.0, 60.0):
+        leaves = {
+            head: torch.tensor(scale * raw[head], dtype=torch.float32, requires_grad=True)
+            for head in objective.heads
+        }
+        loss = objective.loss(Batch(rows, estimates), leaves)
+        loss.backward()
+        assert torch.isfinite(loss)
+        assert all(torch.isfinite(leaf.grad).all() for leaf in leaves.values() if leaf.grad is not None)
+
+
+def test_what_cannot_be_nested_is_said():
+    find = OBJECTIVES.parse
+    with pytest.raises(ScenarioError, match=r"trains cvr, log_rate, or gives no weights.*bce, ddfm, defer"):
+        find({"kind": "entire-space", "conversion": "dfm"}, "objective")
+    with pytest.raises(ScenarioError, match="Did you mean 'esmm'"):
+        find({"kind": "entire-space", "space": "esm"}, "objective")
+    with pytest.raises(ScenarioError, match="clip"):
+        find({"kind": "entire-space", "space": {"kind": "ips", "clip": 0}}, "objective")
