@@ -31,6 +31,7 @@ from simulator.errors import ScenarioError
 from simulator.parts import Part, Registry, merged
 from simulator.plugins import load_plugins
 from simulator.policies import POLICIES, Policy
+from simulator.policies.base import Heard
 from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.model import MethodBlock, Scenario
 from simulator.scenario.sentences import sentences
@@ -70,7 +71,7 @@ class ResolvedMethod:
         }
 
     @property
-    def listens(self) -> Literal["", "impressions", "slice", "potential"]:
+    def listens(self) -> Heard | Literal[""]:
         """What it hears of the log's impressions; "" for nothing."""
         return self.policy.impressions if CLICKED in self.objective.targets else ""
 
@@ -156,7 +157,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     observation = Microseconds(scenario.windows.observation)
     policy = parts.one(POLICIES, "policy", {"window": observation, "refund_window": observation})
     if not found and objective and policy and link:
-        start = None if start is None else start.for_objective(objective)
+        start = None if start is None else start.for_method(objective, policy)
         checks = {
             "objective": heads_fault(objective, link) or impressions_fault(objective, scenario),
             "policy": labels_fault(objective, policy),

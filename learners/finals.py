@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from simulator.log.schema import (
     Labels,
 )
 from simulator.pieces import RowQueue, TimeQueue
+from simulator.policies.base import Heard
 from simulator.samples import Samples
 from simulator.units import format_duration
 from simulator.windows import Windows
@@ -49,7 +49,7 @@ class Finals:
     history: History
     targets: Sequence[str]
     net: bool = False
-    which: Literal["impressions", "slice", "potential"] = "impressions"
+    which: Heard = "impressions"
 
     @property
     def what(self) -> str:

@@ -134,7 +134,7 @@ def _fit(model: Model, plan: Pretraining) -> None:
 
 def _fit_objective(model: Model, plan: Pretraining, recipe: OwnObjective, rng: np.random.Generator) -> None:
     objective, learner = recipe.objective, plan.learner
-    finals = Finals(plan.history, objective.targets, recipe.net)
+    finals = Finals(plan.history, objective.targets, recipe.net, recipe.which or "impressions")
     biases = finals.biases(recipe.heads)
     if learner.head_start == "base-rate":
         model.set_biases(biases)

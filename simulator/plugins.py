@@ -16,7 +16,7 @@ from simulator.errors import AfterclickError, PluginError, ScenarioError, neares
 
 T = TypeVar("T")
 
-SHIPPED: tuple[str, ...] = ("learners.settlement",)
+SHIPPED: tuple[str, ...] = ("learners.settlement", "learners.escim")
 """Packages that come with the product and register what they bring, as a stranger's would; imported with any family."""
 
 OWN = ("simulator.", "learners.")
@@ -104,6 +104,8 @@ class Family(Mapping[str, T], Generic[T]):
             importlib.import_module(f"{self._package}.{module.name}")
         for shipped in SHIPPED:
             importlib.import_module(shipped)
+        # In the same order, whichever was imported first.
+        self._found = dict(sorted(self._found.items(), key=lambda found: self._place(found[0])))
         for entry in sorted(entry_points(group=f"afterclick.{self.plural}"), key=_dist):
             other = self._entries.get(entry.name)
             if entry.name in self._found:
@@ -114,6 +116,14 @@ class Family(Mapping[str, T], Generic[T]):
                 self._broken[entry.name] = _left_out(entry, why)
             else:
                 self._entries[entry.name] = entry
+
+    def _place(self, name: str) -> int:
+        """Return where what a package brings stands: that of the family first, then those that ship, then all others."""
+        packages = (self._package, *SHIPPED)
+        maker = f"{self._makers[name]}."
+        return next(
+            (k for k, package in enumerate(packages) if maker.startswith(f"{package}.")), len(packages)
+        )
 
     def __getitem__(self, name: str) -> T:
         self._load()

@@ -27,11 +27,12 @@ def _method(
     description: str,
     source: str,
     *,
+    policy: str = "complete",
     public: Mapping[str, Any] | None = None,
     learner: Mapping[str, Any] | None = None,
 ) -> Method:
     return Method(
-        name=name, policy="complete",
+        name=name, policy=policy,
         objective={"kind": "entire-space", "space": space}, network="per-head", start="objective", serve="entire-space",
         description=description, source=source, learner=learner or {},
         reference={} if public is None else {"objective": {"space": {"kind": space, **public}}},
@@ -70,5 +71,15 @@ TABLE = (
     _method(
         "nise", "nise", "What nobody clicked is unlabelled, and taken at the model's own word.", _NISE,
         learner={"embedding_dim": 16, "hidden": (160, 80), "batch_size": 2048, "weight_decay": 1e-5},
+    ),
+    _method(
+        "randomised", "potential",
+        "Conversions of the randomised slice alone, where a coin decided who clicked: little, and nothing to correct.", _OWN,
+        policy="randomised",
+    ),
+    _method(
+        "entire-oracle", "potential",
+        "Told of every impression what a click came to, or would have come to: the bound of all space corrections.", _OWN,
+        policy="potential",
     ),
 )  # fmt: skip

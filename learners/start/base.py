@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from learners.objectives import Objective
+    from simulator.policies import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class Recipe(Part):
         """Return a copy in which windows left open are the observation window (of the method's policy)."""
         return self
 
-    def for_objective(self, objective: Objective) -> Self:
-        """Return a copy in which an objective left open is the method's own."""
+    def for_method(self, objective: Objective, policy: Policy) -> Self:
+        """Return a copy in which what is left open is as the method's objective and policy have it."""
         return self
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:

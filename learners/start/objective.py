@@ -12,6 +12,7 @@ from learners.heads import PROBABILITY
 from learners.objectives import OBJECTIVES, Objective
 from learners.start.base import RECIPES, Recipe
 from simulator.log.schema import ClickBatch, Float64, Labels
+from simulator.policies.base import Heard, Policy
 
 
 @RECIPES.register("objective")
@@ -26,15 +27,18 @@ class OwnObjective(Recipe):
     """What teaches; that of the method unless given."""
     net: bool = False
     """The GMV is what stays after refunds."""
+    which: Heard | None = None
+    """What is heard of impressions; what the method's policy lets it hear unless given."""
 
     heads = following(
         {"cvr": PROBABILITY},
         lambda part: {head: PROBABILITY for head in part.objective.heads if head in RATES},
     )
 
-    def for_objective(self, objective: Objective) -> Self:
+    def for_method(self, objective: Objective, policy: Policy) -> Self:
         own = self.objective if "objective" in self.model_fields_set else objective
-        return self.model_copy(update={"objective": own.on_finals()})
+        which = policy.impressions if self.which is None else self.which
+        return self.model_copy(update={"objective": own.on_finals(), "which": which})
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         known = {

@@ -16,6 +16,7 @@ from simulator.learning import PREDICTIONS, Clicks, Learner, Predictions, Questi
 from simulator.log.schema import Float64, Int64
 from simulator.pipeline.lanes import Lane
 from simulator.pipeline.mailbox import Mailbox, mini_batches
+from simulator.policies.base import Heard
 from simulator.samples import Samples
 from simulator.units import SECOND
 
@@ -50,7 +51,7 @@ class MethodRun:
     transport_delay: int = 0
     left_over: str = "spread"
     capacity: float | None = None
-    listens: Literal["", "impressions", "slice", "potential"] = ""
+    listens: Heard | Literal[""] = ""
     judged_on_impressions: bool = False
     checkpoint: Callable[[], None] | None = None
     checkpoint_every: int | None = None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from simulator.evaluation.cells import Grid
     from simulator.evaluation.meters import Meter
 
+Heard = Literal["impressions", "slice", "potential"]
+"""What a method hears of a log's impressions (`Policy.impressions`)."""
 HOOKS = ("on_click", "on_cart", "on_pay", "on_refund", "on_timer", "on_close", "on_segment")
 
 
@@ -53,7 +55,7 @@ class Policy(Part):
     becomes known within the lateness, and the pays of a refunded click in the order in which they were made."""
     labels: ClassVar[tuple[str, ...]] = ("converted",)
     """Which of converted, refunded and gmv its samples carry."""
-    impressions: ClassVar[Literal["impressions", "slice", "potential"]] = "impressions"
+    impressions: ClassVar[Heard] = "impressions"
     """What a method with it hears of the log's impressions, if its objective learns from clicks ("clicked" among its
     targets): the impressions as they become known; with them the clicks of the randomised slice and what came of them; or
     with them what would have come of clicks that were not made (``peeks``)."""

@@ -18,10 +18,11 @@ from learners.serve import LINKS
 from simulator.errors import RunError, ScenarioError
 from simulator.randomness import generator, torch_seed
 from simulator.samples import Samples
-from simulator.units import DAY
+from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.learners.ask import asked
 from tests.learners.conftest import SMALL
+from tests.simulator.shown import told_log
 
 DELAYED = ("es-dfm", "fnw", "defer", "defuse", "ddfm", "fsiw", "settlement")
 
@@ -87,6 +88,7 @@ def test_corrections_of_delay_are_cross_entropy(kind, ground):
 def test_all_that_is_served_is_trained_on_finals(ground):
     """Each head that a method serves from has a slope."""
     samples = finals_of(ground.log, "converted", "gmv")
+    samples.carried["clicked"] = np.ones(len(samples))
     for name, method in METHODS.items():
         parts = {"objective": OBJECTIVES, "serve": LINKS}
         objective, link = (
@@ -172,3 +174,45 @@ def test_every_column_is_written(ground):
     (clicks, labels), *_ = ground.log.labelled(Windows(), 0, DAY)
     one, two = (of_clicks(clicks, labels, Windows()) for _ in range(2))
     assert all(same.all() for _, same in one.compared(two))
+
+
+WINDOWS = Windows(6 * HOUR, 2 * HOUR, click=HOUR)
+
+
+def heard(how):
+    log = told_log(4, WINDOWS, clicks=400, days=4)
+    history = History(log, WINDOWS, 0, 3 * DAY)
+    found = Samples.concatenate(list(Finals(history, ("clicked", "converted"), which=how).samples()))
+    return log, found[np.argsort(found.column("impression"))]
+
+
+def test_of_impressions_final_labels_are_those_of_their_clicks():
+    log, found = heard("impressions")
+    (shown, labels), *_ = log.exposed(WINDOWS, 0, 3 * DAY)
+    np.testing.assert_array_equal(found.column("impression"), shown.rows)
+    np.testing.assert_array_equal(found.column("clicked"), labels.clicked)
+    np.testing.assert_array_equal(found.converted, labels.converted)
+    assert set(found.row[~labels.clicked]) == {-1}
+
+
+def test_the_truth_tells_what_a_click_would_have_come_to():
+    _, found = heard("potential")
+    _, plain = heard("impressions")
+    clicked = plain.column("clicked") == 1
+    place = found.column("impression")
+    np.testing.assert_array_equal(place, plain.column("impression"))
+    np.testing.assert_array_equal(found.converted[clicked], plain.converted[clicked])
+    np.testing.assert_array_equal(found.converted[~clicked], place[~clicked] % 3 == 0)
+
+
+def test_of_the_slice_it_is_heard_what_came_of_clicks_that_a_coin_decided():
+    log, found = heard("slice")
+    shown = log.impression
+    drawn = (shown.coin == 1) & (shown.time < 3 * DAY)
+    in_slice = np.isnan(found.column("clicked"))
+    np.testing.assert_array_equal(found.column("impression")[in_slice], np.flatnonzero(drawn))
+    np.testing.assert_array_equal(found.converted[in_slice], shown.paid[drawn])
+    assert np.isnan(found.converted[found.column("clicked") == 1]).all()
+    rest = (shown.coin < 0) & (shown.time < 3 * DAY)
+    np.testing.assert_array_equal(found.column("impression")[~in_slice], np.flatnonzero(rest))
+    np.testing.assert_array_equal(found.features[in_slice, 0], np.flatnonzero(drawn))

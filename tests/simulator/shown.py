@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from simulator.log.memory import MemoryLog, random_log
-from simulator.log.schema import ImpressionBatch
+from simulator.log.schema import Float64, ImpressionBatch
 from simulator.randomness import generator
 from simulator.units import DAY
 from simulator.windows import Windows
@@ -55,3 +56,24 @@ def known(log: MemoryLog, windows: Windows, start: int, end: int) -> list[tuple[
         else:
             found.append((time + windows.click, k, "impression", 0.0, 0.0))
     return sorted(entry for entry in found if start <= entry[0] < end)
+
+
+class Told(MemoryLog):
+    """A log that knows what would have come of every click."""
+
+    has_exposure = True
+
+    def exposure(
+        self, start: int | None = None, end: int | None = None
+    ) -> Iterator[tuple[int, dict[str, Float64]]]:
+        assert self.impression is not None
+        first = int(np.searchsorted(self.impression.time, start or 0))
+        for row in range(first, len(self.impression), 100):
+            rows = np.arange(row, min(row + 100, len(self.impression)))
+            yield row, {"would_pay": (rows % 3 == 0).astype(float), "q": rows / 1e6}
+
+
+def told_log(seed: int, windows: Windows, **sizes: int) -> Told:
+    """Return such a log that knows what would have come of every click: in every third case a conversion."""
+    plain = shown_log(seed, windows, **sizes)
+    return Told(**{name: getattr(plain, name) for name in MemoryLog.__dataclass_fields__})

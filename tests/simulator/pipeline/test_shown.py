@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from simulator.engine import Engine
-from simulator.log.memory import MemoryLog
-from simulator.log.schema import Float64, ImpressionLabels
+from simulator.log.schema import ImpressionLabels
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.shown import ShownImpressions
 from simulator.policies import policy_from
+from simulator.policies.base import Heard
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.doubles import Diary, Guestbook
-from tests.simulator.shown import known, shown_log
+from tests.simulator.shown import Told, known, told_log
 
 WINDOWS = Windows(6 * HOUR, 2 * HOUR, click=HOUR)
 START, END, SEGMENT = DAY, 3 * DAY, 6 * HOUR
 
 
-class Told(MemoryLog):
-    """A log that knows what would have come of every click."""
-
-    has_exposure = True
-
-    def exposure(
-        self, start: int | None = None, end: int | None = None
-    ) -> Iterator[tuple[int, dict[str, Float64]]]:
-        assert self.impression is not None
-        first = int(np.searchsorted(self.impression.time, start or 0))
-        for row in range(first, len(self.impression), 100):
-            rows = np.arange(row, min(row + 100, len(self.impression)))
-            yield row, {"would_pay": (rows % 3 == 0).astype(float), "q": rows / 1e6}
-
-
-def run(listens: str, *, tick: int = HOUR) -> tuple[Told, Guestbook, Diary]:
-    plain = shown_log(11, WINDOWS, clicks=600, days=5)
-    log = Told(**{name: getattr(plain, name) for name in MemoryLog.__dataclass_fields__})
+def run(listens: Heard | Literal[""], *, tick: int = HOUR) -> tuple[Told, Guestbook, Diary]:
+    log = told_log(11, WINDOWS, clicks=600, days=5)
     diary, audience = Diary(), Guestbook()
     method = MethodRun(
         "m",
@@ -98,7 +82,7 @@ def test_a_segments_impressions_are_predicted_before_anything_is_learnt_of_it() 
 
 @pytest.mark.parametrize("tick", [HOUR, 6 * HOUR])
 @pytest.mark.parametrize("listens", ["impressions", "slice", "potential"])
-def test_a_learner_is_fed_what_it_listens_to(listens: str, tick: int) -> None:
+def test_a_learner_is_fed_what_it_listens_to(listens: Heard, tick: int) -> None:
     log, audience, _ = run(listens, tick=tick)
     fed = Samples.concatenate(audience.meals["m"])
     told = [
