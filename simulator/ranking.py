@@ -28,6 +28,14 @@ def ranking(predictions: Float64, labels: Float64) -> tuple[float, float]:
     return _area(gained, lost), prauc
 
 
+def ks(predictions: Float64, labels: Float64) -> float:
+    """Return the Kolmogorov-Smirnov distance of scores: the largest |TPR - FPR| over thresholds; NaN with one class only."""
+    if not len(labels) or labels.all() or not labels.any() or not np.isfinite(predictions).all():
+        return math.nan
+    gained, lost = _by_score(predictions, labels, 1.0 - labels)
+    return float(np.abs(np.cumsum(gained) / gained.sum() - np.cumsum(lost) / lost.sum()).max())
+
+
 def weighted_auc(scores: Float64, positives: Float64, negatives: Float64) -> float:
     """Return the AUC of scores, each of which so many positives and so many negatives have (counts or weights)."""
     return _area(*_by_score(scores, positives, negatives))

@@ -15,7 +15,7 @@ _KEPT = 10
 
 
 class Deciles:
-    """Predictions and labels of rows, from which `metrics.decile_error` over all of them can be told.
+    """Predictions and labels of rows, from which `metrics.decile_error` and `metrics.ece` over all of them can be told.
 
     A bin that a border between deciles falls into is shared out by rows, as if its labels were alike.
     """
@@ -43,12 +43,18 @@ class Deciles:
     def error(self) -> float:
         """Return what `metrics.decile_error` is over all rows; NaN where it is not defined."""
         total = float(self._sums[2].sum())
-        if not total or not self._finite:
-            return math.nan
+        return self._off() / total if total and self._finite else math.nan
+
+    def ece(self) -> float:
+        """Return what `metrics.ece` is over all rows; NaN where it is not defined."""
+        rows = float(self._sums[0].sum())
+        return self._off() / rows if rows and self._finite else math.nan
+
+    def _off(self) -> float:
         held = np.concatenate([np.zeros((3, 1)), np.cumsum(self._sums[:, self._sums[0] > 0], axis=1)], axis=1)
         edges = np.linspace(0, held[0, -1], 11).round()
         predicted, observed = (np.diff(np.interp(edges, held[0], of)) for of in held[1:])
-        return float(np.abs(predicted - observed).sum()) / total
+        return float(np.abs(predicted - observed).sum())
 
     def _put(self, first: int, sums: Float64) -> None:
         if not self._sums.shape[1]:

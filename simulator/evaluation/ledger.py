@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +13,10 @@ import numpy as np
 from simulator.calendar import Calendar
 from simulator.errors import unknown
 from simulator.evaluation.cells import Cell, Grid
-from simulator.evaluation.deciles import Deciles
 from simulator.evaluation.openings import Openings
+from simulator.evaluation.pools import pools_of
 from simulator.evaluation.predictions import PredictionsFile
-from simulator.evaluation.results import Results, Scale
+from simulator.evaluation.results import Pools, Results, Scale
 from simulator.evaluation.tasks import Outcome, Statistics, measure, outcome
 from simulator.log.schema import Float64, Int64, Labels
 from simulator.pieces import RowQueue
@@ -68,7 +68,7 @@ class Ledger:
         self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
         self.grid = Grid(stream_start, segment, calendar)
         self._openings = Openings(calendar)
-        self._deciles: defaultdict[tuple[str, str, str], Deciles] = defaultdict(Deciles)
+        self._pools: Pools = {}
         self._scale, self._peeking = dict(scale or {}), tuple(peeking)
         self._lifetime, self._metrics, self._type = lifetime, tuple(metrics), labels
         self._open: deque[_OpenCell] = deque()
@@ -156,7 +156,7 @@ class Ledger:
             immature=self._served - judged,
             peeking=self._peeking,
             openings=self._openings.summary(),
-            deciles=self._deciles,
+            pools=self._pools,
         )
 
     def _ready(self) -> int:
@@ -186,9 +186,9 @@ class Ledger:
                     outcomes[task] = outcome(task, labels, truth, clicks["time"])
                 judged = outcomes[task]
                 statistics[name, task] = measure(task, predicted[name][task], judged, self._metrics)
-                if "decile_error" in statistics[name, task].values:
+                for pool in pools_of(statistics[name, task].values):
                     served = predicted[name][task][judged.kept]
-                    self._deciles[phase, name, task].add(served, judged.label)
+                    self._pools.setdefault((phase, name, task, pool), pool()).add(served, judged)
         self._openings.add(clicks["time"], outcomes, predicted)
         last = int(clicks["time"][-1])
         cell = replace(

@@ -116,6 +116,37 @@ def decile_error(predictions: Float64, labels: Float64) -> float:
     return float(np.abs(predicted - observed).sum()) / total
 
 
+def ece(predictions: Float64, labels: Float64) -> float:
+    """Expected calibration error: mean |predicted - observed| of ten bins of equal size by prediction, weighted by rows.
+
+    Against the true probabilities as ``labels`` it has no noise of labels in it.
+    """
+    if not len(labels) or not _finite(predictions):
+        return math.nan
+    predicted, observed, _ = calibration(predictions, labels)
+    return float(np.abs(predicted - observed).sum()) / len(labels)
+
+
+def top_value(scores: Float64, worth: Float64, share: float = 0.1) -> float:
+    """Worth of the rows that score highest, over the most that as many rows can hold: 1 ranks as well as the truth.
+
+    Parameters
+    ----------
+    scores : what rows are ranked by, shape (n,). Of equal scores at the border each row is in with the same chance.
+    worth : what a row brings, shape (n,).
+    share : of the rows, rounded, at least one row.
+    """
+    n = len(scores)
+    if not n or not _finite(scores):
+        return math.nan
+    top = max(round(share * n), 1)
+    best = float(np.partition(worth, n - top)[n - top :].sum())
+    border = np.partition(scores, n - top)[n - top]
+    above, at = scores > border, scores == border
+    held = float(worth[above].sum()) + (top - int(above.sum())) * float(worth[at].mean())
+    return held / best if best else math.nan
+
+
 def log_mae(predictions: Float64, labels: Float64) -> float:
     """Mean ``|ln(1 + prediction) - ln(1 + label)|``."""
     return _mean(np.abs(np.log1p(np.maximum(predictions, 0.0)) - np.log1p(np.maximum(labels, 0.0))))

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from simulator.atomic import written_whole
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Cell
-from simulator.evaluation.deciles import Deciles
 from simulator.evaluation.openings import joined_openings
+from simulator.evaluation.pools import Pool, pools_of
 from simulator.evaluation.tasks import RELATIVE, TASKS
 from simulator.log.schema import Bool, Float64, Int64
 
@@ -25,6 +25,9 @@ SUMS = ("sum_prediction", "sum_label")
 
 SHORTEST = 0.002
 """Where an oracle is less than this above the frozen model (or below it), a scale between them measures noise: no RI."""
+
+ROOTS = frozenset({"rmse", "rmse_truth"})
+"""Metrics whose squares are means over rows."""
 
 METRICS_SCHEMA = pa.schema(
     [
@@ -71,6 +74,9 @@ Scale = Mapping[str, tuple[str | None, str | None]]
 Table = dict[str, dict[str, Aggregate]]
 """Aggregates by method and task."""
 
+Pools = dict[tuple[str, str, str, type[Pool]], Pool]
+"""By phase, method, task and kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -95,7 +101,7 @@ class Results:
     immature : served clicks whose label was not final when the log ended; they are in no cell.
     peeking : methods that read the future or the truth: they are shown apart, too.
     openings : hour by hour around each promotion (`simulator.evaluation.openings`).
-    deciles : calibration by decile, by phase, method and task.
+    pools : what is kept of metrics that are no mean of the cells' own.
     """
 
     methods: Mapping[str, tuple[str, ...]]
@@ -104,7 +110,7 @@ class Results:
     immature: int = 0
     peeking: Collection[str] = ()
     openings: Sequence[Mapping[str, Any]] = ()
-    deciles: Mapping[tuple[str, str, str], Deciles] = field(default_factory=dict)
+    pools: Pools = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.series = {
@@ -130,7 +136,7 @@ class Results:
             cells=cells,
             immature=self.immature + sum(cell.rows for cell in self.cells) - sum(cell.rows for cell in cells),
             openings=joined_openings(self.openings, other.openings),
-            deciles={**self.deciles, **other.deciles},
+            pools={**self.pools, **other.pools},
         )
 
     @property
@@ -147,9 +153,13 @@ class Results:
     @property
     def further(self) -> tuple[str, ...]:
         """Metrics that were measured beside those of the tasks."""
-        own = {*SUMS, *(name for _, task in self.series for name in TASKS[task].measured)}
         return tuple(
-            dict.fromkeys(name for s in self.series.values() for name in s.values if name not in own)
+            dict.fromkeys(
+                name
+                for (_, task), series in self.series.items()
+                for name in series.values
+                if name not in (*SUMS, *TASKS[task].measured)
+            )
         )
 
     def references(self, task: str) -> frozenset[str]:
@@ -172,11 +182,12 @@ class Results:
             for method, tasks in self.methods.items()
         }
         for method, task in self.series if phases else ():
-            if "decile_error" in table[method][task].values:
-                whole = Deciles()
+            values = table[method][task].values
+            for pool in pools_of(values):
+                whole = pool()
                 for phase in phases:
-                    whole.merge(self.deciles.get((phase, method, task), Deciles()))
-                table[method][task].values["decile_error"] = whole.error()
+                    whole.merge(self.pools.get((phase, method, task, pool), pool()))
+                values.update({name: value for name, value in whole.values().items() if name in values})
         for task, ends in self.scale.items():
             for tasks in table.values():
                 if task in tasks:
@@ -265,7 +276,7 @@ def _aggregate(series: Series, chosen: Bool) -> Aggregate:
             continue
         kept, over = column[chosen], series.over[name][chosen].astype(np.float64)
         known = np.isfinite(kept) & (over > 0)
-        weight, power = float(over[known].sum()), 2 if name == "rmse" else 1
+        weight, power = float(over[known].sum()), 2 if name in ROOTS else 1
         values[name] = (
             (float(kept[known] ** power @ over[known]) / weight) ** (1 / power) if weight else math.nan
         )

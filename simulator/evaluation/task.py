@@ -13,7 +13,9 @@ from simulator.errors import PartError
 from simulator.log.schema import Bool, Float64, Labels
 from simulator.plugins import Family
 
-LOWER_IS_BETTER = frozenset({"regret_nll", "regret_gamma"})
+LOWER_IS_BETTER = frozenset(
+    {"regret_nll", "regret_gamma", "ece_truth", "rmse_truth", "clipped", "max_weight"}
+)
 """Of the metrics that need the truth; the others say it themselves."""
 
 Truth = Mapping[str, Float64]
@@ -31,6 +33,8 @@ class Outcome:
     """Which clicks paid more than once (None: not known)."""
     late: Bool | None = None
     """Which clicks paid first later than a day after the click (None: not known)."""
+    worth: Float64 | None = None
+    """What each row truly brings when it is acted on (None: not known)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Task:
     headline : the metric that leads the tables where the truth is known (elsewhere the primary one does).
     further : metrics that tables show beside headline, AUC and PCOC where there is room.
     binary : whether the label is 0 or 1.
+    worth : what each row truly brings when it is acted on, None where the world does not say it.
     some : by metric, which of the kept clicks it is over; the others are over all.
     population : what it is judged on: the stream's clicks, or its impressions.
     reads : the served prediction that it judges; its own name unless given.
@@ -89,6 +94,7 @@ class Task:
     population: Literal["clicks", "impressions"] = "clicks"
     reads: str = ""
     hidden: bool = False
+    worth: Callable[[Truth], Float64 | None] = lambda _: None
     some: Callable[[Outcome], dict[str, Bool]] = lambda _: {}
 
     @property

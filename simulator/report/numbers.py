@@ -25,6 +25,14 @@ TITLES = {
     "gamma": "gamma loss",
     "rmse": "RMSE",
     "decile_error": "decile error",
+    "ece": "ECE",
+    "ece_truth": "ECE to the truth",
+    "rmse_truth": "RMSE to the truth",
+    "ks": "KS",
+    "ess": "ESS of clicks",
+    "clipped": "clipped clicks",
+    "max_weight": "largest weight",
+    "top_value": "value of top 10%",
     "bias": "bias",
     "bias_once": "bias, one pay",
     "bias_again": "bias, repurchases",
@@ -32,7 +40,19 @@ TITLES = {
 }
 BY_SEGMENT = "AUC, PR-AUC, RI and metrics of one's own: means of the segments' own, weighted by rows; all else is over all rows"
 """What a table says of its figures (`simulator.evaluation.tasks.BY_SEGMENT`)."""
-_DIGITS = {"pcoc": 2, "ri_auc": 1, "ri_prauc": 1, "acc": 3, "alpr": 3, "rmse": 1, "decile_error": 3}
+_DIGITS = {
+    "pcoc": 2,
+    "ri_auc": 1,
+    "ri_prauc": 1,
+    "acc": 3,
+    "alpr": 3,
+    "rmse": 1,
+    "decile_error": 3,
+    "ess": 3,
+    "clipped": 3,
+    "max_weight": 1,
+    "top_value": 3,
+}
 FEW_BLOCKS = 20
 """Below this many segments a block bootstrap interval is too narrow to be trusted; it is marked with ~."""
 

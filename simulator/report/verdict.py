@@ -8,7 +8,13 @@ from typing import Any
 from simulator.evaluation.results import Results
 from simulator.evaluation.tasks import TASKS
 
-POSITIVE = {"cvr": "click paid", "netcvr": "click paid and kept what it bought", "rfr": "pay was refunded"}
+POSITIVE = {
+    "cvr": "click paid",
+    "netcvr": "click paid and kept what it bought",
+    "rfr": "pay was refunded",
+    "ctr": "impression was clicked",
+    "ctcvr": "impression was clicked and paid",
+}
 """What a positive label is, in the words of "no ... ": a log may have none."""
 
 

@@ -52,7 +52,7 @@ def outcome(task: str, labels: Labels, truth: Truth | None, time: Int64 | None =
     judged = TASKS[task]
     with calling(judged.label, "label", f"{len(labels)} clicks", f"task {task!r}"):
         kept, label = judged.kept(labels), judged.label(labels)
-        known = judged.truth(truth) if truth else None
+        known, worth = (of(truth) if truth else None for of in (judged.truth, judged.worth))
         if label.shape != (len(labels),) or kept.shape != (len(labels),) or kept.dtype != np.bool_:
             raise PartError(
                 f"kept and label are of shape {kept.shape} and {label.shape}; they must be a bool and a number "
@@ -65,6 +65,7 @@ def outcome(task: str, labels: Labels, truth: Truth | None, time: Int64 | None =
         None if known is None else known[kept],
         (labels.pay_count > 1)[kept],
         late,
+        None if worth is None else worth[kept],
     )
 
 

@@ -1,16 +1,24 @@
-"""The tasks that are judged on impressions: what is observed of all of them, and what only a world knows."""
+"""The tasks that are judged on impressions: what is observed of all of them, and what only a world knows.
+
+Beside what every task with a label of 0 or 1 has, they are measured by KS, ECE, and against the truth by ECE and RMSE. IEB, the
+sum of predictions over the sum of labels minus 1 (ESCM2, SIGIR 2022), is PCOC - 1.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
-from simulator.evaluation.task import TASKS, Truth, every
-from simulator.evaluation.tasks.binary import binary
+from simulator.evaluation import metrics
+from simulator.evaluation.pools import Weights
+from simulator.evaluation.task import TASKS, Outcome, Task, Truth, every
+from simulator.evaluation.tasks.binary import binary, probability
 from simulator.log.schema import Bool, Float64, ImpressionLabels, Labels
+from simulator.ranking import ks
 
 
 @dataclass(slots=True)
@@ -41,11 +49,70 @@ def _both(truth: Truth) -> Float64 | None:
     return truth["c"] * truth["q1"] if {"c", "q1"} <= truth.keys() else None
 
 
-for name, task in {
-    "ctr": binary("CTR: a click on what was shown", "impressions", every, _of("clicked"), _known("c")),
-    "ctcvr": binary("CTCVR: a click and its conversion", "impressions", every, _of("converted"), _both),
-}.items():
-    TASKS.register(name)(replace(task, population="impressions", reads=name, scaled=False))
+def _conversions(truth: Truth) -> Float64 | None:
+    """Return the chance that it is clicked and then pays, hidden intent and position known."""
+    return truth["p_click"] * truth["p_pay"] if {"p_click", "p_pay"} <= truth.keys() else None
+
+
+def _chance(served: Float64, judged: Outcome) -> dict[str, float]:
+    label, truth = judged.label, judged.truth
+    return {
+        **probability(served, judged),
+        "ks": ks(served, label),
+        "ece": metrics.ece(served, label),
+        "ece_truth": math.nan if truth is None else metrics.ece(served, truth),
+        "rmse_truth": math.nan if truth is None else metrics.rmse(served, truth),
+    }
+
+
+def _propensity(served: Float64, judged: Outcome) -> dict[str, float]:
+    """Measure a click rate also as the propensity whose inverse weighs clicked rows."""
+    weights = Weights()
+    weights.add(served, judged)
+    return _chance(served, judged) | weights.values()
+
+
+def _ordered(served: Float64, judged: Outcome) -> dict[str, float]:
+    """Measure also what is gained by showing first what is predicted highest."""
+    worth = judged.worth
+    return _chance(served, judged) | {
+        "top_value": math.nan if worth is None else metrics.top_value(served, worth)
+    }
+
+
+CHANCE = ("auc", "prauc", "nll", "regret_nll", "pcoc", "ks", "ece", "ece_truth", "rmse_truth")
+"""What chances of impressions are measured by."""
+WEIGHTS = ("ess", "clipped", "max_weight")
+
+
+def _on_impressions(
+    task: Task,
+    reads: str,
+    measure: Callable[[Float64, Outcome], dict[str, float]] = _chance,
+    more: tuple[str, ...] = (),
+) -> Task:
+    return replace(
+        task,
+        population="impressions",
+        reads=reads,
+        scaled=False,
+        measure=measure,
+        measured=(*CHANCE, *more),
+        further=(*more, "rmse_truth", "ece_truth", "ece", "ks", *task.further),
+    )
+
+
+_ctr = binary("CTR: a click on what was shown", "impressions", every, _of("clicked"), _known("c"))
+_ctcvr = binary("CTCVR: a click and its conversion", "impressions", every, _of("converted"), _both)
+TASKS.register("ctr")(
+    replace(
+        _on_impressions(_ctr, "ctr", _propensity, WEIGHTS),
+        some=lambda judged: dict.fromkeys(WEIGHTS, judged.label > 0),
+    )
+)
+TASKS.register("ctcvr")(
+    replace(_on_impressions(_ctcvr, "ctcvr", _ordered, ("top_value",)), worth=_conversions)
+)
 
 for name, title, of, kept, column in (
     ("cvr_all", "CVR of all impressions, had they been clicked", "impressions", every, "q"),
@@ -59,7 +126,7 @@ for name, title, of, kept, column in (
     ),
 ):
     task = binary(title, of, kept, _of("would_pay"), _known(column))
-    TASKS.register(name)(replace(task, population="impressions", reads="cvr", hidden=True, scaled=False))
+    TASKS.register(name)(replace(_on_impressions(task, "cvr"), hidden=True))
 
 
 def judged_on_impressions(served: Sequence[str], *, truth: bool) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from simulator.evaluation import metrics
 from simulator.evaluation.task import METRICS, Metric
 from simulator.log.schema import Float64
-from simulator.ranking import ranking
+from simulator.ranking import ks, ranking
 
 
 def _order(served: Float64, label: Float64) -> float:
@@ -33,6 +33,8 @@ for name, title, lower, digits, function in (
     ("log_mae", "log MAE", True, 4, metrics.log_mae),
     ("gamma", "gamma loss", True, 4, metrics.gamma),
     ("rmse", "RMSE", True, 1, metrics.rmse),
+    ("ece", "ECE", True, 4, metrics.ece),
+    ("ks", "KS", False, 4, ks),
     ("decile_error", "decile error", True, 3, metrics.decile_error),
 ):
     METRICS.register(name)(Metric(title, _unweighted(function), lower, digits))

@@ -43,6 +43,12 @@ def test_what_delivered_nothing_or_has_no_number_has_no_rank():
     assert "b has the lowest" in sentences(summary)[0]
 
 
+def test_what_learned_of_impressions_alone_has_a_rank():
+    summary = _summary({"shown": 0.1, "b": 0.2}, silent=["shown"])
+    summary["costs"]["shown"]["samples_learned"] = 7
+    assert ranks(summary, "cvr") == {"shown": "1", "b": "2"}
+
+
 def test_zero_has_no_minus():
     assert numbers.number("nll", -0.00001) == "0.0000"
     assert numbers.number("nll", -0.00001, sign=True) == "+0.0000"
