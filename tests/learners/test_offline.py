@@ -283,6 +283,13 @@ def test_audit_says_that_there_is_nothing_to_audit(folder):
     assert (report.note, report.cuts, report.leaks) == (OFFLINE, [], [])
 
 
+def test_an_interrupted_run_is_made_anew(folder):
+    partial = folder / "runs" / "offline" / "0a1b2c3d-s0.partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    with pytest.raises(RunError, match=r'stream.protocol = "offline" keeps none: run its scenario again'):
+        session.resume(partial, "none")
+
+
 def test_policies_play_no_part_and_validate_says_so(folder):
     overrides = ["stream.segment=1h", "engine.capacity=5"]
     scenario = load_scenario(folder / "offline.toml", overrides).scenario

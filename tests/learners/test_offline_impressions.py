@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from learners.catalog import resolve_all
 from learners.epochs import Trial
 from learners.finals import Finals
 from learners.history import History
@@ -179,6 +180,19 @@ def test_the_bound_knows_what_would_have_come_of_a_click(shown):
     ((_, truth),) = log.exposure(0, TEST)
     np.testing.assert_array_equal(samples.converted, truth["would_pay"][batch.rows])
     assert samples.converted[~labels.clicked].any()
+
+
+def test_bounds_stay_bounds(folder):
+    """Of a policy there is left what it hears of impressions: its reading of the truth is still told."""
+    text = (folder / "offline.toml").read_text(encoding="utf-8")
+    for policy in ("potential", "randomised", "oracle"):
+        text += f'[[method]]\nmethod = "oracle"\nname = "{policy}"\npolicy = "{policy}"\nobjective = "shown_parts:Both"\n'
+        text += 'serve = "shown_parts:Served"\nstart = "objective"\n'
+    (folder / "bounds.toml").write_text(text, encoding="utf-8")
+    methods = {method.name: method for method in resolve_all(load_scenario(folder / "bounds.toml").scenario)}
+    heard = {name: methods[name].listens for name in ("potential", "randomised", "oracle", "clicks")}
+    assert heard == {"potential": "potential", "randomised": "slice", "oracle": "impressions", "clicks": ""}
+    assert [name for name, method in methods.items() if method.peeks] == ["potential"]
 
 
 def test_a_log_of_two_files_is_split_between_them(folder, shown):
