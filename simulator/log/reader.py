@@ -62,7 +62,7 @@ class Log:
         self._exposure = index(path, folders["exposure"])
         self._scan = Scan(path, threads)
         self._matrix = Matrix(self._scan, meta.features, self.clock if time_features else None)
-        shown = index(path, folders["impressions"]) if meta.impressions else ()
+        shown = index(path, folders["impressions"])
         self._impressions = Impressions(self._scan, shown, meta.features, self._matrix)
         self._check_counts()
 

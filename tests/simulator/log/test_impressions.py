@@ -304,3 +304,11 @@ def test_an_uploaded_log_has_the_impressions_of_its_source():
     found = np.concatenate([labels.converted for _, labels in seen.exposed(WINDOWS)])
     expected = np.concatenate([labels.converted for _, labels in memory.exposed(WINDOWS)])
     np.testing.assert_array_equal(found, expected)
+
+
+def test_impressions_that_meta_does_not_count_are_refused(tmp_path):
+    log, _, shown = both(tmp_path / "log", 9, 60)
+    meta = log.path / "meta.toml"
+    meta.write_text(meta.read_text().replace(f"\nimpressions = {len(shown)}\n", "\n"))
+    with pytest.raises(LogError, match=f"holds {len(shown)} impressions, but meta.toml says 0"):
+        Log.open(log.path)
