@@ -30,7 +30,6 @@ class ElapsedTime(Windowed):
     refund (inside its window) or delayed refund, each "of delayed" where the positive was delayed.
     """
 
-    delivers_final = True
     labels = ("converted", "refunded")
 
     refunds: Literal["none", "replay", "window"] = "none"

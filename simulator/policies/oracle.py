@@ -19,7 +19,6 @@ class Oracle(Policy):
     """Deliver the true final label at the click, or at the first pay: an upper bound that reads the future."""
 
     peeks = True
-    delivers_final = True
     labels = ("converted", "refunded", "gmv")
 
     at: Literal["click", "first-pay"] = "click"

@@ -23,7 +23,6 @@ class PartialGMV(Policy):
     close, with the GMV, time and number of the last pay in ``previous_gmv``, ``previous_time`` and ``pay_count``.
     """
 
-    delivers_final = True
     labels = ("converted", "gmv")
 
     partial: bool = True

@@ -22,7 +22,6 @@ class WindowedGMV(Windowed):
     again.
     """
 
-    delivers_final = True
     labels = ("converted", "gmv")
 
     corrections: bool = True

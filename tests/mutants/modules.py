@@ -56,7 +56,7 @@ def _settlement() -> dict[str, tuple[str, ...]]:
         "policy": ("policy", "push"),
         "push": ("push", "gmv"),
         "remaining": ("remaining",),
-        "settler": ("policy", "cascade"),
+        "settler": ("settler", "policy", "cascade"),
         "evidence_of_pays": ("evidence", "onsets"),
         "evidence/fit": ("evidence", "prior"),
         "evidence/layout": ("evidence", "uncertain"),
