@@ -11,7 +11,7 @@ import torch
 
 from learners.history import LabelledLog
 from simulator.learning import PREDICTIONS, Advisor, Clicks, Learner, Predictions, Question
-from simulator.log.impressions import Which
+from simulator.log.impressions import Which, chosen
 from simulator.log.meta import Meta
 from simulator.log.schema import (
     ClickBatch,
@@ -228,17 +228,33 @@ class FakeLog:
     def exposed(
         self, windows: Windows, start: int, end: int, *, features: bool = True
     ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
-        """Nobody wrote down what was shown."""
-        yield from ()
+        """Each click was shown when it was clicked, and with it something else that nobody clicked."""
+        for clicks, labels in self.labelled(windows, start, end, features=features):
+            n = 2 * len(clicks)
+            clicked = np.arange(n) % 2 == 0
+            ids = np.repeat(clicks.features, 2, axis=0)
+            ids[~clicked] = ids[~clicked][::-1]
+            place = np.arange(2 * clicks.row, 2 * clicks.row + n)
+            time = np.repeat(clicks.time, 2)
+            none = np.full(n, -1, np.int8)
+            row, when = np.where(clicked, place // 2, -1), np.where(clicked, time, -1)
+            of = {name: np.repeat(values, 2) for name, values in labels.arrays().items()}
+            for name, values in of.items():
+                values[~clicked] = -1 if name.startswith("first_") else 0
+            yield (
+                ImpressionBatch(place, place, time, row, when, none, none, ids),
+                ImpressionLabels(**of, clicked=clicked),
+            )
 
     def impressions(
         self, start: int, end: int, *, features: bool = True, which: Which = "all"
     ) -> Iterator[ImpressionBatch]:
-        """Nobody wrote down what was shown."""
-        yield from ()
+        """Those of `exposed`; no coin was flipped."""
+        for shown, _ in self.exposed(Windows(), start, end, features=features) if which != "slice" else ():
+            yield shown[chosen(shown, which)]
 
     def exposure(self, start: int, end: int | None = None) -> Iterator[tuple[int, dict[str, Float64]]]:
-        """Nor what is true of it."""
+        """What is true of what was shown nobody knows."""
         yield from ()
 
     def events(self, start: int, end: int) -> Iterator[EventBatch]:

@@ -40,7 +40,7 @@ from simulator.randomness import generator
 from simulator.samples import Samples
 from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.model import Scenario
-from simulator.units import DAY, HOUR
+from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
 
 WINDOWS = Windows(DAY, DAY)
@@ -104,8 +104,31 @@ class TrialLog:
 
 @cache
 def trial_log() -> MemoryLog:
-    """Return the log that all parts are tried on."""
-    return random_log(generator(0, "kit"), CLICKS, WINDOWS, days=DAYS)
+    """Return the log that all parts are tried on: what was shown, of which every third was clicked."""
+    log = random_log(generator(0, "kit"), CLICKS, WINDOWS, days=DAYS)
+    log.impression = _shown(log)
+    return log
+
+
+def _shown(log: MemoryLog) -> ImpressionBatch:
+    """Return an impression a minute before each click, and two that nobody clicked with it."""
+    assert log.feature_matrix is not None, "random logs have features"
+    n = 3 * len(log.click_time)
+    clicked = np.arange(n) % 3 == 0
+    features = np.repeat(log.feature_matrix, 3, axis=0)
+    features[~clicked] = features[~clicked][::-1]
+    place = np.arange(n, dtype=np.int64)
+    none = np.full(n, -1, np.int8)
+    return ImpressionBatch(
+        place,
+        place,
+        np.repeat(log.click_time, 3) - MINUTE,
+        np.where(clicked, place // 3, -1),
+        np.where(clicked, np.repeat(log.click_time, 3), -1),
+        none,
+        none,
+        features,
+    )
 
 
 def materials(cache: Path, *, other_future: bool = False) -> Materials:

@@ -23,7 +23,9 @@ from learners.learner import TorchLearner
 from learners.methods import METHODS, Method
 from simulator.conformance import Checks
 from simulator.engine import Engine
+from simulator.exposures import ExposureReader
 from simulator.learning import PREDICTIONS, Question
+from simulator.log.schema import ROW_GROUP
 from simulator.units import DAY
 
 
@@ -73,10 +75,13 @@ def _streamed(method: ResolvedMethod, learner: TorchLearner) -> str:
         advisors={"p": learner},
     )
     clicks = clicks_of(trial_log())
+    shown = ExposureReader(trial_log(), WINDOWS, HISTORY[1], features=True, batch_rows=ROW_GROUP)
     for day in range(1, 3):
         samples = engine.advance(HISTORY[1] + day * DAY, segment_end=True).samples["p"]
-        if len(samples):
-            learner.learn(samples)
+        exposures = shown.take(HISTORY[1] + day * DAY)
+        for fed in (exposures.samples() if method.listens else samples[:0], samples):
+            if len(fed):
+                learner.learn(fed)
         learner.publish()
         served = learner.ask(Question(PREDICTIONS, clicks))
         for task in method.link.tasks:

@@ -73,7 +73,8 @@ TABLE = (
         learner={"embedding_dim": 16, "hidden": (160, 80), "batch_size": 2048, "weight_decay": 1e-5},
     ),
     _method(
-        "randomised", "potential",
+        # Of the rows that say what a click came to, those that a coin decided: not what nobody clicked.
+        "randomised", "naive",
         "Conversions of the randomised slice alone, where a coin decided who clicked: little, and nothing to correct.", _OWN,
         policy="randomised",
     ),

@@ -1,4 +1,4 @@
-"""The bounds of all space corrections: what a click would have come to is known, of all impressions or of some at random."""
+"""The bound of all space corrections: what a click would have come to is known of every impression."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 class Potential(Space):
     """L_cvr is the cross-entropy of f on every row that says what a click came to, or would have come to.
 
-    No click is weighed: with policy "potential", which tells the outcome of every impression, f learns P(V(1) = 1 | x) itself;
-    with "randomised" it learns the same from the few whose click a coin decided.
+    No click is weighed: with policy "potential", which tells the outcome of every impression, f learns P(V(1) = 1 | x) itself.
     """
 
     def cvr(self, rows: Rows) -> Tensor:

@@ -84,7 +84,9 @@ def resolved():
 
     def build(*methods, **blocks):
         tables = [{"method": m} if isinstance(m, str) else m for m in methods]
-        return resolve_all(Scenario(world={}, method=[MethodBlock(**t) for t in tables], **blocks))
+        return resolve_all(
+            Scenario(world={"impressions": True}, method=[MethodBlock(**t) for t in tables], **blocks)
+        )
 
     return build
 

@@ -26,7 +26,7 @@ def test_the_table_loads_no_torch():
     code = (
         "import sys; from learners.catalog import METHODS, resolve_all; "
         "from simulator.scenario.model import MethodBlock, Scenario; "
-        "resolve_all(Scenario(world={}, method=[MethodBlock(method=m) for m in METHODS])); "
+        "resolve_all(Scenario(world={'impressions': True}, method=[MethodBlock(method=m) for m in METHODS])); "
         "sys.exit(bool({'torch', 'sklearn'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -38,7 +38,7 @@ def test_every_entry_resolves_and_its_policy_exists(name, resolved):
     assert method.name == name
     assert method.link.tasks
     assert set(method.link.heads) <= set(method.objective.heads)
-    assert set(method.objective.targets) <= set(method.policy.labels)
+    assert set(method.objective.targets) <= {*method.policy.labels, "clicked"}
     assert policy_from(method.policy.spec()) == method.policy
     assert method.policy.kind in POLICIES
 

@@ -53,7 +53,7 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
     p |= {"alpha": 1.0, "beta": 10.0, **parameters}
     lam_c, lam_g = {
         "naive": (1, 0), "esmm": (0, 1), "ips": (1, 0), "dr": (1, 0), "escm2-ips": (0.1, 1), "escm2-dr": (0.1, 1),
-        "dcmt": (1, 1), "nise": (1, 0),
+        "dcmt": (1, 1), "nise": (1, 0), "potential": (1, 0),
     }[space]  # fmt: skip
     lam_c, lam_g = p.get("weight_cvr", lam_c), p.get("weight_ctcvr", lam_g)
     c, f = sigmoid(raw["ctr"]), sigmoid(raw["cvr"])
@@ -75,7 +75,10 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
         inverse = inverse * shown.sum() / np.sum((o == 1) * inverse)
     elif p["normalise"] == "clicks":
         inverse = inverse * shown.sum() / np.sum(o == 1)
-    if space in ("naive", "esmm"):
+    if space == "potential":
+        told = ~np.isnan(r)
+        cvr = np.sum(weight * told * bce(y, f)) / told.sum()
+    elif space in ("naive", "esmm"):
         cvr = np.sum(e) / max(clicks.sum(), 1)
     elif space.endswith("ips"):
         cvr = np.sum(inverse * e) / N
@@ -111,6 +114,7 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
 
 CASES = [
     ("naive", {}), ("esmm", {}), ("ips", {}), ("dr", {}), ("escm2-ips", {}), ("escm2-dr", {}), ("dcmt", {}), ("nise", {}),
+    ("potential", {}),
     ("ips", {"clip": 0.3}), ("ips", {"normalise": "self"}), ("escm2-dr", {"normalise": "clicks", "clip": 1e-3}),
     ("ips", {"stop_gradient": False, "weight_ctr": 0.0, "clip": 0.3}), ("dr", {"joint": True}),
     ("escm2-dr", {"joint": True, "error": "prediction", "stop_gradient": False}),
@@ -155,7 +159,9 @@ def test_losses_and_slopes(space, parameters, conversion, samples):
 def test_a_batch_of_one_kind_has_a_finite_loss(space, parameters, clicked, samples):
     """Nobody clicked, everybody did, or there are labels of earlier clicks alone; and no estimates of what is no click."""
     rows, *_, raw, _ = draw(5, samples, clicked=clicked)
-    estimates = dict.fromkeys(("p_dp", "p_rn"), torch.full((N,), np.nan if clicked == 0 else 0.5))
+    estimates = dict.fromkeys(
+        ("p_dp", "p_rn"), torch.full((N,), np.nan if clicked == 0 and space != "potential" else 0.5)
+    )
     objective = OBJECTIVES["entire-space"](space={"kind": space, **parameters}, conversion="es-dfm")
     for scale in (1.0, 60.0):
         leaves = {

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from learners.batch import Batch
+from learners.methods import METHODS
 from learners.objectives import OBJECTIVES
 from learners.serve import LINKS
 from tests.learners.test_cvr_fixed_points import Cell
@@ -113,6 +114,24 @@ def test_late_labels_settle_at_the_rates_of_final_ones(space, conversion, stream
     objective = OBJECTIVES["entire-space"](space=space, conversion={"kind": conversion, **parameters})
     found = served(objective, streamed(c, stream_of(cell, stream)), samples, cell.estimates)
     assert (found["ctr"], found["cvr"], found["ctcvr"]) == pytest.approx((c, cell.p, c * cell.p), abs=1e-3)
+
+
+def test_potential_outcomes_settle_at_the_truth(samples):
+    c, q1, q0, q = rates(1.2, 1.2)
+    n = 1 - c
+    unclicked = [(0, 1, "impression", n * q0), (0, 0, "impression", n * (1 - q0))]
+    found = served(OBJECTIVES["entire-space"](space="potential"), [*unclicked, *offline(c, q1)[1:]], samples)
+    assert (found["ctr"], found["cvr"]) == pytest.approx((c, q), abs=1e-4)
+
+
+def test_the_slice_alone_settles_at_the_truth(samples):
+    """What nobody clicked is told as not converted, and is not what a coin decided."""
+    c, _, _, q = rates(1.2, 1.2)
+    shown = [(0, 0, "impression", 1 - c), (1, np.nan, "click", c)]
+    coin = [(np.nan, 1, "slice", 0.01 * q), (np.nan, 0, "slice", 0.01 * (1 - q))]
+    objective = OBJECTIVES.parse(METHODS["randomised"].objective, "objective")
+    found = served(objective, [*shown, *coin], samples)
+    assert (found["ctr"], found["cvr"]) == pytest.approx((c, q), abs=1e-3)
 
 
 @pytest.mark.parametrize(("strength", "expected"), [(1e-3, 0.0999), (0.1, 0.0917), (1.0, 0.0513)])
