@@ -1,4 +1,4 @@
-"""How well scores rank: AUC and average precision, each from one sort.
+"""How well scores rank: AUC, average precision, KS and AUC inside users, each from one sort.
 
 They are our own for speed. On 300,000 rows both take 0.1 s against 0.68 s of scikit-learn, on 20,000 rows 2.6 ms against
 44 ms (a run judges thousands of segments of that size), and ``import sklearn`` takes one to three seconds on top. The
@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from simulator.log.schema import Float64
+from simulator.log.schema import Bool, Float64, Int64
 
 
 def ranking(predictions: Float64, labels: Float64) -> tuple[float, float]:
@@ -29,11 +29,48 @@ def ranking(predictions: Float64, labels: Float64) -> tuple[float, float]:
 
 
 def ks(predictions: Float64, labels: Float64) -> float:
-    """Return the Kolmogorov-Smirnov distance of scores: the largest |TPR - FPR| over thresholds; NaN with one class only."""
-    if not len(labels) or labels.all() or not labels.any() or not np.isfinite(predictions).all():
+    """Return the Kolmogorov-Smirnov distance of scores: the largest |TPR - FPR| over thresholds; NaN with one class only.
+
+    Positives are the labels above 0.
+    """
+    positive = (labels > 0).astype(np.float64)
+    if not len(labels) or positive.all() or not positive.any() or not np.isfinite(predictions).all():
         return math.nan
-    gained, lost = _by_score(predictions, labels, 1.0 - labels)
+    gained, lost = _by_score(predictions, positive, 1.0 - positive)
     return float(np.abs(np.cumsum(gained) / gained.sum() - np.cumsum(lost) / lost.sum()).max())
+
+
+def of_two_classes(labels: Float64, users: Int64) -> Bool:
+    """Return which rows are of a user who has labels above 0 and others."""
+    _, user = np.unique(users, return_inverse=True)
+    rows, positives = np.bincount(user), np.bincount(user, labels > 0)
+    some: Bool = ((positives > 0) & (positives < rows))[user]
+    return some
+
+
+def gauc(predictions: Float64, labels: Float64, users: Int64) -> float:
+    """Return the mean of the AUC inside each user, weighted by rows (Zhou et al., KDD 2018); positives are labels above 0.
+
+    Parameters
+    ----------
+    predictions, labels : rows of `of_two_classes`, shape (n,).
+    users : whose each row is, shape (n,).
+    """
+    if not len(labels) or not np.isfinite(predictions).all():
+        return math.nan
+    _, user, rows = np.unique(users, return_inverse=True, return_counts=True)
+    order = np.lexsort((predictions, user))
+    whose, score = user[order], predictions[order]
+    new = np.append(True, (whose[1:] != whose[:-1]) | (score[1:] != score[:-1]))
+    tie, first = np.cumsum(new) - 1, np.flatnonzero(new)
+    last = np.append(first[1:], len(order)) - 1
+    rank = (0.5 * (first + last))[tie] - (np.cumsum(rows) - rows)[
+        whose
+    ]  # from 0, inside the user; ties share theirs
+    positive = (labels[order] > 0).astype(np.float64)
+    above = np.bincount(whose, positive)
+    won = np.bincount(whose, positive * rank) - above * (above - 1) / 2
+    return float(np.average(won / (above * (rows - above)), weights=rows))
 
 
 def weighted_auc(scores: Float64, positives: Float64, negatives: Float64) -> float:

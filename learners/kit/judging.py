@@ -16,10 +16,11 @@ def metrics(metric: Metric) -> Checks:
     rng = generator(0, "kit", "metric")
     label, served = (rng.random(ROWS) < 0.3).astype(float), rng.uniform(0.01, 0.9, ROWS)
     weight, order = rng.integers(1, 4, ROWS), rng.permutation(ROWS)
-    copies = np.repeat(np.arange(ROWS), weight)
+    copies, user = np.repeat(np.arange(ROWS), weight), np.arange(ROWS) % 5
 
     def measured(rows: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-        return {"it": float(metric.function(served[rows], label[rows], weights.astype(float)))}
+        third = user[rows] if metric.by_user else weights.astype(float)
+        return {"it": float(metric.function(served[rows], label[rows], third))}
 
     plain = np.arange(ROWS)
     whole = measured(plain, weight)

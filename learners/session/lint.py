@@ -46,6 +46,12 @@ def judging_faults(methods: Sequence[ResolvedMethod], scenario: Scenario) -> lis
             family.find(name)
         except ScenarioError as error:
             faults.append(f"{key}: {error}")
+    offline = scenario.stream.offline.metric
+    if scenario.offline and offline in METRICS and METRICS[offline].by_user:
+        faults.append(
+            f"stream.offline.metric: {offline!r} is a figure inside users, by which epochs are not compared; "
+            "take another one (ls metrics), such as 'auc'"
+        )
     return faults
 
 

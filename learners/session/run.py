@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,11 @@ from simulator.data import open_data
 from simulator.engine import Engine
 from simulator.errors import RunError
 from simulator.evaluation.ledger import Ledger
+from simulator.evaluation.tasks import METRICS
 from simulator.evaluation.tasks.impressions import JudgedLabels, judged_on_clicks
 from simulator.learning import Advisor
 from simulator.log.feature_checks import doubts_of
-from simulator.log.schema import Labels
+from simulator.log.schema import Int64, Labels
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.recorder import Recorder
 from simulator.pipeline.shown import ShownImpressions
@@ -146,25 +147,37 @@ def _execute(
 
 def ledgers(plan: Plan, predictions: Path | None) -> tuple[Ledger, Ledger | None]:
     """Return the ledger of clicks, and that of impressions where some method is judged on them."""
+    metrics, line = plan.scenario.evaluation.metrics, plan.timeline
+    inside_users = any(METRICS[name].by_user for name in metrics)
 
-    def ledger(tasks: Mapping[str, tuple[str, ...]], *, path: Path | None, labels: type[Labels]) -> Ledger:
+    def ledger(
+        tasks: Mapping[str, tuple[str, ...]],
+        users: Iterator[tuple[int, dict[str, Int64]]],
+        *,
+        path: Path | None,
+        labels: type[Labels],
+    ) -> Ledger:
         return Ledger(
             {name: some for name, some in tasks.items() if some},
             plan.calendar,
-            plan.timeline.stream_start,
-            plan.timeline.segment,
+            line.stream_start,
+            line.segment,
             predictions_path=path,
             scale=plan.scale,
             peeking=plan.peeking,
             lifetime=plan.windows.lifetime,
-            metrics=plan.scenario.evaluation.metrics,
+            metrics=metrics,
             labels=labels,
+            users=users if inside_users else None,
         )
 
     on_clicks = {m.name: judged_on_clicks(m.link.tasks) for m in plan.methods}
     on_impressions = {m.name: plan.on_impressions(m) for m in plan.methods}
-    shown = ledger(on_impressions, path=None, labels=JudgedLabels) if any(on_impressions.values()) else None
-    return ledger(on_clicks, path=predictions, labels=Labels), shown
+    shown = None
+    if any(on_impressions.values()):
+        who = plan.log.shown_ids(line.stream_start, line.stream_end)
+        shown = ledger(on_impressions, who, path=None, labels=JudgedLabels)
+    return ledger(on_clicks, plan.log.ids(), path=predictions, labels=Labels), shown
 
 
 def _stream(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,6 +48,7 @@ class Ledger:
     scale : per task, the (pre-trained, oracle) methods: 0 and 100 of the relative improvement.
     peeking : methods that read the future or the truth, and so do not compete.
     labels : type of the final labels.
+    users : ``user_id`` of rows that are entered, read as cells are judged; None where no metric is inside users.
     lifetime : time from a click to its final label in microseconds, where it is known: dates ``mature_at``.
     """
 
@@ -64,6 +65,7 @@ class Ledger:
         lifetime: int | None = None,
         metrics: Sequence[str] = (),
         labels: type[Labels] = Labels,
+        users: Iterator[tuple[int, Mapping[str, Int64]]] | None = None,
     ) -> None:
         self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
         self.grid = Grid(stream_start, segment, calendar)
@@ -74,6 +76,7 @@ class Ledger:
         self._open: deque[_OpenCell] = deque()
         self._clicks = RowQueue("served clicks")
         self._labels = RowQueue("final labels")
+        self._users = None if users is None else RowQueue("users", users)
         self._predictions = {name: RowQueue(f"predictions of {name!r}") for name in self.methods}
         self._lock = threading.Lock()
         self._cells: list[Cell] = []
@@ -174,6 +177,8 @@ class Ledger:
                         f"{queue.what} begin at row {queue.start}, the clicks at {self._clicks.start}"
                     )
             predicted = {name: queue.take(stop) for name, queue in self._predictions.items()}
+        first = self._clicks.start
+        user = None if self._users is None else self._users.take(stop, first)["user_id"]
         clicks, final = self._clicks.take(stop), self._labels.take(stop)
         labels = self._type.from_arrays(final)
         truth = {name.removeprefix("true."): v for name, v in final.items() if name.startswith("true.")}
@@ -183,7 +188,7 @@ class Ledger:
         for name, tasks in self.methods.items():
             for task in tasks:
                 if task not in outcomes:
-                    outcomes[task] = outcome(task, labels, truth, clicks["time"])
+                    outcomes[task] = outcome(task, labels, truth, clicks["time"], user)
                 judged = outcomes[task]
                 statistics[name, task] = measure(task, predicted[name][task], judged, self._metrics)
                 for pool in pools_of(statistics[name, task].values):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulator.calls import calling
 from simulator.errors import PartError
-from simulator.log.schema import Bool, Float64, Labels
+from simulator.log.schema import Bool, Float64, Int64, Labels
 from simulator.plugins import Family
+from simulator.ranking import of_two_classes
 
 LOWER_IS_BETTER = frozenset(
     {"regret_nll", "regret_gamma", "ece_truth", "rmse_truth", "clipped", "max_weight"}
@@ -33,6 +35,8 @@ class Outcome:
     """Which clicks paid more than once (None: not known)."""
     late: Bool | None = None
     """Which clicks paid first later than a day after the click (None: not known)."""
+    user: Int64 | None = None
+    """Whose each row is (None: not asked for)."""
     worth: Float64 | None = None
     """What each row truly brings when it is acted on (None: not known)."""
 
@@ -127,7 +131,8 @@ class Task:
             kept=every if kept is None else kept,
             label=label,
             truth=lambda _: None,
-            measure=lambda served, judged: values_of(names, served, judged.label),
+            measure=lambda served, judged: values_of(names, served, judged.label, judged.user),
+            some=lambda judged: some_of(names, judged.label, judged.user),
             measured=names,
             primary=first,
             regret=first,
@@ -159,12 +164,15 @@ class Metric:
         that is not the figure over all rows at once.
     lower : whether less is better.
     digits : with how many it is shown.
+    by_user : whether it is a figure inside users. The function is then given whose each row is in place of weights, and only
+        the rows of users who have labels above 0 and others; where users are not known it is NaN.
     """
 
     title: str
-    function: Callable[[Float64, Float64, Float64], float]
+    function: Callable[[Float64, Float64, NDArray[Any]], float]
     lower: bool = True
     digits: int = 4
+    by_user: bool = False
 
 
 METRICS: Family[Metric] = Family("metric", "metrics", "simulator.evaluation.tasks", Metric)
@@ -189,18 +197,31 @@ def lower_is_better(name: str) -> bool:
     return name in LOWER_IS_BETTER or (name in METRICS and METRICS[name].lower)
 
 
-def values_of(names: Sequence[str], served: Float64, label: Float64) -> dict[str, float]:
-    """Return metrics of predictions against final labels, by name.
+def some_of(names: Sequence[str], label: Float64, user: Int64 | None) -> dict[str, Bool]:
+    """Return the rows that metrics are over, for those that are not over all: figures inside users."""
+    inside = [name for name in names if METRICS[name].by_user]
+    if not inside:
+        return {}
+    return dict.fromkeys(
+        inside, np.zeros(len(label), np.bool_) if user is None else of_two_classes(label, user)
+    )
+
+
+def values_of(
+    names: Sequence[str], served: Float64, label: Float64, user: Int64 | None = None
+) -> dict[str, float]:
+    """Return metrics of predictions against final labels, by name; those inside users are NaN where users are not known.
 
     Raises
     ------
     PartError : a metric failed, or is no number.
     """
     found, weight = {}, np.ones(len(label))
+    some, whose = some_of(names, label, user), weight if user is None else user
     for name in names:
-        function = METRICS[name].function
+        function, rows = METRICS[name].function, some.get(name, slice(None))
         with calling(function, "the metric", f"{len(label)} rows", f"metric {name!r}"):
-            value = function(served, label, weight)
+            value = function(served[rows], label[rows], (whose if name in some else weight)[rows])
             if not isinstance(value, float | np.floating | int) or isinstance(value, bool):
                 raise PartError(f"the metric returned a {type(value).__name__}; it must return one number")
         found[name] = float(value)

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.log.files import File, overlapping
 from simulator.log.scan import POSITION, Matrix, Scan
-from simulator.log.schema import Bool, Feature, ImpressionBatch, column_names
+from simulator.log.schema import Bool, Feature, ImpressionBatch, Int64, column_names
 from simulator.log.sql import identifier
 
 Which = Literal["all", "unclicked", "clicked", "slice"]
@@ -52,6 +52,14 @@ class Impressions:
                 last = self._scan.check_order("impressions", last, time, impression_id)
                 matrix = self._matrix.of(batch, known, time, wanted=features)
                 yield ImpressionBatch(*(position + file.first_row, *columns, matrix))
+
+    def ids(self, start: int, end: int, batch_rows: int) -> Iterator[tuple[int, dict[str, Int64]]]:
+        """Yield who saw what; see `simulator.log.reader.Log.shown_ids`."""
+        place, names = 0, ("user_id", "item_id")
+        files = overlapping(self.files, start, end)
+        for batch in self._scan.stream(files, ", ".join(names), start, end, batch_rows, where=_TESTS["all"]):
+            yield place, dict(zip(names, self._scan.columns(batch, 2), strict=True))
+            place += batch.num_rows
 
 
 def chosen(batch: ImpressionBatch, which: Which) -> Bool:

@@ -209,6 +209,14 @@ class Log:
             yield row, dict(zip(names, self._scan.columns(batch, 2), strict=True))
             row += batch.num_rows
 
+    def shown_ids(
+        self, start: int, end: int, *, batch_rows: int = ROW_GROUP
+    ) -> Iterator[tuple[int, dict[str, Int64]]]:
+        """Yield ``user_id`` and ``item_id`` of the impressions of ``[start, end)``, but for the randomised slice: the place of
+        the first one among these, and the columns.
+        """
+        yield from self._impressions.ids(start, end, batch_rows)
+
     def truth(
         self, start: int | None = None, end: int | None = None
     ) -> Iterator[tuple[int, dict[str, Float64]]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from simulator.calendar import PHASES, Calendar
+from simulator.evaluation.agreement import agreements
 from simulator.evaluation.cells import Grid
 from simulator.evaluation.intervals import Interval, ranked
 from simulator.evaluation.meters import Section
@@ -54,6 +55,7 @@ def build_summary(
         "ranking": {task: _ranking(results, task) for task in results.tasks},
         "metrics": results.further,
         "notes": notes_of(results, costs),
+        "agreement": [asdict(agreement) for agreement in agreements(results)],
         "rows": _rows(overall),
         "phases": {phase: _values(table) for phase, table in results.by_phase().items()},
         "phase_rows": {phase: _rows(table) for phase, table in results.by_phase().items()},

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
+from simulator.report.reading import agreement_sentences
 from simulator.report.verdict import ranks as rank_texts
 
 _RULES = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
@@ -72,6 +73,7 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
             yield from _matrices(summary, task, "first segment after each switch", columns, width)
     if summary["ranking"]:
         yield Text(f"{numbers.BY_SEGMENT}.", "dim")
+    yield from map(Text, agreement_sentences(summary))
     if summary["costs"]:
         yield costs_table(summary, width)
     yield from section_tables(summary, width)

@@ -308,6 +308,8 @@ def test_policies_play_no_part_and_validate_says_so(folder):
 def test_an_unknown_metric_is_refused(folder):
     with pytest.raises(ScenarioError, match=r"stream.offline.metric: .*'auk'.*Did you mean 'auc'"):
         load_scenario(folder / "offline.toml", ["stream.offline.metric=auk"], check=check_methods)
+    with pytest.raises(ScenarioError, match=r"stream.offline.metric: 'gauc' is a figure inside users"):
+        load_scenario(folder / "offline.toml", ["stream.offline.metric=gauc"], check=check_methods)
 
 
 def test_a_stream_without_history_is_refused(folder):

@@ -17,6 +17,7 @@ from simulator.evaluation.task import (
     Task,
     Truth,
     every,
+    some_of,
     values_of,
 )
 from simulator.log.schema import Float64, Int64, Labels
@@ -44,10 +45,17 @@ LATE = DAY
 """A first pay later than this after the click counts as late in what is told apart by maturity."""
 
 
-def outcome(task: str, labels: Labels, truth: Truth | None, time: Int64 | None = None) -> Outcome:
+def outcome(
+    task: str,
+    labels: Labels,
+    truth: Truth | None,
+    time: Int64 | None = None,
+    user: Int64 | None = None,
+) -> Outcome:
     """Return what a task is judged on: the kept clicks, with their labels and (if known) true expectations.
 
-    ``time`` has the clicks' own times, where the judgement shall tell late pays apart.
+    ``time`` has the clicks' own times, where the judgement shall tell late pays apart; ``user`` whose each is,
+    where it shall look inside users.
     """
     judged = TASKS[task]
     with calling(judged.label, "label", f"{len(labels)} clicks", f"task {task!r}"):
@@ -65,6 +73,7 @@ def outcome(task: str, labels: Labels, truth: Truth | None, time: Int64 | None =
         None if known is None else known[kept],
         (labels.pay_count > 1)[kept],
         late,
+        None if user is None else user[kept],
         None if worth is None else worth[kept],
     )
 
@@ -72,11 +81,15 @@ def outcome(task: str, labels: Labels, truth: Truth | None, time: Int64 | None =
 def measure(task: str, predictions: Float64, judged: Outcome, further: Sequence[str] = ()) -> Statistics:
     """Measure one method's predictions of all clicks of a cell, also by the ``further`` metrics of a scenario."""
     served = predictions[judged.kept]
+    some = {**TASKS[task].some(judged), **some_of(further, judged.label, judged.user)}
     return Statistics(
         rows=len(served),
         positives=int(np.count_nonzero(judged.label > 0)),
         sum_prediction=float(served.sum()),
         sum_label=float(judged.label.sum()),
-        values={**TASKS[task].measure(served, judged), **values_of(further, served, judged.label)},
-        over={name: int(np.count_nonzero(of)) for name, of in TASKS[task].some(judged).items()},
+        values={
+            **TASKS[task].measure(served, judged),
+            **values_of(further, served, judged.label, judged.user),
+        },
+        over={name: int(np.count_nonzero(of)) for name, of in some.items()},
     )

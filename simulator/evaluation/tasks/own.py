@@ -9,7 +9,7 @@ import numpy as np
 from simulator.evaluation import metrics
 from simulator.evaluation.task import METRICS, Metric
 from simulator.log.schema import Float64
-from simulator.ranking import ks, ranking
+from simulator.ranking import gauc, ks, ranking
 
 
 def _order(served: Float64, label: Float64) -> float:
@@ -38,3 +38,5 @@ for name, title, lower, digits, function in (
     ("decile_error", "decile error", True, 3, metrics.decile_error),
 ):
     METRICS.register(name)(Metric(title, _unweighted(function), lower, digits))
+
+METRICS.register("gauc")(Metric("GAUC", gauc, lower=False, by_user=True))

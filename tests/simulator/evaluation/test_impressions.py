@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from simulator.calendar import PHASES
 from simulator.evaluation import metrics
 from simulator.evaluation.ledger import Ledger
-from simulator.evaluation.tasks import TASKS, outcome
+from simulator.evaluation.task import some_of, values_of
+from simulator.evaluation.tasks import TASKS, measure, outcome
 from simulator.evaluation.tasks.impressions import JudgedLabels
 from simulator.ranking import ks
 from tests.simulator.evaluation.stream import CALENDAR, SEGMENT, START, Stream, feed
@@ -179,3 +181,55 @@ def test_without_clicks_or_truth_there_is_no_number():
     assert math.isnan(ctcvr["top_value"])
     empty = TASKS["cvr_clicked"].measure(np.empty(0), outcome("cvr_clicked", stream.labels, stream.truth))
     assert all(math.isnan(value) for value in empty.values())
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.3, 0.9]), st.booleans(), st.integers(3, 6)), max_size=40)
+)
+def test_gauc_is_the_mean_of_the_aucs_inside_users_weighted_by_rows(rows):
+    served, label, user = (
+        (np.array(column) for column in zip(*rows, strict=True)) if rows else [np.zeros(0)] * 3
+    )
+    total, weight = 0.0, 0
+    for one in set(user):
+        mine, paid = served[user == one], label[user == one].astype(bool)
+        pairs = [(a, b) for a in mine[paid] for b in mine[~paid]]
+        if pairs:
+            total += len(mine) * sum(1.0 if a > b else 0.5 if a == b else 0.0 for a, b in pairs) / len(pairs)
+            weight += len(mine)
+    label, user = label.astype(float), user.astype(np.int64)
+    found = values_of(["gauc"], served.astype(float), label, user)["gauc"]
+    assert found == pytest.approx(total / weight) if weight else math.isnan(found)
+    assert some_of(["gauc", "ks"], label, user)["gauc"].sum() == weight
+
+
+def test_users_are_read_beside_the_rows_that_are_judged():
+    stream, first = shown(3000, 8), 100
+    user = np.random.default_rng(2).integers(0, 300, 3000 + first) + 2**60
+    chunks = (
+        (k, {"user_id": user[k : k + 700], "item_id": user[k : k + 700]}) for k in range(0, len(user), 700)
+    )
+    ledger = Ledger(
+        {"a": ("ctr",)}, CALENDAR, START, SEGMENT, labels=JudgedLabels, metrics=("gauc",), users=chunks
+    )  # fmt: skip
+    own = replace(stream, predictions={"a": {"ctr": stream.predictions["a"]["ctr"]}})
+    feed(ledger, own, np.random.default_rng(1), settled=3000, first_row=first)
+    results = ledger.finish()
+    total, weight, at = 0.0, 0, 0
+    for cell in results.cells:
+        rows = slice(at, at + cell.rows)
+        at += cell.rows
+        mine = stream.labels.clicked[rows].astype(float), user[first:][rows]
+        size = int(some_of(["gauc"], *mine)["gauc"].sum())
+        value = values_of(["gauc"], stream.predictions["a"]["ctr"][rows], *mine)["gauc"]
+        assert cell.statistics["a", "ctr"].rows_of("gauc") == size
+        total, weight = total + (size * value if size else 0.0), weight + size
+    assert results.overall()["a"]["ctr"].values["gauc"] == pytest.approx(total / weight)
+    assert results.further == ("gauc",)
+
+
+def test_without_users_there_is_no_gauc():
+    stream = shown(50, 9)
+    judged = outcome("ctr", stream.labels, None)
+    assert math.isnan(measure("ctr", stream.predictions["a"]["ctr"], judged, ("gauc",)).values["gauc"])

@@ -312,3 +312,16 @@ def test_impressions_that_meta_does_not_count_are_refused(tmp_path):
     meta.write_text(meta.read_text().replace(f"\nimpressions = {len(shown)}\n", "\n"))
     with pytest.raises(LogError, match=f"holds {len(shown)} impressions, but meta.toml says 0"):
         Log.open(log.path)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_who_saw_what_is_told_in_the_order_of_impressions(tmp_path_factory, seed):
+    log, _, shown = both(tmp_path_factory.mktemp("l") / "log", seed, 60)
+    start, end = (int(edge) for edge in np.quantile(shown.time, [0.2, 0.9]))
+    parts = list(log.shown_ids(start, end, batch_rows=7))
+    rows = np.flatnonzero((shown.time >= start) & (shown.time < end) & (shown.coin < 0))
+    for name, divisor in (("user_id", 7), ("item_id", 5)):
+        np.testing.assert_array_equal(np.concatenate([ids[name] for _, ids in parts]), rows % divisor)
+    sizes = [len(ids["user_id"]) for _, ids in parts]
+    assert [place for place, _ in parts] == np.cumsum([0, *sizes[:-1]]).tolist()
