@@ -18,6 +18,7 @@ from learners.misfits import (
     heads_fault,
     impressions_fault,
     labels_fault,
+    made_fault,
     offset_fault,
     start_fault,
     window_faults,
@@ -160,6 +161,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
         start = None if start is None else start.for_method(objective, policy)
         checks = {
             "objective": heads_fault(objective, link) or impressions_fault(objective, scenario),
+            "network": "" if network is None else made_fault(objective, network),
             "policy": labels_fault(objective, policy),
             "auxiliary": estimates_fault((objective, link, policy), block, auxiliary),
             "offset": offset_fault(offset, objective, link),

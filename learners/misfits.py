@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
 from learners.composite import NONE
+from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
@@ -89,6 +90,18 @@ def heads_doubts(objective: Objective, link: Link, offset: Offset | None, start:
             f"nor link {link.kind!r} reads. Another start may be meant."
         )
     return doubts
+
+
+def made_fault(objective: Objective, network: Network) -> str:
+    """Say that the objective reads a head that only some networks can make, and this one is none of them."""
+    needed = {head for cls in NETWORKS.values() for head in cls.made}.intersection(objective.heads)
+    if needed <= set(network.made):
+        return ""
+    able = [kind for kind, cls in NETWORKS.items() if needed <= set(cls.made)]
+    return (
+        f"{network.kind!r} does not make {', '.join(sorted(needed))}, a loss of its own layers that objective "
+        f"{objective.kind!r} reads; allowed: {', '.join(able)}"
+    )
 
 
 def offset_fault(offset: Offset | None, objective: Objective, link: Link) -> str:

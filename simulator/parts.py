@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simulator.scenario.model import Scenario
 
 
-_NAMES = ("heads", "unserved", "targets", "estimates", "tasks", "labels", "asks", "answers")
+_NAMES = ("heads", "made", "unserved", "targets", "estimates", "tasks", "labels", "asks", "answers")
 """Class variables of parts that hold names: one text would be read letter by letter."""
 
 

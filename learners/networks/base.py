@@ -25,6 +25,9 @@ class Network(Part):
 
     embeddings: ClassVar[int] = 1
     """How many embeddings of each feature it takes (2 or more: shared and private ones)."""
+    made: ClassVar[tuple[str, ...]] = ()
+    """Heads that are no estimates but made from its inner layers, so that no other network has them: losses of each row. The
+    last layer of such a head is any layer with a bias, which is left as it starts."""
 
     def completed(self, learner: LearnerBlock) -> Self:
         """Return a copy in which sizes left open are those of ``[learner]``."""

@@ -10,7 +10,7 @@ from learners.batch import Batch
 from learners.objectives import OBJECTIVES
 from simulator.errors import ScenarioError
 
-HEADS = ("ctr", "cvr", "imputation", "counterfactual")
+HEADS = ("ctr", "cvr", "imputation", "counterfactual", "teacher", "information")
 N = 40
 
 
@@ -50,10 +50,10 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
         "error": "loss",
         "counterfactual": 1e-3,
     }
-    p |= {"alpha": 1.0, "beta": 10.0, **parameters}
+    p |= {"alpha": 1.0, "beta": 10.0, **OWN.get(space, {}), **parameters}
     lam_c, lam_g = {
         "naive": (1, 0), "esmm": (0, 1), "ips": (1, 0), "dr": (1, 0), "escm2-ips": (0.1, 1), "escm2-dr": (0.1, 1),
-        "dcmt": (1, 1), "nise": (1, 0), "potential": (1, 0),
+        "dcmt": (1, 1), "nise": (1, 0), "potential": (1, 0), "evi": (0.5, 0.1),
     }[space]  # fmt: skip
     lam_c, lam_g = p.get("weight_cvr", lam_c), p.get("weight_ctcvr", lam_g)
     c, f = sigmoid(raw["ctr"]), sigmoid(raw["cvr"])
@@ -75,6 +75,7 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
         inverse = inverse * shown.sum() / np.sum((o == 1) * inverse)
     elif p["normalise"] == "clicks":
         inverse = inverse * shown.sum() / np.sum(o == 1)
+    more = 0.0
     if space == "potential":
         told = ~np.isnan(r)
         cvr = np.sum(weight * told * bce(y, f)) / told.sum()
@@ -100,6 +101,14 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
         other = 1 / np.maximum(1 - basis, p["clip"])
         cvr = np.sum(inverse * e + other * weight * unclicked * -np.log(star)) / N
         cvr += p["counterfactual"] * np.sum(weight * shown * np.abs(1 - f - star)) / N
+    elif space == "evi":
+        told, other = sigmoid(held["teacher"]), 1 / np.maximum(1 - basis, p["clip"])
+        cvr = np.sum(inverse * e + p["unclicked"] * other * weight * unclicked * bce(told, f)) / N
+        teacher = np.sum(up * bce(1, sigmoid(raw["teacher"]))) + np.sum(
+            (down + weight * unclicked) * bce(0, sigmoid(raw["teacher"]))
+        )
+        more = p["weight_teacher"] * teacher / N
+        more += p["weight_information"] * np.sum(weight * shown * raw["information"]) / N
     elif space == "nise":
 
         def whole(at):
@@ -109,9 +118,19 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
 
         (of_held, click), (of_moving, _) = whole(held), whole(raw)
         cvr = p["alpha"] * min(click / of_held, p["beta"]) * of_moving
-    return p.get("weight_ctr", 1) * ctr + lam_c * cvr + lam_g * ctcvr
+    return p.get("weight_ctr", 1) * ctr + lam_c * cvr + lam_g * ctcvr + more
 
 
+OWN = {
+    "evi": {
+        "clip": 1e-3,
+        "weight_ctr": 0.2,
+        "unclicked": 1.0,
+        "weight_teacher": 0.2,
+        "weight_information": 0.8,
+    }
+}
+"""Defaults that other losses do not have, or have otherwise."""
 CASES = [
     ("naive", {}), ("esmm", {}), ("ips", {}), ("dr", {}), ("escm2-ips", {}), ("escm2-dr", {}), ("dcmt", {}), ("nise", {}),
     ("potential", {}),
@@ -119,6 +138,8 @@ CASES = [
     ("ips", {"stop_gradient": False, "weight_ctr": 0.0, "clip": 0.3}), ("dr", {"joint": True}),
     ("escm2-dr", {"joint": True, "error": "prediction", "stop_gradient": False}),
     ("escm2-ips", {"weight_cvr": 0.5, "weight_ctcvr": 0.5}), ("dcmt", {"counterfactual": 0.7, "stop_gradient": False}),
+    ("evi", {}), ("evi", {"weight_cvr": 0.2, "clip": 0.3, "unclicked": 0.4}),
+    ("evi", {"stop_gradient": False, "weight_information": 0.0, "weight_teacher": 0.7}),
     ("dcmt", {"clip": 0.6, "weight_ctcvr": 0.0}), ("nise", {"alpha": 5.0, "beta": 0.3}),
 ]  # fmt: skip
 

@@ -177,3 +177,20 @@ def test_public_code_of_dr_sees_no_conversion(samples):
         settle(OBJECTIVES["entire-space"](space=space), offline(0.2, q), samples) for q in (0.1, 0.6)
     )
     assert few == pytest.approx(many)
+
+
+@pytest.mark.parametrize("unclicked", [1.0, 0.3])
+def test_evi_settles_between_what_clicks_show_and_what_its_teacher_says(unclicked, samples):
+    """The teacher learns that what nobody clicked did not convert, says c q1, and so the student is told on those."""
+    c, q1 = 0.2, 0.3
+    space = {"kind": "evi", "unclicked": unclicked, "weight_information": 0, "weight_ctcvr": 0}
+    found = settle(OBJECTIVES["entire-space"](space=space), offline(c, q1), samples)
+    expected = q1 * (1 + unclicked * c) / (1 + unclicked)
+    assert [sigmoid(found[head]) for head in ("ctr", "teacher", "cvr")] == pytest.approx(
+        [c, c * q1, expected], abs=1e-4
+    )
+    published = settle(
+        OBJECTIVES["entire-space"](space={**space, "weight_ctcvr": 0.1}), offline(c, q1), samples
+    )
+    assert sigmoid(published["cvr"]) == pytest.approx(expected, abs=5e-3)
+    assert sigmoid(published["ctr"]) > c + 1e-3, "a product of a low rate is made up for by the other"
