@@ -19,7 +19,8 @@ from tests.learners.conftest import make_samples
 ROWS, FIELDS, ROUNDS = 8192, 18, 8
 SIZE = LearnerBlock(embedding_dim=5, hidden=(512, 256, 128))
 SPACES = ("esmm", "naive", "escm2-ips", "escm2-dr", "dcmt", "nise")
-ALLOWED = 1.5
+ALLOWED = {"mlp": 1.5, "per-head": 1.7}
+"""A third tower beside two costs half as much again by itself."""
 
 
 def steps(network: str) -> dict[str, float]:
@@ -57,4 +58,4 @@ def test_a_step_costs_little_more_than_esmm(network):
         f"{network}: {ROWS / base:,.0f} impressions a second; ",
         {k: round(v / base, 2) for k, v in found.items()},
     )
-    assert found["escm2-dr"] <= ALLOWED * base
+    assert found["escm2-dr"] <= ALLOWED[network] * base
