@@ -14,9 +14,9 @@ from simulator.calendar import Calendar
 from simulator.errors import unknown
 from simulator.evaluation.cells import Cell, Grid
 from simulator.evaluation.openings import Openings
-from simulator.evaluation.pools import pools_of
+from simulator.evaluation.pools import Pools, pools_of
 from simulator.evaluation.predictions import PredictionsFile
-from simulator.evaluation.results import Pools, Results, Scale
+from simulator.evaluation.results import Results, Scale
 from simulator.evaluation.tasks import Outcome, Statistics, measure, outcome
 from simulator.log.schema import Float64, Int64, Labels
 from simulator.pieces import RowQueue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol, Self
 
 import numpy as np
@@ -116,6 +116,23 @@ POOLS: Mapping[str, type[Pool]] = {
 """By metric, what is kept of it."""
 
 
+Pools = dict[tuple[str, str, str, type[Pool]], Pool]
+"""By phase, method, task and kind."""
+
+
 def pools_of(metrics: Iterable[str]) -> list[type[Pool]]:
     """Return what is to be kept of these metrics."""
     return list(dict.fromkeys(POOLS[name] for name in metrics if name in POOLS))
+
+
+def over_all(
+    pools: Pools, phases: Sequence[str], method: str, task: str, metrics: Collection[str]
+) -> dict[str, float]:
+    """Return those of the metrics that pools tell, over all rows of some phases."""
+    found: dict[str, float] = {}
+    for pool in pools_of(metrics):
+        whole = pool()
+        for phase in phases:
+            whole.merge(pools.get((phase, method, task, pool), pool()))
+        found.update({name: value for name, value in whole.values().items() if name in metrics})
+    return found

@@ -16,7 +16,7 @@ from simulator.atomic import written_whole
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Cell
 from simulator.evaluation.openings import joined_openings
-from simulator.evaluation.pools import Pool, pools_of
+from simulator.evaluation.pools import Pools, over_all
 from simulator.evaluation.tasks import RELATIVE, TASKS
 from simulator.log.schema import Bool, Float64, Int64
 
@@ -73,9 +73,6 @@ Scale = Mapping[str, tuple[str | None, str | None]]
 
 Table = dict[str, dict[str, Aggregate]]
 """Aggregates by method and task."""
-
-Pools = dict[tuple[str, str, str, type[Pool]], Pool]
-"""By phase, method, task and kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +180,7 @@ class Results:
         }
         for method, task in self.series if phases else ():
             values = table[method][task].values
-            for pool in pools_of(values):
-                whole = pool()
-                for phase in phases:
-                    whole.merge(self.pools.get((phase, method, task, pool), pool()))
-                values.update({name: value for name, value in whole.values().items() if name in values})
+            values.update(over_all(self.pools, phases, method, task, values))
         for task, ends in self.scale.items():
             for tasks in table.values():
                 if task in tasks:

@@ -79,6 +79,7 @@ class Task:
     population : what it is judged on: the stream's clicks, or its impressions.
     reads : the served prediction that it judges; its own name unless given.
     hidden : whether only a world knows its label.
+    beside : the task in whose tables it stands, since it judges the same prediction on another population.
     scaled : whether methods compete on it, from a frozen model (0) to an oracle (100); not on a by-product.
     """
 
@@ -98,6 +99,7 @@ class Task:
     population: Literal["clicks", "impressions"] = "clicks"
     reads: str = ""
     hidden: bool = False
+    beside: str = ""
     worth: Callable[[Truth], Float64 | None] = lambda _: None
     some: Callable[[Outcome], dict[str, Bool]] = lambda _: {}
 

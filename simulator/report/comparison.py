@@ -12,7 +12,7 @@ from simulator.evaluation.compare import OVERALL, Comparison, Difference
 from simulator.evaluation.intervals import Combined
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
-from simulator.report.tables import Column, lay_out
+from simulator.report.layout import Column, lay_out
 
 
 def comparison_tables(comparison: Comparison, width: int) -> Iterator[RenderableType]:

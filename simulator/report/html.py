@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from simulator.errors import RunError
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
 from simulator.report.likeness import likeness_figures
+from simulator.report.populations import AGAINST_TRUTH, own_tables, population_title, populations
 from simulator.report.reading import sentences
 from simulator.report.verdict import ranks as rank_texts
 
@@ -78,16 +79,17 @@ def write_report(
     summary : what `build_summary` returned.
     metrics : the long table of `Results.metrics`.
     """
+    tasks = own_tables(summary)
     write_page(
         path,
         "report.html.j2",
-        figures_of(summary, metrics),
+        figures_of(summary, metrics, tasks),
         title=summary.get("title") or summary.get("name") or "afterclick",
         description=summary.get("description", ""),
         summary=summary,
         reading=sentences(summary),
         by_segment=numbers.BY_SEGMENT,
-        tasks=[_task(summary, task) for task in summary["ranking"]],
+        tasks=[_task(summary, task) for task in tasks],
         costs=[_cost(method, costs) for method, costs in summary["costs"].items()],
         sections=summary.get("sections", ()),
         scenario_text=scenario_text,
@@ -113,10 +115,12 @@ def write_page(path: Path, template: str, drawn: Mapping[str, Figure | None], **
     write_text(path, page)
 
 
-def figures_of(summary: Mapping[str, Any], metrics: pa.Table) -> dict[str, Figure | None]:
-    """Return the figures of a run's report by name; None for those that it has nothing to say in."""
+def figures_of(
+    summary: Mapping[str, Any], metrics: pa.Table, tasks: Sequence[str] | None = None
+) -> dict[str, Figure | None]:
+    """Return the figures of a run by name, of all tasks or of some; None for those that it has nothing to say in."""
     found: dict[str, Figure | None] = {}
-    for task in summary["ranking"]:
+    for task in summary["ranking"] if tasks is None else tasks:
         found[f"{task}-metrics"] = figures.metric_figure(summary, metrics, task)
         found[f"{task}-calibration"] = figures.calibration_figure(summary, metrics, task)
         found[f"{task}-opening"] = figures.opening_figure(summary, task)
@@ -150,13 +154,14 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
         "of": TASKS[task].of,
         "binary": TASKS[task].binary,
         "rows": summary["rows"][task],
-        "columns": [numbers.title(metric) for metric in columns],
+        "columns": [numbers.heading(metric).splitlines() for metric in columns],
         "shown": [numbers.title(metric).removeprefix("NLL ") for metric in shown],
         "compared": [numbers.title(metric) for metric in (TASKS[task].primary, "auc")],
         "methods": [
             _method(summary, task, method, columns)
             for method in [*ranking["methods"], *ranking["references"]]
         ],
+        "populations": _populations(summary, task),
         "phases": _matrix(summary, task, shown, phases),
         "switches": _matrix(
             summary,
@@ -198,13 +203,26 @@ def _interval(summary: Mapping[str, Any], method: str, task: str, metric: str) -
     }
 
 
+def _populations(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
+    """Method by population, for tasks that judge the same prediction."""
+    columns = [
+        (
+            population_title(summary, name),
+            {method: {task: tasks.get(name, {})} for method, tasks in summary["methods"].items()},
+        )
+        for name in populations(summary, task)
+    ]
+    shown = [numbers.short(metric) for metric in AGAINST_TRUTH]
+    return {**_matrix(summary, task, AGAINST_TRUTH, columns), "shown": shown}
+
+
 def _matrix(
     summary: Mapping[str, Any],
     task: str,
-    shown: tuple[str, str, str],
-    columns: list[tuple[str, Mapping[str, Any]]],
+    shown: Sequence[str],
+    columns: Sequence[tuple[str, Mapping[str, Any]]],
 ) -> dict[str, Any]:
-    """Method by phase (or switch), three metrics in each; PCOC far from 1 is marked."""
+    """Method by phase (or switch, or population), some metrics in each; PCOC far from 1 is marked."""
     ranking = summary["ranking"][task]
     rows = []
     for method in [*ranking["methods"], *ranking["references"]]:

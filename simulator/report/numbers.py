@@ -38,8 +38,20 @@ TITLES = {
     "bias_again": "bias, repurchases",
     "bias_late": "bias, late pays",
 }
-BY_SEGMENT = "AUC, PR-AUC, RI and metrics of one's own: means of the segments' own, weighted by rows; all else is over all rows"
+BY_SEGMENT = (
+    "AUC, PR-AUC, RI, KS, GAUC, value of the top and metrics of one's own: means of the segments' own, weighted by rows; all "
+    "else is over all rows"
+)
 """What a table says of its figures (`simulator.evaluation.tasks.BY_SEGMENT`)."""
+_BROKEN = {
+    "regret_nll": "NLL\nregret",
+    "ece_truth": "ECE to\nthe truth",
+    "rmse_truth": "RMSE to\nthe truth",
+    "ess": "ESS of\nclicks",
+    "clipped": "clipped\nclicks",
+    "max_weight": "largest\nweight",
+    "top_value": "value of\ntop 10%",
+}
 _DIGITS = {
     "pcoc": 2,
     "ri_auc": 1,
@@ -64,6 +76,24 @@ def title(metric: str) -> str:
     ('AUC', 'my_metric')
     """
     return TITLES[metric] if metric in TITLES else METRICS[metric].title if metric in METRICS else metric
+
+
+def heading(metric: str) -> str:
+    """Return the heading of a metric's column where room is short: on two lines, if it is long.
+
+    >>> heading("rmse_truth").splitlines(), heading("pcoc")
+    (['RMSE to', 'the truth'], 'PCOC')
+    """
+    return _BROKEN.get(metric, title(metric))
+
+
+def short(metric: str) -> str:
+    """Return the least that tells a metric from those beside it in one table of what is measured against the truth.
+
+    >>> short("regret_nll"), short("rmse_truth")
+    ('regret', 'RMSE')
+    """
+    return title(metric).removeprefix("NLL ").removesuffix(" to the truth")
 
 
 def number(metric: str, value: float | None, *, sign: bool = False) -> str:

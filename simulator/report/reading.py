@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
+from simulator.report.populations import own_tables
 from simulator.report.verdict import ranks
 
 _CALIBRATED = (0.9, 1.1)
@@ -15,7 +16,7 @@ _CALIBRATED = (0.9, 1.1)
 def sentences(summary: Mapping[str, Any]) -> list[str]:
     """Return the sentences that a reader should start with, task by task."""
     found: list[str] = []
-    for task in summary["ranking"]:
+    for task in own_tables(summary):
         found += _ranking(summary, task)
         found += _relative(summary, task)
         found += _calibration(summary, task)

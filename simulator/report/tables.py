@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
-from rich.box import Box
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
+from simulator.report.layout import Column, lay_out, matrices
+from simulator.report.populations import impression_tables, own_tables
 from simulator.report.reading import agreement_sentences
 from simulator.report.verdict import ranks as rank_texts
-
-_RULES = Box("    \n    \n -- \n    \n -- \n -- \n    \n    \n", ascii=True)
-_GAP = 2
-_NAME = 28
-_TRIPLE = (7, 6, 6)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column and what it is worth: where room is short, those with the greatest ``drop`` go first."""
-
-    title: str
-    cells: list[str]
-    drop: int = 0
-    left: bool = False
-
-    @property
-    def width(self) -> int:
-        """Characters the column needs; a very long name wraps rather than push numbers out."""
-        natural = max(len(line) for cell in [self.title, *self.cells] for line in cell.split("\n"))
-        return min(natural, _NAME) if self.left else natural
 
 
 def make_console(stream: TextIO | None = None, width: int | None = None) -> Console:
@@ -61,7 +39,7 @@ def print_summary(summary: Mapping[str, Any], console: Console | None = None) ->
 
 def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
     """Yield the tables of a summary, made for a width in characters."""
-    for task in summary["ranking"]:
+    for task in own_tables(summary):
         yield ranked_table(summary, task, width)
         yield from phase_tables(summary, task, width)
         if summary["after_switch"]:
@@ -71,6 +49,7 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
                 for cell in summary["after_switch"]
             ]
             yield from _matrices(summary, task, "first segment after each switch", columns, width)
+    yield from impression_tables(summary, width)
     if summary["ranking"]:
         yield Text(f"{numbers.BY_SEGMENT}.", "dim")
     yield from map(Text, agreement_sentences(summary))
@@ -95,7 +74,7 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
 
     def column(metric: str, drop: int) -> Column:
         cells = [numbers.number(metric, values[m].get(metric)) for m in methods]
-        return Column(numbers.title(metric).replace("NLL r", "NLL\nr"), cells, drop)
+        return Column(numbers.heading(metric), cells, drop)
 
     def intervals(metric: str, drop: int) -> Column:
         cells = [numbers.interval_text(numbers.find_interval(summary, m, task, metric)) for m in methods]
@@ -186,90 +165,10 @@ def _matrices(
     columns: Sequence[tuple[str, Mapping[str, Any]]],
     width: int,
 ) -> Iterator[RenderableType]:
-    """Yield method by phase (or switch): three metrics side by side where there is room, else stacked."""
-    ranking = summary["ranking"][task]
-    methods = [*ranking["methods"], *ranking["references"]]
-    metrics = numbers.shown_metrics(summary, task)
-    titles = [numbers.title(metric).removeprefix("NLL ") for metric in metrics]
-    title = f"{TASKS[task].short} {what}"
-    name = Column("method", methods, left=True)
-    references = range(len(ranking["methods"]), len(methods))
-    if name.width + len(columns) * (sum(_TRIPLE) + 2 + _GAP) <= width:
-        heads = " ".join(f"{t:>{w}}" for t, w in zip(titles, _TRIPLE, strict=True))
-        body = [
-            Column(f"{head}\n{heads}", [_triple(values, m, task, metrics) for m in methods])
-            for head, values in columns
-        ]
-        yield lay_out([name, *body], width, title, dim=references)
-        return
-    size = len(methods) + 1
-    name = Column("method", [text for t in titles for text in (f"- {t} -", *methods)], left=True)
-    body = [
-        Column(
-            head.replace(" ", "\n"),
-            [
-                text
-                for metric in metrics
-                for text in ("", *(numbers.number(metric, values[m][task].get(metric)) for m in methods))
-            ],
-        )
+    """Yield method by phase (or switch): three metrics in each."""
+    heads = [
+        (head, {method: tasks[task] for method, tasks in values.items() if task in tasks})
         for head, values in columns
     ]
-    dim = [block * size + 1 + i for block in range(len(metrics)) for i in references]
-    for part in _chunks(body, width - name.width):
-        yield lay_out([name, *part], width, title, dim=dim, rules=range(size - 1, len(name.cells), size))
-
-
-def _chunks(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
-    """Cut columns into runs that fit a width (at least one column each)."""
-    run: list[Column] = []
-    for column in columns:
-        if run and sum(c.width + _GAP for c in [*run, column]) > width:
-            yield run
-            run = []
-        run.append(column)
-    yield run
-
-
-def _triple(values: Mapping[str, Any], method: str, task: str, metrics: Sequence[str]) -> str:
-    found = values[method][task]
-    texts = (numbers.number(metric, found.get(metric)) for metric in metrics)
-    return " ".join(f"{text:>{w}}" for text, w in zip(texts, _TRIPLE, strict=True))
-
-
-def lay_out(
-    columns: Sequence[Column],
-    width: int,
-    title: str,
-    *,
-    dim: Collection[int] = (),
-    rules: Collection[int] | None = None,
-    note: str = "",
-) -> RenderableType:
-    """Lay columns out within a width. Names wrap where they must; nothing is ever cut off.
-
-    ``dim`` are the rows that only mark the scale; a rule is drawn before the first of them, or after the
-    ``rules``.
-    """
-    kept = list(columns)
-    while sum(c.width + _GAP for c in kept) - _GAP > width and any(c.drop for c in kept):
-        kept.remove(max(kept, key=lambda c: c.drop))
-    table = Table(box=_RULES, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for column in kept:
-        table.add_column(
-            Text(column.title, justify="left" if column.left else "right"),
-            justify="left" if column.left else "right",
-            vertical="bottom",
-            overflow="fold",
-            no_wrap=not column.left,
-            min_width=None if column.left else column.width,
-        )
-    ruled = rules if rules is not None else [min(dim) - 1] if dim else []
-    for i in range(len(kept[0].cells)):
-        table.add_row(
-            *(column.cells[i] for column in kept), style="dim" if i in dim else "", end_section=i in ruled
-        )
-    parts: list[RenderableType] = [Text(title, "bold"), table]
-    if note and any(" vs " in column.title for column in kept):
-        parts.append(Text(note, "dim"))
-    return Group(*parts)
+    metrics = numbers.shown_metrics(summary, task)
+    yield from matrices(summary["ranking"][task], metrics, f"{TASKS[task].short} {what}", heads, width)

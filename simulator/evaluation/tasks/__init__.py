@@ -25,7 +25,7 @@ from simulator.units import DAY
 
 RELATIVE = {"auc": "ri_auc", "prauc": "ri_prauc"}
 """Metrics that have a relative improvement: 0 is the pre-trained model, 100 the oracle."""
-BY_SEGMENT = frozenset({"auc", "prauc"})
+BY_SEGMENT = frozenset({"auc", "prauc", "ks", "gauc", "top_value"})
 """Metrics that are shown as the mean of the segments' own, weighted by rows: ranking is inside a segment, as papers on
 streams report it. Every other one is over all rows."""
 __all__ = [

@@ -115,18 +115,20 @@ TASKS.register("ctcvr")(
 )
 
 for name, title, of, kept, column in (
-    ("cvr_all", "CVR of all impressions, had they been clicked", "impressions", every, "q"),
-    ("cvr_clicked", "CVR of the clicked impressions", "clicked impressions", _clicked, "q1"),
+    ("cvr_all", "CVR of all impressions: a conversion, had they been clicked", "impressions", every, "q"),
+    ("cvr_clicked", "CVR of clicked impressions: a conversion", "clicked impressions", _clicked, "q1"),
     (
         "cvr_unclicked",
-        "CVR of the unclicked impressions, had they been clicked",
+        "CVR of unclicked impressions: a conversion, had they been clicked",
         "unclicked impressions",
         _unclicked,
         "q0",
     ),
 ):
     task = binary(title, of, kept, _of("would_pay"), _known(column))
-    TASKS.register(name)(replace(_on_impressions(task, "cvr"), hidden=True))
+    TASKS.register(name)(
+        replace(_on_impressions(task, "cvr"), hidden=True, beside="" if name == "cvr_all" else "cvr_all")
+    )
 
 
 def judged_on_impressions(served: Sequence[str], *, truth: bool) -> tuple[str, ...]:
