@@ -15,29 +15,29 @@ from simulator.log.schema import Bool, Float64, Int64
 
 
 def ranking(predictions: Float64, labels: Float64) -> tuple[float, float]:
-    """Return (AUC, PR-AUC) of scores against 0/1 labels; tied scores count as half a pair.
+    """Return (AUC, PR-AUC) of scores against 0/1 labels; see `separation`."""
+    return separation(predictions, labels)[:2]
 
-    PR-AUC is average precision, the step-wise sum over distinct thresholds (not the trapezoid). NaN where there is no
-    positive, or a score that is not finite; AUC also where there is no negative.
+
+def separation(predictions: Float64, labels: Float64) -> tuple[float, float, float]:
+    """Return (AUC, PR-AUC, KS) of scores against 0/1 labels; tied scores count as half a pair.
+
+    PR-AUC is average precision, the step-wise sum over distinct thresholds (not the trapezoid). KS is the Kolmogorov-Smirnov
+    distance, the largest |TPR - FPR| over thresholds. NaN where there is no positive, or a score that is not finite; AUC and KS
+    also where there is no negative.
     """
     if not labels.any() or not np.isfinite(predictions).all():
-        return math.nan, math.nan
+        return math.nan, math.nan, math.nan
     gained, lost = _by_score(predictions, labels, 1.0 - labels)
     true, false = np.cumsum(gained), np.cumsum(lost)
     prauc = float(np.sum(gained * true / (true + false)) / true[-1])
-    return _area(gained, lost), prauc
+    apart = float(np.abs(true / true[-1] - false / false[-1]).max()) if false[-1] else math.nan
+    return _area(gained, lost), prauc, apart
 
 
 def ks(predictions: Float64, labels: Float64) -> float:
-    """Return the Kolmogorov-Smirnov distance of scores: the largest |TPR - FPR| over thresholds; NaN with one class only.
-
-    Positives are the labels above 0.
-    """
-    positive = (labels > 0).astype(np.float64)
-    if not len(labels) or positive.all() or not positive.any() or not np.isfinite(predictions).all():
-        return math.nan
-    gained, lost = _by_score(predictions, positive, 1.0 - positive)
-    return float(np.abs(np.cumsum(gained) / gained.sum() - np.cumsum(lost) / lost.sum()).max())
+    """Return the KS of `separation`; positives are the labels above 0."""
+    return separation(predictions, (labels > 0).astype(np.float64))[2]
 
 
 def of_two_classes(labels: Float64, users: Int64) -> Bool:

@@ -182,12 +182,12 @@ METRICS: Family[Metric] = Family("metric", "metrics", "simulator.evaluation.task
 
 
 def metric(
-    name: str, title: str, *, lower: bool = True, digits: int = 4
-) -> Callable[[Callable[[Float64, Float64, Float64], float]], Metric]:
-    """Decorator: make a function of predictions, labels and weights a metric."""
+    name: str, title: str, *, lower: bool = True, digits: int = 4, by_user: bool = False
+) -> Callable[[Callable[[Float64, Float64, NDArray[Any]], float]], Metric]:
+    """Decorator: make a function of predictions, labels and weights (or users) a metric; see `Metric`."""
 
-    def add(function: Callable[[Float64, Float64, Float64], float]) -> Metric:
-        made = Metric(title, function, lower, digits)
+    def add(function: Callable[[Float64, Float64, NDArray[Any]], float]) -> Metric:
+        made = Metric(title, function, lower, digits, by_user)
         METRICS.register(name, function.__module__)(made)
         return made
 

@@ -13,8 +13,12 @@ from simulator.ranking import ranking
 
 def probability(served: Float64, judged: Outcome) -> dict[str, float]:
     """Measure probabilities against labels, and against the truth where it is known."""
+    return curves(served, judged, *ranking(served, judged.label))
+
+
+def curves(served: Float64, judged: Outcome, auc: float, prauc: float) -> dict[str, float]:
+    """Measure probabilities whose AUC and PR-AUC are known."""
     label = judged.label
-    auc, prauc = ranking(served, label)
     nll = metrics.nll(served, label)
     regret = math.nan if judged.truth is None else nll - metrics.nll(judged.truth, label)
     return {"auc": auc, "prauc": prauc, "nll": nll, "regret_nll": regret, "pcoc": metrics.pcoc(served, label)}
