@@ -64,9 +64,8 @@ def gauc(predictions: Float64, labels: Float64, users: Int64) -> float:
     new = np.append(True, (whose[1:] != whose[:-1]) | (score[1:] != score[:-1]))
     tie, first = np.cumsum(new) - 1, np.flatnonzero(new)
     last = np.append(first[1:], len(order)) - 1
-    rank = (0.5 * (first + last))[tie] - (np.cumsum(rows) - rows)[
-        whose
-    ]  # from 0, inside the user; ties share theirs
+    before = np.cumsum(rows) - rows
+    rank = (0.5 * (first + last))[tie] - before[whose]  # from 0, inside the user; ties share theirs
     positive = (labels[order] > 0).astype(np.float64)
     above = np.bincount(whose, positive)
     won = np.bincount(whose, positive * rank) - above * (above - 1) / 2

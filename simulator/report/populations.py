@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
@@ -34,6 +35,16 @@ def population_title(summary: Mapping[str, Any], task: str) -> str:
     return f"{TASKS[task].of} ({rows['rows']:,}, {rows['positives'] / max(rows['rows'], 1):.1%})"
 
 
+def notes_beside(summary: Mapping[str, Any], task: str) -> list[str]:
+    """Return what is missing on the other populations of a task, in words."""
+    notes = summary.get("notes", {})
+    return [
+        f"{TASKS[name].short}: {said}."
+        for name in populations(summary, task)[1:]
+        for said in notes.get(name, ())
+    ]
+
+
 def impression_tables(summary: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
     """Yield the tables of what belongs together."""
     for task in own_tables(summary):
@@ -47,6 +58,7 @@ def impression_tables(summary: Mapping[str, Any], width: int) -> Iterator[Render
             ]
             title = f"{TASKS[task].reads.upper()} against the truth, by population (rows, positive)"
             yield from matrices(summary["ranking"][task], AGAINST_TRUTH, title, columns, width)
+            yield from map(Text, notes_beside(summary, task))
     yield from _beside(summary, width)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
-from simulator.report.populations import own_tables
+from simulator.report.populations import notes_beside, own_tables
 from simulator.report.verdict import ranks
 
 _CALIBRATED = (0.9, 1.1)
@@ -18,6 +18,7 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     for task in own_tables(summary):
         found += _ranking(summary, task)
+        found += notes_beside(summary, task)
         found += _relative(summary, task)
         found += _calibration(summary, task)
         found += _crossing(summary, task)

@@ -35,7 +35,10 @@ def test_populations_are_columns_of_one_table(width):
     lines = text(width).splitlines()
     assert max(map(len, lines)) <= width
     assert sum(line.startswith("CVR against the truth, by population") for line in lines) == 1
-    assert not any(line.startswith(("CVR of clicked", "CVR of unclicked")) for line in lines)
+    assert not any(
+        line.startswith(("CVR of clicked impressions: a c", "CVR of unclicked impressions: a c"))
+        for line in lines
+    )
     summary = made()[1]
     seen = AGAINST_TRUTH if width == 120 else AGAINST_TRUTH[:3]
     whole = "\n".join(lines)
@@ -49,6 +52,17 @@ def test_populations_are_columns_of_one_table(width):
                 )
     for task in POPULATIONS:
         assert f"({summary['rows'][task]['rows']:,}, " in table
+
+
+def test_what_is_missing_on_a_population_is_said():
+    stream = shown(600, 13)
+    stream.labels.would_pay[stream.labels.clicked] = 0.0
+    summary = build_summary(judged(stream), {}, {}, {})
+    printed = StringIO()
+    print_summary(summary, make_console(printed, 120))
+    said = "CVR of clicked impressions: no label is above 0: nothing to rank."
+    assert said in printed.getvalue()
+    assert said in sentences(summary)
 
 
 def test_weights_and_worth_stand_together():
@@ -70,4 +84,6 @@ def test_the_report_has_them_in_one_section(tmp_path):
     part = page[page.index("<h3>By population</h3>") :]
     for task in POPULATIONS:
         assert numbers.number("rmse_truth", summary["methods"]["a"][task]["rmse_truth"]) in part
-    assert not any("clicked impressions" in said for said in sentences(summary))
+    assert not any(
+        "clicked impressions: a " in said or "clicked impressions has" in said for said in sentences(summary)
+    )
