@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from learners.auxiliary import AUXILIARIES
+from learners.escim.labeler import Labeler
 from learners.kit.methods import _whole
+from learners.methods import METHODS
+from learners.spaces import SPACES
 from simulator.errors import ScenarioError
 from simulator.scenario.learner import LearnerBlock
+from tests.commands import ROOT
 
 LINE = (
     "esmm", "multi-ips", "multi-dr", "escm2-ips", "escm2-dr", "dcmt", "escim-max", "escim-ratio", "self-training",
@@ -52,3 +59,11 @@ def test_what_no_public_code_has_says_so(name, resolved):
 def test_it_learns_and_serves(name, one):
     small = {"hidden": [8], "pretrain_epochs": 1}
     assert not _whole(one.method(reference(name, learner=small)))
+
+
+def test_the_page_has_every_correction_labeler_and_method():
+    page = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8").split("## Entire space")[1]
+    parts = {*SPACES, *(kind for kind, part in AUXILIARIES.items() if issubclass(part, Labeler))}
+    methods = {name for name, m in METHODS.items() if m.serve == "entire-space"}
+    assert not [name for name in parts if f"| `{name}`" not in page and f", `{name}` |" not in page]
+    assert not [name for name in methods if not re.search(rf"^\|[^|]*\b{name}\b[^|]*\|", page, re.MULTILINE)]

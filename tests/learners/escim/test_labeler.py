@@ -141,3 +141,14 @@ def test_refreshing_moves_the_scores(materials, samples):
     np.testing.assert_array_equal(first, second)
     first, second = (moving.of_samples(batch)["potential"] for _ in range(2))
     assert not np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(("epochs", "last"), [(5, 0.4), (8, 0.4375)])
+def test_the_weight_of_the_divergence_ends_below_its_aim_as_in_the_public_code(
+    materials, monkeypatch, epochs, last
+):
+    weights = []
+    monkeypatch.setattr(Autoencoder, "step", lambda self, features, converted, beta: weights.append(beta))
+    Autoencoder(materials, 2, 1e-4, 4).fit(materials, epochs, AUXILIARIES["escim"]().beta)
+    assert (min(weights), max(weights)) == (0, pytest.approx(last))
+    assert AUXILIARIES["escim"]().autoencoder_epochs == 5
