@@ -82,7 +82,8 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
 
     first, second, third = numbers.shown_metrics(summary, task)
     ranks = list(rank_texts(summary, task).values()) + ["ref"] * len(ranking["references"])
-    extra = [metric for metric in (*TASKS[task].further, *summary.get("metrics", ())) if metric != first]
+    asked = dict.fromkeys((*TASKS[task].further, *summary.get("metrics", ())))
+    extra = [metric for metric in asked if metric not in (first, second, third)]
     columns = [
         Column("#", ranks, 0),
         Column("method", methods, 0, left=True),

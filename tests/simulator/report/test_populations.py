@@ -54,6 +54,15 @@ def test_populations_are_columns_of_one_table(width):
         assert f"({summary['rows'][task]['rows']:,}, " in table
 
 
+def test_what_a_task_has_anyway_is_not_shown_twice_when_asked_for():
+    results = judged(shown(600, 14))
+    summary = build_summary(results, {}, {}, {}) | {"metrics": ["ks", "pcoc", "nll"]}
+    printed = StringIO()
+    print_summary(summary, make_console(printed, 300))
+    heads = next(line for line in printed.getvalue().splitlines() if line.startswith("#"))
+    assert [heads.split().count(name) for name in ("KS", "PCOC", "NLL")] == [1, 1, 1]
+
+
 def test_what_is_missing_on_a_population_is_said():
     stream = shown(600, 13)
     stream.labels.would_pay[stream.labels.clicked] = 0.0
