@@ -67,7 +67,7 @@ def trunk(
         layers.append(linear(inputs, units, generator, bias=not norm))
         if norm:
             layers.append(nn.BatchNorm1d(units))
-        layers.append(nn.LeakyReLU(slope) if slope else nn.ReLU())
+        layers.append(nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True))
         if dropout:
             layers.append(Dropout(dropout, generator))
         inputs = units

@@ -70,6 +70,7 @@ class Model:
             learner.embedding_deviation,
         )
         self.adam = FlatAdam(self.layers, learner.learning_rate)
+        self._halved = learner.precision == "bfloat16"
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._table_frozen = False
         self._served: nn.ModuleDict | None = None
@@ -96,7 +97,7 @@ class Model:
         values = self.table.gather(cells.rows)
         gathered = cells.pooled(values).requires_grad_()
         embedded = self._arranged(gathered, len(features))
-        value = loss(self._forward(self.layers, embedded, _tensor(inputs)))
+        value = loss(self._trained_forward(embedded, _tensor(inputs)))
         if not torch.isfinite(value):
             raise PartError(
                 f"the loss is {value.item()} at step {self.adam.steps + 1}; a lower learning_rate may help"
@@ -108,6 +109,13 @@ class Model:
         assert gathered.grad is not None, "every network reads the embeddings"
         if not self._table_frozen:
             self.table.update(cells.rows, values.detach(), cells.spread(gathered.grad))
+
+    def _trained_forward(self, embedded: Tensor, inputs: Tensor | None) -> Outputs:
+        if not self._halved:
+            return self._forward(self.layers, embedded, inputs)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = self._forward(self.layers, embedded, inputs)
+        return {head: output.float() for head, output in found.items()}
 
     def freeze(self) -> None:
         """Leave the network's frozen layers as they are now, however many steps follow."""

@@ -72,6 +72,7 @@ class Pretraining:
             "embedding_optimiser",
             "embedding_deviation",
             "head_start",
+            "precision",
             "pretrain_batch_size",
             "pretrain_epochs",
         )

@@ -35,6 +35,9 @@ class LearnerBlock(Block):
     """Embeddings start from N(0, this squared)."""
     head_start: Literal["base-rate", "random"] = "base-rate"
     """The bias of each head before pre-training: what says the history's mean, or as of any other layer, near 0."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of products of matrices in training; weights, embeddings, losses and all that is served stay float32. "bfloat16" pays
+    where the processor multiplies it in hardware, and batches are large."""
     learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor on both learning rates at every publication."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
