@@ -91,7 +91,7 @@ class Batch:
         )
 
     def target(self, name: str) -> Target:
-        """Return ``converted``, ``refunded``, ``gmv`` or ``clicked`` with its mask folded into the weight."""
+        """Return ``converted``, ``refunded``, ``gmv`` or what is carried by that name, its mask folded into the weight."""
         values: Float64 = self.samples.column(name)
         null = np.isnan(values)
         if not null.any():

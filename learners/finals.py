@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
+from learners.carts import Carts
 from learners.heads import PROBABILITY
 from learners.history import History
 from simulator.errors import RunError
@@ -28,8 +30,19 @@ from simulator.units import format_duration
 from simulator.windows import Windows
 
 ROLE = "final"
-RATES = {"ctr": "clicked", "cvr": "converted", "rfr": "refunded"}
-"""Heads whose output is the logit of a known target's mean: they can start at its base rate."""
+RATES: Mapping[str, Callable[[Samples], Float64]] = MappingProxyType(
+    {
+        "ctr": lambda samples: samples.column("clicked"),
+        "cvr": lambda samples: _of_clicks(samples, samples.converted),
+        "rfr": lambda samples: samples.refunded,
+        "cart": lambda samples: _of_clicks(samples, samples.column("carted")),
+        "cvr_carted": lambda samples: np.where(samples.column("carted") == 1, samples.converted, np.nan),
+        "cvr_uncarted": lambda samples: _of_clicks(
+            samples, np.where(samples.column("carted") == 0, samples.converted, np.nan)
+        ),
+    }
+)
+"""Heads whose output is the logit of a rate, and the label whose mean it is: they can start at their base rate."""
 Kept = Callable[[Int64], Bool]
 """Which of the rows of a log are meant, given their positions in it."""
 
@@ -81,14 +94,13 @@ class Finals:
         ------
         RunError : nothing can be learnt from the span.
         """
-        heads = {head: target for head, target in RATES.items() if head in among}
+        heads = {head: label for head, label in RATES.items() if head in among}
         sums, counts = dict.fromkeys(heads, 0.0), dict.fromkeys(heads, 0)
         rows = 0
         for samples in self.samples(kept, features=False):
             rows += len(samples)
-            clicked = samples.column("clicked") != 0
-            for head, target in heads.items():
-                values: Float64 = samples.column(target)[clicked if head == "cvr" else slice(None)]
+            for head, label in heads.items():
+                values = label(samples)
                 sums[head] += float(np.nansum(values))
                 counts[head] += int(np.count_nonzero(~np.isnan(values)))
         if not rows:
@@ -99,6 +111,13 @@ class Finals:
         return {head: PROBABILITY.bias(sums[head], counts[head]) for head in heads if counts[head]}
 
     def _samples(self, *, features: bool) -> Iterator[tuple[Int64, Samples]]:
+        carts = Carts.of(self.history) if "carted" in self.targets else None
+        for rows, samples in self._labels(features=features):
+            if carts is not None:
+                samples.carried["carted"] = carts.labels(samples)
+            yield rows, samples
+
+    def _labels(self, *, features: bool) -> Iterator[tuple[Int64, Samples]]:
         own = self.history
         if self.what == "click":
             for clicks, labels in own.log.labelled(own.windows, own.start, own.end, features=features):
@@ -131,6 +150,11 @@ class Finals:
             return
         for shown, final in own.log.exposed(own.windows, own.start, own.end, features=features):
             yield Clicks(shown.rows, shown.time, shown.features), final
+
+
+def _of_clicks(samples: Samples, label: Float64) -> Float64:
+    """Return a label without what is said of impressions that nobody clicked."""
+    return np.where(samples.column("clicked") != 0, label, np.nan)
 
 
 def of_clicks(clicks: ClickBatch, labels: Labels, windows: Windows, *, net: bool = False) -> Samples:

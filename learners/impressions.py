@@ -40,11 +40,16 @@ class Rows:
     def __post_init__(self) -> None:
         self.clicked = self.batch.target("clicked")
 
+    @property
+    def clicks(self) -> Tensor:
+        """Which rows are not of an impression that nobody clicked."""
+        return _clicks(self.clicked)
+
     @classmethod
     def of(cls, batch: Batch, outputs: Mapping[str, Tensor], conversion: Weighted) -> Rows:
         """Return the rows with the weights that a conversion objective gives, at the logit of f."""
         clicked, converted = batch.target("clicked"), batch.target("converted")
-        told = (converted.weight != 0) & ~((clicked.weight != 0) & (clicked.value == 0))
+        told = (converted.weight != 0) & _clicks(clicked)
         share = converted.weight / conversion.deliveries(batch, outputs)
         # What an auxiliary says of a row that is no click means nothing, and need not be finite.
         up, down = (
@@ -74,9 +79,16 @@ class Rows:
 
         What nobody clicked is certain not to have converted; clicks count as the conversion objective weighs them.
         """
-        click, conversion = self.outputs["ctr"], self.outputs["cvr"]
-        both = functional.softplus(-click) + functional.softplus(-conversion)
-        return self.mean(self.up * both + (self.down + self.unclicked) * -_log_not_both(click, conversion))
+        return self.product("cvr", self.up, self.down)
+
+    def product(self, head: str, up: Tensor, down: Tensor) -> Tensor:
+        """Return the cross-entropy of "clicked and so", at c times the probability of a head, over the impressions.
+
+        ``up`` and ``down`` are how much each click counts as so and as not so, shapes (B,). What nobody clicked is not so.
+        """
+        click, then = self.outputs["ctr"], self.outputs[head]
+        both = functional.softplus(-click) + functional.softplus(-then)
+        return self.mean(up * both + (down + self.unclicked) * -_log_not_both(click, then))
 
     def errors(self) -> tuple[Tensor, Tensor]:
         """Return the loss of f where a click converted and where it did not, shapes (B,)."""
@@ -87,6 +99,10 @@ class Rows:
         """Return the weighted cross-entropy of f of each row, 0 where no conversion label is said."""
         positive, negative = self.errors()
         return self.up * positive + self.down * negative
+
+
+def _clicks(clicked: Target) -> Tensor:
+    return ~((clicked.weight != 0) & (clicked.value == 0))
 
 
 def _log_not_both(a: Tensor, b: Tensor) -> Tensor:

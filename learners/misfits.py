@@ -15,7 +15,7 @@ from learners.start.objective import OwnObjective
 from simulator.errors import nearest
 from simulator.learning import PREDICTIONS
 from simulator.parts import Part
-from simulator.policies import Policy
+from simulator.policies import POLICIES, Policy
 from simulator.scenario.model import MethodBlock, Scenario
 from simulator.units import format_duration
 
@@ -150,12 +150,14 @@ def _window_fault(part: Part, attribution: int) -> str:
 def labels_fault(objective: Objective, policy: Policy) -> str:
     """Say that the objective learns from what the policy does not deliver."""
     # Whether an impression was clicked the log says itself, whatever the policy.
-    missing = [target for target in objective.targets if target not in (*policy.labels, CLICKED)]
+    delivers = (*policy.labels, *policy.carries)
+    missing = [target for target in objective.targets if target not in (*delivers, CLICKED)]
     if not missing:
         return ""
+    able = [kind for kind, cls in POLICIES.items() if set(missing) <= {*cls.labels, *cls.carries}]
     return (
-        f"{policy.kind!r} delivers {', '.join(policy.labels)}, but objective {objective.kind!r} "
-        f"learns from {', '.join(missing)}"
+        f"{policy.kind!r} delivers {', '.join(delivers)}, but objective {objective.kind!r} "
+        f"learns from {', '.join(missing)}; allowed: {', '.join(able)}"
     )
 
 

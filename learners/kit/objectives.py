@@ -22,7 +22,7 @@ from simulator.units import DAY, HOUR
 
 ROWS = 48
 STEP, TOLERANCE = 1e-5, 1e-4
-TARGETS = ("converted", "refunded", "gmv", "clicked")
+TARGETS = ("converted", "refunded", "gmv", "clicked", "carted")
 
 
 class _Asked(Batch):
@@ -102,7 +102,7 @@ class _Trial:
 
 def _samples(rng: np.random.Generator, roles: tuple[str, ...] | list[str], names: Any) -> Samples:
     """Return samples with every target told and null, of the given roles, carrying something under the given names."""
-    samples = Samples.blank(ROWS, 1, dict.fromkeys((*names, "clicked"), "float64"))
+    samples = Samples.blank(ROWS, 1, dict.fromkeys((*names, "clicked", "carted"), "float64"))
     samples.row[:] = samples.click_id[:] = np.arange(ROWS)
     samples.click_time[:] = rng.integers(0, DAY, ROWS)
     samples.event_time[:] = samples.click_time + rng.integers(HOUR, DAY, ROWS)
@@ -123,6 +123,7 @@ def _samples(rng: np.random.Generator, roles: tuple[str, ...] | list[str], names
     # Some rows are impressions, some the labels of clicks, some both.
     samples.column("clicked")[:] = rng.choice([0.0, 1.0, np.nan], ROWS)
     samples.converted[samples.column("clicked") == 0] = 0
+    samples.column("carted")[:] = rng.choice([0.0, 1.0, np.nan], ROWS)
     for target in TARGETS:
         samples.column(target)[null] = np.nan
     return samples

@@ -8,6 +8,7 @@ from typing import Any
 from learners.methods.base import Method, Spec
 
 _MA = "Ma et al., Entire space multi-task model (ESMM), SIGIR 2018"
+_WEN = "Wen et al., Entire space multi-task modeling via post-click behavior decomposition (ESM2), SIGIR 2020"
 _ZHANG = (
     "Zhang et al., Large-scale causal approaches to debiasing post-click conversion rate estimation, WWW 2020"
 )
@@ -38,12 +39,13 @@ def _method(
     *,
     policy: str = "complete",
     network: Spec = "per-head",
+    serve: str = "entire-space",
     learner: Mapping[str, Any] | None = None,
     reference: Mapping[str, Any] | None = None,
 ) -> Method:
     return Method(
         name=name, policy=policy, network=network,
-        objective={"kind": "entire-space", "space": space}, start="objective", serve="entire-space",
+        objective={"kind": "entire-space", "space": space}, start="objective", serve=serve,
         description=description, source=source, learner=learner or {}, reference=reference or {},
     )  # fmt: skip
 
@@ -65,6 +67,12 @@ TABLE = (
         "esmm", "esmm",
         "Click rate and the product of click and conversion rate, both on impressions; no loss of the conversion rate itself.",
         _MA, learner={"embedding_dim": 18, "hidden": (360, 200, 80)}, reference=_public("esmm", {}),
+    ),
+    _method(
+        # Of its networks the paper's record says nothing; these are sizes within the range of its time.
+        "esm2", "esm2",
+        "Click, cart and conversion on impressions; the conversion rate composed of those through the cart and past it.",
+        _WEN, policy="with-carts", serve="esm2", learner={"embedding_dim": 16, "hidden": (256, 128)},
     ),
     _method(
         "multi-ips", "ips", "Clicks weighed by the inverse of the click rate.", _ZHANG,

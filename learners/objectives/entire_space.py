@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from learners.batch import Batch
 
 SERVED = ("ctr", "cvr")
+LABELS = ("clicked", "converted")
 
 
 @OBJECTIVES.register("entire-space")
@@ -35,7 +36,7 @@ class EntireSpace(Objective):
 
     heads = following(SERVED, lambda part: part.space.heads)
     unserved = following((), lambda part: tuple(head for head in part.space.heads if head not in SERVED))
-    targets = ("clicked", "converted")
+    targets = following(LABELS, lambda part: union(LABELS, part.space.targets))
     estimates = following((), lambda part: union(part.conversion.estimates, part.space.estimates))
 
     @model_validator(mode="after")
@@ -52,7 +53,7 @@ class EntireSpace(Objective):
         from learners.impressions import Rows
 
         assert isinstance(self.conversion, Weighted), "checked when it was made"
-        return self.space.loss(Rows.of(batch, outputs, self.conversion))
+        return self.space.loss(Rows.of(batch, self.space.composed(outputs), self.conversion))
 
     def on_finals(self) -> Objective:
         return self.model_copy(update={"conversion": self.conversion.on_finals()})

@@ -9,6 +9,8 @@ from pydantic import NonNegativeFloat
 from simulator.parts import Part, Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from learners.impressions import Rows
@@ -23,6 +25,8 @@ class Space(Part):
 
     heads: ClassVar[tuple[str, ...]] = ("ctr", "cvr")
     """Network heads that the loss reads: the logits of c = P(click) and f = P(conversion | click), and its own."""
+    targets: ClassVar[tuple[str, ...]] = ()
+    """Sample columns that it learns from beside ``clicked`` and ``converted``."""
     estimates: ClassVar[tuple[str, ...]] = ()
     """What an auxiliary must estimate for each row."""
 
@@ -32,6 +36,10 @@ class Space(Part):
     """Weight of L_cvr (lambda_c)."""
     weight_ctcvr: NonNegativeFloat = 0.0
     """Weight of L_ctcvr (lambda_g)."""
+
+    def composed(self, outputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the outputs per head with the logit of f among them as ``cvr``, where it is none of its own."""
+        return outputs
 
     def cvr(self, rows: Rows) -> Tensor:
         """Return L_cvr, a scalar."""

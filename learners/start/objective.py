@@ -42,8 +42,8 @@ class OwnObjective(Recipe):
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         known = {
-            "ctr": np.full(len(clicks), np.nan),
             "cvr": labels.converted.astype(float),
             "rfr": np.where(labels.converted, labels.refunded.astype(float), np.nan),
         }
-        return {head: known[head] for head in self.heads}
+        untold = np.full(len(clicks), np.nan)
+        return {head: known.get(head, untold) for head in self.heads}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,11 @@ class Complete(Policy):
     """Deliver the final refund label of each conversion, too, when its refund window closes (NetCVR, WWW 2026)."""
 
     def on_close(self, at: At, out: Outbox) -> None:
-        paid = at.journey.paid
-        out.deliver(at, converted=paid, gmv=np.where(paid, at.journey.gmv, np.nan), role="final")
+        self._final(at, out)
+
+    def _final(self, at: At, out: Outbox, **carried: Any) -> None:
+        paid, gmv = at.journey.paid, at.journey.gmv
+        out.deliver(at, converted=paid, gmv=np.where(paid, gmv, np.nan), role="final", **carried)
 
     def on_pay(self, at: At, out: Outbox) -> None:
         if self.refunds:
@@ -37,3 +40,13 @@ class Complete(Policy):
 
     def on_timer(self, at: At, out: Outbox) -> None:
         out.deliver(at, refunded=at.journey.refunded, role="final_refund")
+
+
+@policy("with-carts")
+class WithCarts(Complete):
+    """As complete, and whether there was a cart inside the attribution window (``carted``: 1 or 0)."""
+
+    carries = {"carted": "float64"}
+
+    def _final(self, at: At, out: Outbox, **carried: Any) -> None:
+        super()._final(at, out, **carried, carted=at.journey.carted)

@@ -38,7 +38,7 @@ def test_every_entry_resolves_and_its_policy_exists(name, resolved):
     assert method.name == name
     assert method.link.tasks
     assert set(method.link.heads) <= set(method.objective.heads)
-    assert set(method.objective.targets) <= {*method.policy.labels, "clicked"}
+    assert set(method.objective.targets) <= {*method.policy.labels, *method.policy.carries, "clicked"}
     assert policy_from(method.policy.spec()) == method.policy
     assert method.policy.kind in POLICIES
 

@@ -9,6 +9,7 @@ import torch
 from learners.batch import Batch
 from learners.objectives import OBJECTIVES
 from simulator.errors import ScenarioError
+from tests.learners.slopes import slopes_by_difference
 
 HEADS = ("ctr", "cvr", "imputation", "counterfactual", "teacher", "information")
 N = 40
@@ -160,15 +161,7 @@ def test_losses_and_slopes(space, parameters, conversion, samples):
         return slow(space, parameters, conversion, o, r, weight, raw, held, estimates)
 
     assert loss.item() == pytest.approx(again(), rel=1e-10)
-    for head in objective.heads:
-        found, step = np.zeros(N), 1e-6
-        for row in range(N):
-            middle = raw[head][row]
-            raw[head][row] = middle + step
-            above = again()
-            raw[head][row] = middle - step
-            found[row] = (above - again()) / (2 * step)
-            raw[head][row] = middle
+    for head, found in slopes_by_difference(again, {head: raw[head] for head in objective.heads}).items():
         grad = leaves[head].grad
         np.testing.assert_allclose(
             np.zeros(N) if grad is None else grad.numpy(), found, atol=2e-8, err_msg=head

@@ -52,6 +52,7 @@ CLOSED_FORM = {
         union all select click_id, first_pay, null, 0.0, null from journeys where first_pay is not null
         union all select click_id, first_refund, null, 1.0, null from journeys where first_refund is not null""",
     "complete": "select click_id, time + $attribution, (first_pay is not null)::double, null, total from journeys",
+    "with-carts": "select click_id, time + $attribution, (first_pay is not null)::double, null, total from journeys",
     # Without a segment end it meets each click at its closing: tests/simulator/policies/test_settlement.py has the rest.
     "posterior-settlement": """
         select click_id, time + $attribution, (first_pay is not null)::double, null, null from journeys""",
