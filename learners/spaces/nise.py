@@ -38,7 +38,8 @@ class Unlabelled(Space):
         entropy = said * positive + (1 - said) * negative
         loss = rows.mean(rows.observed_errors() + rows.unclicked * entropy)
         ratio = rows.ctr().detach() / loss.detach().clamp(min=LEAST)
-        return self.alpha * ratio.clamp(max=self.beta) * loss
+        # Of a batch of retractions L_ctr may be negative.
+        return self.alpha * ratio.clamp(min=0, max=self.beta) * loss
 
 
 LEAST = 1e-12

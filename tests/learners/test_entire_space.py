@@ -196,3 +196,11 @@ def test_what_cannot_be_nested_is_said():
         find({"kind": "entire-space", "space": "esm"}, "objective")
     with pytest.raises(ScenarioError, match="clip"):
         find({"kind": "entire-space", "space": {"kind": "ips", "clip": 0}}, "objective")
+
+
+def test_a_batch_of_retractions_does_not_blow_nise_up(samples):
+    """Both losses are negative: their ratio is no multiple, and nothing is made up for."""
+    rows = samples(2, clicked=[1.0, 0.0], converted=[np.nan, 0.0], weight=-1.0)
+    leaves = {head: torch.zeros(2, requires_grad=True) for head in ("ctr", "cvr")}
+    loss = OBJECTIVES["entire-space"](space="nise").loss(Batch(rows), leaves)
+    assert loss.item() == pytest.approx(-np.log(2))
