@@ -36,6 +36,7 @@ RATES: Mapping[str, Callable[[Samples], Float64]] = MappingProxyType(
         "cvr": lambda samples: _of_clicks(samples, samples.converted),
         "rfr": lambda samples: samples.refunded,
         "cart": lambda samples: _of_clicks(samples, samples.column("carted")),
+        "ctcvr": lambda samples: np.where(np.isnan(samples.column("clicked")), np.nan, samples.converted),
         "cvr_carted": lambda samples: np.where(samples.column("carted") == 1, samples.converted, np.nan),
         "cvr_uncarted": lambda samples: _of_clicks(
             samples, np.where(samples.column("carted") == 0, samples.converted, np.nan)

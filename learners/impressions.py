@@ -48,8 +48,7 @@ class Rows:
     @classmethod
     def of(cls, batch: Batch, outputs: Mapping[str, Tensor], conversion: Weighted) -> Rows:
         """Return the rows with the weights that a conversion objective gives, at the logit of f."""
-        clicked, converted = batch.target("clicked"), batch.target("converted")
-        told = (converted.weight != 0) & _clicks(clicked)
+        converted, told = batch.target("converted"), told_of_clicks(batch)
         share = converted.weight / conversion.deliveries(batch, outputs)
         # What an auxiliary says of a row that is no click means nothing, and need not be finite.
         up, down = (
@@ -99,6 +98,11 @@ class Rows:
         """Return the weighted cross-entropy of f of each row, 0 where no conversion label is said."""
         positive, negative = self.errors()
         return self.up * positive + self.down * negative
+
+
+def told_of_clicks(batch: Batch) -> Tensor:
+    """Return which rows say whether a click converted (O), shape (B,)."""
+    return (batch.target("converted").weight != 0) & _clicks(batch.target("clicked"))
 
 
 def _clicks(clicked: Target) -> Tensor:

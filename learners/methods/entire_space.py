@@ -13,6 +13,9 @@ _ZHANG = (
     "Zhang et al., Large-scale causal approaches to debiasing post-click conversion rate estimation, WWW 2020"
 )
 _WANG = "Wang et al., ESCM2: entire space counterfactual multi-task model, SIGIR 2022"
+_WANG_ESDF = (
+    "Wang et al., Delayed feedback modeling for the entire space conversion rate prediction (ESDF), AAAI 2021"
+)
 _ZHU = "Zhu et al., DCMT: direct entire-space causal multi-task framework, ICDE 2023"
 _EVI = "Entire space learning with variational information exploitation (EVI), AAAI 2025"
 _NISE = "NISE: entire space with non-click samples as unlabelled ones"
@@ -112,6 +115,13 @@ TABLE = (
             "network": {"kind": "evi", "variance": "fixed"},
             "learner": {"embedding_optimiser": "adam", "embedding_learning_rate": 1e-3, "head_start": "random"},
         },
+    ),
+    Method(
+        # Of its networks nothing is known to us. A day is the paper's slot; the window ends with one.
+        name="esdf", policy={"kind": "duplicate", "window": "1d"},
+        objective="esdf", network="per-head", start="objective", serve="esdf",
+        description="Likelihood of click, conversion and the day of its delay: what is still open counts in part as converted.",
+        source=_WANG_ESDF,
     ),
     _method(
         # Of the rows that say what a click came to, those that a coin decided: not what nobody clicked.

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class PerHead(Network):
     """Every head has a network of its own, all on the same embeddings (ESMM: Ma et al., SIGIR 2018).
 
-    What clicks teach reaches conversions through the embeddings alone. A network by itself has one trunk under all heads.
+    What clicks teach reaches conversions through the embeddings alone. Heads that are numbered (delay_1, delay_2) are parts of
+    one answer and share a network. A network by itself has one trunk under all heads.
     """
 
     tower: Annotated[Network, Nested(NETWORKS)] = "mlp"  # type: ignore[assignment]
@@ -42,9 +43,12 @@ class PerHead(Network):
     def build(self, width: int, heads: Sequence[str], generator: Generator, inputs: int = 0) -> nn.ModuleDict:
         from torch import nn
 
-        towers = {head: self.tower.build(width, [head], generator, inputs) for head in heads}
+        answers: dict[str, list[str]] = {}
+        for head in heads:
+            answers.setdefault(_answer(head), []).append(head)
+        towers = {name: self.tower.build(width, own, generator, inputs) for name, own in answers.items()}
         # A head is known in its tower and here: the same layer, trained and saved once.
-        last = {head: tower["heads"][head] for head, tower in towers.items()}  # type: ignore[index]
+        last = {head: towers[_answer(head)]["heads"][head] for head in heads}  # type: ignore[index]
         return nn.ModuleDict({"towers": nn.ModuleDict(towers), "heads": nn.ModuleDict(last)})
 
     def forward(
@@ -52,6 +56,13 @@ class PerHead(Network):
     ) -> dict[str, Tensor]:
         towers: nn.ModuleDict = layers["towers"]  # type: ignore[assignment]
         return {
-            head: self.tower.forward(tower, embedded, inputs)[head]  # type: ignore[arg-type]
-            for head, tower in towers.items()
+            head: output
+            for tower in towers.values()
+            for head, output in self.tower.forward(tower, embedded, inputs).items()  # type: ignore[arg-type]
         }
+
+
+def _answer(head: str) -> str:
+    """Return what a head belongs to: its name without its number."""
+    name, _, number = head.rpartition("_")
+    return name if number.isdigit() else head

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from learners.objectives.base import OBJECTIVES, Objective
+from learners.objectives.ranking import pay_hours
 from simulator.units import HOUR
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from learners.batch import Batch
-    from simulator.log.schema import Float64
-    from simulator.samples import Samples
 
 
 @OBJECTIVES.register("dfm")
@@ -43,18 +40,11 @@ class DelayedFeedback(Objective):
         from torch.nn.functional import logsigmoid, softplus
 
         logit, raw = outputs["cvr"], outputs["log_rate"]
-        target, samples = batch.target("converted"), batch.samples
+        target = batch.target("converted")
         rate = raw.exp() if self.rate == "exp" else softplus(raw)
         log_rate = raw if self.rate == "exp" else rate.log()
-        elapsed = batch.tensor(samples.elapsed / HOUR)
-        delay = batch.tensor(_delay(samples) / HOUR) if self.delay == "pay" else elapsed
+        elapsed = batch.tensor(batch.samples.elapsed / HOUR)
+        delay = pay_hours(batch) if self.delay == "pay" else elapsed
         paid = -logsigmoid(logit) - log_rate + rate * delay
         unpaid = -torch.logaddexp(logsigmoid(-logit), logsigmoid(logit) - rate * elapsed)
         return target.mean(target.value * paid + (1 - target.value) * unpaid)
-
-
-def _delay(samples: Samples) -> Float64:
-    """Return the time from click to pay: a sample whose cause is the pay itself knows no pay before it."""
-    paid = np.where(samples.previous_time >= 0, samples.previous_time, samples.event_time)
-    delay: Float64 = paid - samples.click_time
-    return delay

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
+
 from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
 from simulator.logistic import expit
@@ -24,6 +26,22 @@ class EntireSpace(Link):
     def cvr(self, outputs: Mapping[str, Float64]) -> Float64:
         """Return the conversion rate of clicks."""
         return expit(outputs["cvr"])
+
+
+@LINKS.register("esdf")
+class EntireSpaceDelay(Link):
+    """CTR and CTCVR are the sigmoids of their logits, CVR = CTCVR / CTR, at most 1 (ESDF: Wang et al., AAAI 2021)."""
+
+    heads = ("ctr", "ctcvr")
+    tasks = ("ctr", "cvr", "ctcvr")
+
+    def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
+        ctr, ctcvr = expit(outputs["ctr"]), expit(outputs["ctcvr"])
+        return {
+            "ctr": ctr,
+            "cvr": np.minimum(ctcvr / np.maximum(ctr, np.finfo(float).tiny), 1.0),
+            "ctcvr": ctcvr,
+        }
 
 
 @LINKS.register("esm2")
