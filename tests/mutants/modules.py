@@ -32,10 +32,11 @@ def _policies() -> dict[str, tuple[str, ...]]:
 
 def _objectives() -> dict[str, tuple[str, ...]]:
     nearest = {
-        "test_cvr_objectives": "bi_defuse ddfm defer defuse dfm dfsn es_dfm fnw fsiw miss",
+        "test_cvr_objectives": "bce bi_defuse ddfm defer defuse dfm dfsn es_dfm fnw fsiw miss",
         "test_gmv_objectives": "hurdle log_mae quantile reader routed_log_mae ziln",
         "test_tesla": "base ranking tesla",
         "test_cascade": "cascade direct",
+        "test_entire_space": "entire_space",
     }
     return {
         f"learners/objectives/{name}.py": (
@@ -46,6 +47,12 @@ def _objectives() -> dict[str, tuple[str, ...]]:
         for test, names in nearest.items()
         for name in names.split()
     }
+
+
+def _spaces() -> dict[str, tuple[str, ...]]:
+    losses = _LEARNERS + "test_entire_space.py"
+    names = "base dcmt dr ips nise observed potential propensity"
+    return {f"learners/spaces/{name}.py": (losses, _DEFAULTS) for name in names.split()}
 
 
 def _settlement() -> dict[str, tuple[str, ...]]:
@@ -106,10 +113,14 @@ def _engine() -> dict[str, tuple[str, ...]]:
 TESTS: dict[str, tuple[str, ...]] = {
     **_policies(),
     **_objectives(),
+    **_spaces(),
     **_settlement(),
     **_engine(),
     "learners/batch.py": (_LEARNERS + "test_objectives.py", _LEARNERS + "test_cvr_objectives.py"),
+    "learners/escim/rules.py": (_LEARNERS + "escim/test_rules.py",),
+    "learners/impressions.py": (_LEARNERS + "test_entire_space.py",),
     "learners/journal.py": (_LEARNERS + "test_journal.py",),
+    "simulator/exposures.py": ("tests/simulator/test_exposures.py", "tests/simulator/pipeline/test_shown.py"),
     "simulator/evaluation/metrics.py": (_EVALUATION + "test_metrics.py", _EVALUATION + "test_amounts.py"),
     "simulator/evaluation/deciles.py": (
         _EVALUATION + "test_over_all_rows.py",
@@ -118,7 +129,9 @@ TESTS: dict[str, tuple[str, ...]] = {
     "simulator/evaluation/cells.py": (_EVALUATION + "test_cells.py", _EVALUATION + "test_ledger.py"),
     "simulator/evaluation/ledger.py": (_EVALUATION + "test_ledger.py", _EVALUATION + "test_over_all_rows.py"),
     "simulator/pipeline/mailbox.py": ("tests/simulator/pipeline/test_pipeline.py",),
+    "simulator/pipeline/shown.py": ("tests/simulator/pipeline/test_shown.py",),
     "simulator/log/quarantine.py": (_LOG + "test_reasons.py", _LOG + "test_ingest.py"),
+    "simulator/log/quarantine_impressions.py": (_LOG + "test_ingest_impressions.py",),
     "simulator/log/refunds.py": (_LOG + "test_refunds.py", _LOG + "test_reasons.py"),
 }
 """What pytest is given to find a fault of each module, the quickest first."""

@@ -72,23 +72,22 @@ def test_good_impressions_are_sorted_and_know_their_clicks(tmp_path):
     assert labels.converted.tolist() == [False, True, False, False]
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ((5, 100, 0, 0, 0, 0, "70"), reasons.UNKNOWN_CLICK),
-        ((5, 100, 0, 0, 0, 0, "seven"), reasons.UNKNOWN_CLICK),
-        ((5, 100, 0, 0, 9, 0, "9"), reasons.OUTSIDE),
-        ((5, 100, 0, 0, 0, 0, "9"), reasons.CLICK_QUARANTINED),
-        ((5, 101, 0, 0, 0, 0, "7"), reasons.AFTER_CLICK),
-        ((5, 80, 0, 0, 0, 0, "7"), reasons.SHARED_CLICK),
-        ((3, 99, 0, 0, 0, 0, None), reasons.DUPLICATE_IMPRESSION),
-        ((5, None, 0, 0, 0, 0, None), reasons.NULL),
-        ((5, 100, 0, 0, None, 0, None), reasons.NULL),
-        ((5, -1, 0, 0, 0, 0, None), reasons.BEFORE_ORIGIN),
-        ((5, 100, 0, 0, 0, 6, None), reasons.OUTSIDE),
-    ],
-    ids=range(11),
-)  # fmt: skip
+BAD = [
+    ((5, 100, 0, 0, 0, 0, "70"), reasons.UNKNOWN_CLICK),
+    ((5, 100, 0, 0, 0, 0, "seven"), reasons.UNKNOWN_CLICK),
+    ((5, 100, 0, 0, 9, 0, "9"), reasons.OUTSIDE),
+    ((5, 100, 0, 0, 0, 0, "9"), reasons.CLICK_QUARANTINED),
+    ((5, 101, 0, 0, 0, 0, "7"), reasons.AFTER_CLICK),
+    ((5, 80, 0, 0, 0, 0, "7"), reasons.SHARED_CLICK),
+    ((3, 99, 0, 0, 0, 0, None), reasons.DUPLICATE_IMPRESSION),
+    ((5, None, 0, 0, 0, 0, None), reasons.NULL),
+    ((5, 100, 0, 0, None, 0, None), reasons.NULL),
+    ((5, -1, 0, 0, 0, 0, None), reasons.BEFORE_ORIGIN),
+    ((5, 100, 0, 0, 0, 6, None), reasons.OUTSIDE),
+]
+
+
+@pytest.mark.parametrize(("row", "reason"), BAD, ids=range(len(BAD)))
 def test_a_bad_impression_is_put_aside_with_its_reason(tmp_path, row, reason):
     meta = run(tmp_path / "log", [*GOOD, row])
     assert meta.impressions == 4
