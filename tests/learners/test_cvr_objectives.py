@@ -162,6 +162,12 @@ def test_dfm_is_the_likelihood_of_label_and_delay(parameters, samples, seed):
     np.testing.assert_allclose(raw.grad.numpy(), by_rate * slope / n, rtol=1e-8, atol=1e-12)
 
 
+def test_miss_weighs_no_late_conversions_on_finals():
+    part = OBJECTIVES["miss"](alpha=0.7)
+    assert part.estimates
+    assert part.on_finals() == OBJECTIVES["miss"](alpha=0.0)
+
+
 @pytest.mark.parametrize("kind", ["defer", "defuse", "bi-defuse", "ddfm", "fsiw", "dfm", "dfsn", "miss"])
 @pytest.mark.parametrize("logit", [-60.0, 60.0])
 def test_extreme_logits_stay_finite(kind, logit, samples):

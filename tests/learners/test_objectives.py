@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from learners.batch import Batch
 from learners.objectives import OBJECTIVES
+from learners.objectives.base import Objective, loss_of
+from simulator.errors import PartError
 
 SEEDS = st.integers(0, 100_000)
 
@@ -88,6 +90,32 @@ def test_a_batch_that_says_nothing_costs_nothing(kind, samples):
     assert loss.item() == 0
     for output in outputs.values():
         assert output.grad is None or not output.grad.any()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (1.5, "a float"),
+        (torch.ones(2, requires_grad=True), r"a tensor of shape \(2,\)"),
+        (torch.tensor(0.5), "a constant"),
+    ],
+)
+def test_a_loss_that_nothing_can_be_learnt_from_is_refused(value, told):
+    class Odd(Objective):
+        def loss(self, batch, outputs):
+            return value
+
+    with pytest.raises(PartError, match=f"loss returned {told}; it must be a scalar tensor"):
+        loss_of(Odd(), "a batch", None, {})
+
+
+def test_a_loss_is_returned_as_it_is():
+    class Plain(Objective):
+        def loss(self, batch, outputs):
+            return outputs["cvr"].sum()
+
+    value = torch.ones(2, requires_grad=True)
+    assert loss_of(Plain(), "a batch", None, {"cvr": value}).item() == 2
 
 
 @pytest.mark.parametrize("logit", [-60.0, 60.0])

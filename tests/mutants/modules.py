@@ -38,10 +38,11 @@ def _objectives() -> dict[str, tuple[str, ...]]:
         "test_cascade": "cascade direct",
         "test_entire_space": "entire_space",
     }
+    weighted = dict.fromkeys(["base", "ddfm", "defer", "defuse", "es_dfm", "fnw", "fsiw"], ("test_weighted",))
+    weighted["base"] += ("test_finals",)
     return {
         f"learners/objectives/{name}.py": (
-            _LEARNERS + "test_objectives.py",
-            f"{_LEARNERS}{test}.py",
+            *(f"{_LEARNERS}{near}.py" for near in ("test_objectives", test, *weighted.get(name, ()))),
             _DEFAULTS,
         )
         for test, names in nearest.items()

@@ -69,3 +69,14 @@ def test_running_counts_do_not_depend_on_how_batches_are_cut() -> None:
     again = rules.Counts()
     again.load_state_dict(counts.state_dict())
     assert again.take(1, 10, 500) == counts.take(1, 10, 500)
+
+
+def test_running_counts_carry_what_is_less_than_one() -> None:
+    counts = rules.Counts()
+    assert counts.take(0, 0, 100) == 0  # no click yet: nothing is known of the rate
+    assert counts.take(1, 4, 10) == 2  # 10 / 4
+    assert counts.take(0, 0, 1) == 0  # 0.5 + 0.25
+    assert counts.state_dict() == {"conversions": 1, "clicks": 4, "carried": 0.75}
+    assert counts.take(0, 0, 1) == 1
+    assert counts.take(1, 0, 3) == 1  # 3 * 2 / 4
+    assert counts.carried == 0.5

@@ -97,6 +97,11 @@ def test_a_bad_impression_is_put_aside_with_its_reason(tmp_path, row, reason):
         run(tmp_path / "other", [*GOOD, row], on_bad_row="fail")
 
 
+def test_of_impressions_of_one_click_that_at_its_instant_stays(tmp_path):
+    run(tmp_path / "log", [(1, 100, 0, 0, 0, 0, "7"), (2, 90, 0, 0, 0, 0, "7")])
+    assert gather(Log.open(tmp_path / "log").impressions(), "impression_id")[0].tolist() == [1]
+
+
 def test_ids_that_only_unclicked_impressions_have_count_for_the_cardinality(tmp_path):
     meta = run(tmp_path / "log", GOOD, cardinalities={})
     assert [f.cardinality for f in meta.features] == [10, 6]

@@ -9,8 +9,9 @@ import pytest
 
 from simulator.engine import Engine
 from simulator.log.schema import ImpressionLabels
+from simulator.pieces import RowQueue
 from simulator.pipeline import MethodRun, Pipeline, Stream
-from simulator.pipeline.shown import ShownImpressions
+from simulator.pipeline.shown import ShownImpressions, judged
 from simulator.policies import policy_from
 from simulator.policies.base import Heard
 from simulator.samples import Samples
@@ -58,6 +59,8 @@ def test_every_impression_of_the_stream_is_shown_predicted_and_judged_once() -> 
     inside = np.flatnonzero((shown.time >= START) & (shown.time < END) & (shown.coin < 0))
     assert sum(len(time) for _, time in audience.shown) == len(inside)
     assert sum(len(values) for _, values in audience.foreseen["m"]) == len(inside)
+    for told in (audience.shown, audience.foreseen["m"]):
+        assert [place for place, _ in told] == np.cumsum([0, *(len(rest) for _, rest in told[:-1])]).tolist()
     places = [final.place for final in audience.exposed]
     lengths = [len(final.labels) for final in audience.exposed]
     assert places == np.cumsum([0, *lengths[:-1]]).tolist()
@@ -71,6 +74,23 @@ def test_every_impression_of_the_stream_is_shown_predicted_and_judged_once() -> 
     np.testing.assert_array_equal(would_pay, inside % 3 == 0)
     q = np.concatenate([final.truth["q"] for final in audience.exposed])
     np.testing.assert_array_equal(q, inside / 1e6)
+
+
+def test_a_label_is_handed_out_when_it_is_final_and_the_truth_of_it_is_forgotten() -> None:
+    log = told_log(11, WINDOWS, clicks=100, days=5)
+    assert log.impression is not None
+    time = log.impression.time[log.impression.coin < 0]
+    stream = ShownImpressions(log, WINDOWS, START, END)
+    first = int(time[time >= START][0])
+    due = first + WINDOWS.click + WINDOWS.lifetime
+    assert not list(stream.final(due))
+    assert sum(len(final.labels) for final in stream.final(due + 1)) == np.sum(time == first)
+
+    truth = RowQueue("exposure", log.exposure())
+    (_, labels) = next(iter(log.exposed(WINDOWS)))
+    assert judged(4, np.array([2]), labels[:1], truth).truth["q"] == 2 / 1e6
+    assert judged(5, np.array([4, 6, 8]), labels[:3], truth).place == 5
+    assert truth.start == 8
 
 
 def test_a_segments_impressions_are_predicted_before_anything_is_learnt_of_it() -> None:

@@ -318,6 +318,28 @@ def test_many_timers_that_get_on_are_fine(own):
     assert len(replay(log, WINDOWS, {"patient": Patient()}, 3 * DAY, 3 * DAY)["patient"]) == 2
 
 
+@pytest.mark.parametrize("timers", [200, 201])
+def test_as_many_timers_as_are_allowed_may_be_due_together(timers):
+    class Many(Policy):
+        def on_click(self, at, out):
+            out.timer(at, after=MINUTE)
+
+        def on_timer(self, at, out):
+            for tag in range(1, timers + 1):
+                out.timer(at[at.tag == 0], after=MINUTE, tag=tag)
+            out.timer(at[at.tag == 1], until=at.click_time[at.tag == 1] + WINDOWS.lifetime, tag=-1)
+            out.deliver(at[at.tag != 0], converted=False)
+
+    log = log_of([HOUR], [])
+    if timers > 200:
+        with pytest.raises(PolicyError, match="200 of click 1 are set at a time"):
+            replay(log, WINDOWS, {"many": Many()}, 4 * DAY, HOUR)
+    else:
+        found = replay(log, WINDOWS, {"many": Many()}, 4 * DAY, HOUR)["many"]
+        assert len(found) == timers + 1
+        assert found.visible_time[-1] == HOUR + WINDOWS.lifetime
+
+
 def test_unknown_hooks_are_refused_with_the_nearest():
     with pytest.raises(PolicyError, match="on_pay"):
 
