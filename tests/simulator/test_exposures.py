@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.engine import Engine
-from simulator.exposures import ROLES, Exposures
+from simulator.exposures import ROLES, ExposureReader, Exposures, SliceReader
+from simulator.log.memory import MemoryLog
+from simulator.log.schema import ImpressionBatch
 from simulator.policies import policy_from
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR, MINUTE
@@ -75,6 +79,34 @@ def test_features_and_rows_are_those_of_the_impression() -> None:
     clicked = found.clicked == 1
     np.testing.assert_array_equal(found.row[clicked], log.impression.click_row[found.impression[clicked]])
     assert (found.row[~clicked] == -1).all()
+
+
+def test_a_sample_of_an_impression_says_nothing_else() -> None:
+    windows = Windows(6 * HOUR, 0, click=40 * MINUTE)
+    found = Engine(shown_log(3, windows), windows, {}, start=0, features=True, exposures=True).advance(DAY)
+    assert found.exposures is not None
+    samples = found.exposures.samples()
+    wanted = {"revision": 0, "weight": 1, "pay_count": 0, "previous_gmv": 0, "previous_time": -1}
+    for name, value in (wanted | {"refunded": np.nan, "gmv": np.nan}).items():
+        np.testing.assert_array_equal(samples.column(name), np.full(len(samples), value), err_msg=name)
+
+
+@pytest.mark.parametrize("begin", [0, DAY])
+def test_what_became_known_before_the_beginning_is_not_read(
+    begin: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[int] = []
+
+    def impressions(_: MemoryLog, start: int, **__: object) -> Iterator[ImpressionBatch]:
+        starts.append(start)
+        return iter(())
+
+    monkeypatch.setattr(MemoryLog, "impressions", impressions)
+    windows = Windows(6 * HOUR, 0, click=40 * MINUTE)
+    for reader in (ExposureReader, SliceReader):
+        reader(shown_log(3, windows), windows, begin, True, 100)
+    wait = windows.click + windows.closing
+    assert starts == [max(begin - windows.click, 0)] * 2 + [max(begin - wait, 0)]
 
 
 def test_nobody_hears_of_impressions_who_did_not_ask() -> None:
