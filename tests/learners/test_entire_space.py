@@ -188,6 +188,16 @@ def test_a_batch_of_one_kind_has_a_finite_loss(space, parameters, clicked, sampl
         assert all(torch.isfinite(leaf.grad).all() for leaf in leaves.values() if leaf.grad is not None)
 
 
+def test_terms_that_count_nothing_are_no_loss(samples):
+    rows, *_, raw, _ = draw(3, samples)
+    objective = OBJECTIVES["entire-space"](space={"kind": "naive", "weight_ctr": 0, "weight_cvr": 0})
+    leaves = {head: torch.tensor(raw[head], requires_grad=True) for head in objective.heads}
+    loss = objective.loss(Batch(rows, None, torch.float64), leaves)
+    loss.backward()
+    assert loss.item() == 0
+    assert not leaves["ctr"].grad.any()
+
+
 def test_what_cannot_be_nested_is_said():
     find = OBJECTIVES.parse
     with pytest.raises(ScenarioError, match=r"trains cvr, log_rate, or gives no weights.*bce, ddfm, defer"):

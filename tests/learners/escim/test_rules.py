@@ -51,6 +51,7 @@ def test_at_random_labels_as_many_whichever() -> None:
     drawn = [rules.at_random(scores, 10, generator(seed, "rules")) for seed in range(200)]
     assert {labels.sum() for labels in drawn} == {10}
     assert np.abs(np.mean(drawn, axis=0) - 0.2).max() < 0.12
+    assert not any(rules.at_random(scores, count, generator(0, "rules")).any() for count in (0, -1))
 
 
 def test_running_counts_do_not_depend_on_how_batches_are_cut() -> None:
