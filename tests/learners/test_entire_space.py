@@ -71,11 +71,14 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
     ctcvr = np.sum(up * -np.log(c * f) + (down + weight * unclicked) * -np.log(1 - c * f)) / N
     e = up * -np.log(f) + down * -np.log(1 - f)
     basis = sigmoid((held if p["stop_gradient"] else raw)["ctr"])
-    inverse = 1 / np.maximum(basis, p["clip"])
-    if p["normalise"] == "self":
-        inverse = inverse * shown.sum() / np.sum((o == 1) * inverse)
-    elif p["normalise"] == "clicks":
-        inverse = inverse * shown.sum() / np.sum(o == 1)
+
+    def inverse_of(q, among):
+        found = 1 / np.maximum(q, p["clip"])
+        if p["normalise"] == "self":
+            return found * shown.sum() / np.sum(among * found)
+        return found * shown.sum() / np.sum(among) if p["normalise"] == "clicks" else found
+
+    inverse = inverse_of(basis, o == 1)
     more = 0.0
     if space == "potential":
         told = ~np.isnan(r)
@@ -99,11 +102,11 @@ def slow(space, parameters, conversion, o, r, weight, raw, held, estimates):
         cvr = (first + np.sum(inverse * (up * (yes - h) ** 2 + down * (no - h) ** 2))) / N
     elif space == "dcmt":
         star = sigmoid(raw["counterfactual"])
-        other = 1 / np.maximum(1 - basis, p["clip"])
+        other = inverse_of(1 - basis, unclicked)
         cvr = np.sum(inverse * e + other * weight * unclicked * -np.log(star)) / N
         cvr += p["counterfactual"] * np.sum(weight * shown * np.abs(1 - f - star)) / N
     elif space == "evi":
-        told, other = sigmoid(held["teacher"]), 1 / np.maximum(1 - basis, p["clip"])
+        told, other = sigmoid(held["teacher"]), inverse_of(1 - basis, unclicked)
         cvr = np.sum(inverse * e + p["unclicked"] * other * weight * unclicked * bce(told, f)) / N
         teacher = np.sum(up * bce(1, sigmoid(raw["teacher"]))) + np.sum(
             (down + weight * unclicked) * bce(0, sigmoid(raw["teacher"]))
@@ -141,6 +144,7 @@ CASES = [
     ("escm2-ips", {"weight_cvr": 0.5, "weight_ctcvr": 0.5}), ("dcmt", {"counterfactual": 0.7, "stop_gradient": False}),
     ("evi", {}), ("evi", {"weight_cvr": 0.2, "clip": 0.3, "unclicked": 0.4}),
     ("evi", {"stop_gradient": False, "weight_information": 0.0, "weight_teacher": 0.7}),
+    ("dcmt", {"normalise": "self", "clip": 0.3}), ("dcmt", {"normalise": "clicks"}),
     ("dcmt", {"clip": 0.6, "weight_ctcvr": 0.0}), ("nise", {"alpha": 5.0, "beta": 0.3}),
 ]  # fmt: skip
 
@@ -186,6 +190,17 @@ def test_a_batch_of_one_kind_has_a_finite_loss(space, parameters, clicked, sampl
         loss.backward()
         assert torch.isfinite(loss)
         assert all(torch.isfinite(leaf.grad).all() for leaf in leaves.values() if leaf.grad is not None)
+
+
+@pytest.mark.parametrize("normalise", ["self", "clicks"])
+def test_one_click_stands_for_all_that_was_shown(normalise, samples):
+    space = {"kind": "ips", "weight_ctr": 0, "clip": 0.3, "normalise": normalise}
+    raw = {"ctr": torch.full((3,), 3.0), "cvr": torch.tensor([0.1, 0.2, 0.3])}
+    loss = OBJECTIVES["entire-space"](space=space).loss(
+        Batch(samples(3, clicked=[0, 0, 1], converted=[0, 0, 1])), raw
+    )
+    clicks = 1 if normalise == "self" else sigmoid(3.0)
+    assert loss.item() == pytest.approx(-np.log(sigmoid(0.3)) / clicks)
 
 
 def test_terms_that_count_nothing_are_no_loss(samples):
