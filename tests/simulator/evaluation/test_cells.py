@@ -36,6 +36,7 @@ def test_cells_tile_the_stream():
     found = [GRID.cell(*place) for place in cells]
     assert [cell.start for cell in found[1:]] == [cell.end for cell in found[:-1]]
     assert found[0] == Cell(0, 2 * DAY, 2 * DAY + 4 * HOUR, "before", after_switch=False)
+    assert (found[0].rows, found[0].mature_at) == (0, -1), "nothing is known of it yet"
     assert [cell.start for cell in found if cell.after_switch] == GRID.switches()[0].tolist()
     for cell in found:
         np.testing.assert_array_equal(
