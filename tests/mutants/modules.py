@@ -52,8 +52,10 @@ def _objectives() -> dict[str, tuple[str, ...]]:
 
 def _spaces() -> dict[str, tuple[str, ...]]:
     losses = _LEARNERS + "test_entire_space.py"
-    names = "base dcmt dr ips nise observed potential propensity"
-    return {f"learners/spaces/{name}.py": (losses, _DEFAULTS) for name in names.split()}
+    names = "base dcmt dr evi ips nise observed potential propensity"
+    return {f"learners/spaces/{name}.py": (losses, _DEFAULTS) for name in names.split()} | {
+        "learners/spaces/esm2.py": (_LEARNERS + "test_esm2.py", _DEFAULTS)
+    }
 
 
 def _settlement() -> dict[str, tuple[str, ...]]:
