@@ -35,6 +35,7 @@ RATES: Mapping[str, Callable[[Samples], Float64]] = MappingProxyType(
         "ctr": lambda samples: samples.column("clicked"),
         "cvr": lambda samples: _of_clicks(samples, samples.converted),
         "rfr": lambda samples: samples.refunded,
+        "cvrfr": lambda samples: np.where(samples.converted == 0, 0.0, samples.refunded),
         "cart": lambda samples: _of_clicks(samples, samples.column("carted")),
         "ctcvr": lambda samples: np.where(np.isnan(samples.column("clicked")), np.nan, samples.converted),
         "cvr_carted": lambda samples: np.where(samples.column("carted") == 1, samples.converted, np.nan),

@@ -34,3 +34,24 @@ class Delay(FittedAuxiliary):
         late = labels.converted & (labels.first_pay - clicks.time > self.window)
         inside = labels.converted & ~late
         return {"p_dp": late.astype(float), "p_rn": np.where(inside, np.nan, ~labels.converted)}
+
+
+@AUXILIARIES.register("refund-delay")
+class RefundDelay(Delay):
+    """As delay, and the same of "paid and refunded", over all clicks (ECAD, CIKM 2023).
+
+    ``p_dp_refund`` is P(refunded later than the observation window of the click) and ``p_rn_refund`` P(never pays, or is
+    never refunded | not refunded inside it).
+    """
+
+    heads = {**Delay.heads, "p_dp_refund": PROBABILITY, "p_rn_refund": PROBABILITY}
+
+    def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
+        assert self.window is not None, "completed() comes before targets()"
+        late = labels.refunded & (labels.first_refund - clicks.time > self.window)
+        inside = labels.refunded & ~late
+        return {
+            **super().targets(clicks, labels),
+            "p_dp_refund": late.astype(float),
+            "p_rn_refund": np.where(inside, np.nan, ~labels.refunded),
+        }

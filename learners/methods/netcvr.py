@@ -35,6 +35,13 @@ TABLE = (
         description="Learns the net label itself: 0 at the click, 1 at the pay, 0 again at the refund.",
         source=_NETCVR,
     ),
+    Method(
+        # Neither its loss nor its networks are public; the loss is our reading of what is said of it.
+        name="ecad", policy="elapsed-refunds",
+        objective="ecad", network="per-head", auxiliary="refund-delay", start="objective", serve="effective",
+        description="Conversions and refunded conversions, both of all clicks with ES-DFM weights; serves the difference.",
+        source="Entire space cascade delayed feedback modeling for effective conversion rate prediction (ECAD), CIKM 2023",
+    ),
     _tesla(
         "tesla",
         "Both stages debiased for their windows, hybrid embeddings, delay-aware ranking.",

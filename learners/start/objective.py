@@ -43,6 +43,7 @@ class OwnObjective(Recipe):
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         known = {
             "cvr": labels.converted.astype(float),
+            "cvrfr": labels.refunded.astype(float),
             "rfr": np.where(labels.converted, labels.refunded.astype(float), np.nan),
         }
         untold = np.full(len(clicks), np.nan)

@@ -149,8 +149,8 @@ def test_it_settles_at_the_rates_whatever_is_still_open(ages, samples):
     logits = {
         head: torch.full((1,), -1.0, dtype=torch.float64, requires_grad=True) for head in objective.heads
     }
-    optimiser = torch.optim.Adam(list(logits.values()), lr=0.05)
-    for _ in range(1500):
+    optimiser = torch.optim.Adam(list(logits.values()), lr=0.1)
+    for _ in range(600):
         optimiser.zero_grad()
         objective.loss(batch, {head: logit.expand(n) for head, logit in logits.items()}).backward()
         optimiser.step()

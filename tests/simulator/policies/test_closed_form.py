@@ -86,6 +86,12 @@ CLOSED_FORM = {
                   where first_pay is not null
                     and coalesce(first_refund > first_pay + least($window, $refund), true)
         union all select click_id, first_refund, null, 1.0, null from journeys where first_refund is not null""",
+    "elapsed-refunds": """
+        select click_id, time + $window, coalesce(first_pay <= time + $window, false)::double,
+               case when first_pay <= time + $window then coalesce(first_refund <= time + $window, false)::double end, null
+        from journeys
+        union all select click_id, first_pay, 1.0, null, null from journeys where first_pay > time + $window
+        union all select click_id, first_refund, null, 1.0, null from journeys where first_refund > time + $window""",
     "in-window": """
         select click_id, time + $window, 0.0, null, null from journeys where coalesce(first_pay > time + $window, true)
         union all select click_id, first_pay + least($window, $refund), 1.0,
