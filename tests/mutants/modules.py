@@ -125,9 +125,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "learners/journal.py": (_LEARNERS + "test_journal.py",),
     "simulator/exposures.py": ("tests/simulator/test_exposures.py", "tests/simulator/pipeline/test_shown.py"),
     "simulator/evaluation/metrics.py": (_EVALUATION + "test_metrics.py", _EVALUATION + "test_amounts.py"),
-    "simulator/evaluation/deciles.py": (
-        _EVALUATION + "test_over_all_rows.py",
-        _EVALUATION + "test_amounts.py",
+    "simulator/evaluation/deciles.py": tuple(
+        f"{_EVALUATION}test_over_all_rows.py::test_deciles_{name}"
+        for name in (
+            "without_a_number",
+            "hold_what_was_predicted_at_nothing",
+            "of_parts_are_those_of_the_whole",
+        )
     ),
     "simulator/evaluation/cells.py": (_EVALUATION + "test_cells.py", _EVALUATION + "test_ledger.py"),
     "simulator/evaluation/ledger.py": (_EVALUATION + "test_ledger.py", _EVALUATION + "test_over_all_rows.py"),

@@ -168,6 +168,14 @@ def test_deciles_of_parts_are_those_of_the_whole(seed, n, parts, apart):
         assert whole.error() == pytest.approx(wanted, abs=within, rel=1e-9, nan_ok=True)
 
 
+def test_deciles_hold_what_was_predicted_at_nothing():
+    served, label = np.repeat([0.0, 1.0, 1.5, 2.0, 3.0], 20), np.tile([0.0, 1.0], 50)
+    whole = Deciles()
+    whole.add(served, label)
+    assert whole.error() == pytest.approx(metrics.decile_error(served, label))
+    assert whole.ece() == pytest.approx(metrics.ece(served, label))
+
+
 def test_deciles_without_a_number():
     empty = Deciles()
     assert np.isnan(empty.error())
