@@ -100,6 +100,9 @@ def _engine() -> dict[str, tuple[str, ...]]:
     )
     rules = _POLICIES + "test_policies.py::test_rules_of_the_outbox"
     timers = _POLICIES + "test_policies.py::test_timers_without_end_are_stopped_by_name"
+    together = (
+        _POLICIES + "test_policies.py::test_as_many_timers_of_a_click_as_are_allowed_may_be_due_together"
+    )
     nearest = {
         "batch": (told, samples, order, rules, state, *test_engine),
         "engine": (order, samples, *test_engine),
@@ -107,7 +110,7 @@ def _engine() -> dict[str, tuple[str, ...]]:
         "late": (state, *test_engine),
         "outbox": (samples, rules, order, *test_engine),
         "runner": (order, told, samples, timers, *test_engine),
-        "timers": (order, timers, *test_engine),
+        "timers": (_ENGINE + "test_timers.py", timers, together, order),
         "waves": (order, state, *test_engine),
     }
     return {f"simulator/engine/{name}.py": tests for name, tests in nearest.items()}
