@@ -103,12 +103,13 @@ def _engine() -> dict[str, tuple[str, ...]]:
     together = (
         _POLICIES + "test_policies.py::test_as_many_timers_of_a_click_as_are_allowed_may_be_due_together"
     )
+    unasked = "tests/simulator/test_exposures.py::test_nobody_hears_of_impressions_who_did_not_ask"
     nearest = {
         "batch": (told, samples, order, rules, state, *test_engine),
-        "engine": (order, samples, *test_engine),
+        "engine": (order, samples, state, unasked, *test_engine),
         "journeys": (order, state, *test_engine),
         "late": (state, *test_engine),
-        "outbox": (samples, rules, order, *test_engine),
+        "outbox": (samples, rules, order, together, *test_engine),
         "runner": (order, told, samples, timers, *test_engine),
         "timers": (_ENGINE + "test_timers.py", timers, together, order),
         "waves": (order, state, *test_engine),
