@@ -107,7 +107,7 @@ def _engine() -> dict[str, tuple[str, ...]]:
     nearest = {
         "batch": (told, samples, order, rules, state, *test_engine),
         "engine": (order, samples, state, unasked, *test_engine),
-        "journeys": (order, state, *test_engine),
+        "journeys": (order, state, samples, *test_engine),
         "late": (state, *test_engine),
         "outbox": (samples, rules, order, together, *test_engine),
         "runner": (order, told, samples, timers, *test_engine),
