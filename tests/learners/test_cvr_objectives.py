@@ -25,6 +25,7 @@ LABELS = {
     "unbias_negative": 0.0,
     "unbias_positive": 1.0,
     "feature": np.nan,  # either
+    "final": np.nan,
 }
 
 
@@ -71,11 +72,11 @@ def pulls(kind, role, y, p, e, **parameters):
         case "fnw", _:
             return {"cvr": (y * (1 + e["q_cvr"]), (1 - y) * (1 - e["q_cvr"] ** 2))}
         case "dfsn", _:
-            short, q = was["feature"], p["unbias"]
+            short, q, final = was["feature"], p["unbias"], was["final"]
             other = was["unbias_negative"] | was["unbias_positive"]
             return {
-                "feature": (y * short, (1 - y) * short),
-                "unbias": (y * other * (1 + q), (1 - y) * other * (1 - q**2)),
+                "feature": (y * (short | final), (1 - y) * (short | final)),
+                "unbias": (y * (other * (1 + q) + final), (1 - y) * (other * (1 - q**2) + final)),
                 "cvr": (y * ~(short | other), (1 - y) * ~(short | other)),
             }
         case "miss", _:
