@@ -203,9 +203,10 @@ def test_one_click_stands_for_all_that_was_shown(normalise, samples):
     assert loss.item() == pytest.approx(-np.log(sigmoid(0.3)) / clicks)
 
 
-def test_one_potential_outcome_is_a_mean_of_its_own(samples):
-    objective = OBJECTIVES["entire-space"](space={"kind": "potential", "weight_ctr": 0})
-    rows = samples(3, clicked=[0, 0, 1], converted=[1, np.nan, np.nan])
+@pytest.mark.parametrize("space", ["naive", "potential"])
+def test_one_label_is_a_mean_of_its_own(space, samples):
+    objective = OBJECTIVES["entire-space"](space={"kind": space, "weight_ctr": 0})
+    rows = samples(3, clicked=[1, 0, 1], converted=[1, np.nan, np.nan])
     loss = objective.loss(Batch(rows), {"ctr": torch.zeros(3), "cvr": torch.tensor([0.3, 0.1, 0.2])})
     assert loss.item() == pytest.approx(-np.log(sigmoid(0.3)))
 
