@@ -27,7 +27,10 @@ def scale_warnings(methods: Sequence[ResolvedMethod]) -> list[str]:
     """Name the ends that are missing for tasks on which methods compete, and what would fill them."""
     warnings = []
     for task, ends in scale_of(methods).items():
-        competing = any(task in m.link.tasks and m.policy.kind not in (FROZEN, BOUND) for m in methods)
+        # Methods that learn from impressions have bounds of their own, in the truth.
+        competing = any(
+            task in m.link.tasks and m.policy.kind not in (FROZEN, BOUND) and not m.listens for m in methods
+        )
         absent = [kind for kind, name in zip((FROZEN, BOUND), ends, strict=True) if name is None]
         if competing and absent:
             missing = " and no ".join(_such(task, kind) for kind in absent)
