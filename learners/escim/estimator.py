@@ -22,7 +22,6 @@ from simulator.samples import Samples
 if TYPE_CHECKING:
     from learners.escim.labeler import CounterfactualLabels, JointLabels, Labeler, NaiveLabels
     from learners.materials import Materials
-    from simulator.learning import Clicks
 
 
 class Scorer(Protocol):
@@ -118,10 +117,6 @@ class Labels(Estimator):
         return rules.at_random(
             batch, count, generator(self._seed, "learners", "escim", "labels", self._batches)
         )
-
-    def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
-        """Labels are of batches; nothing that is served asks for them."""
-        raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the stream changes."""
