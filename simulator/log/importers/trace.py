@@ -48,6 +48,10 @@ NAMED = (
 _ORIGIN = 0
 
 
+OURS = ("line", "file")
+"""Columns that reading adds to those of the file."""
+
+
 def layout_of(path: Path, line: str) -> Layout:
     """Read the header: the named columns must be there, and 22 others beside them."""
     found = [name.strip().strip('"') for name in line.split("\t")]
@@ -62,7 +66,7 @@ def layout_of(path: Path, line: str) -> Layout:
             f"{path}: its first line names {len(features)} columns besides {', '.join(NAMED)}; "
             f"expected {len(SIZES)} features, each name once"
         )
-    if taken := [name for name in ("line", "file") if name in map(str.lower, found)]:
+    if taken := [name for name in OURS if name in map(str.lower, found)]:
         raise UsageError(f"{path}: a feature cannot be named {taken[0]!r}; rename it in the first line")
     return Layout(tuple(found), header=True, delimiter="\t")
 
@@ -70,7 +74,7 @@ def layout_of(path: Path, line: str) -> Layout:
 def build(con: duckdb.DuckDBPyConnection, choices: Choices) -> Journeys:
     """Make ``clicks`` and ``events``: each entry of a row's lists is a pay with its amount."""
     described = con.execute("DESCRIBE source").fetchall()
-    columns = [row[0] for row in described][2:]  # behind line and file
+    columns = [row[0] for row in described if row[0] not in OURS]
     given = [name for name in columns if name not in NAMED]
     _parse(con, columns, given, choices.mapping)
     con.execute(reject(columns))
