@@ -90,7 +90,10 @@ def test_labels_that_are_never_final(warnings, tmp_path):
 
 @pytest.mark.parametrize("path", sorted(Path("scenarios").glob("*.toml")), ids=lambda p: p.stem)
 def test_shipped_scenarios_warn_of_missing_data_at_most(path):
-    found = [w for w in lint(load_scenario(path).scenario) if "nothing is there yet" not in w]
+    scenario = load_scenario(path).scenario
+    found = [w for w in lint(scenario) if "nothing is there yet" not in w]
+    if scenario.stream.protocol == "offline":  # what that leaves out is always said
+        found.remove(next(w for w in found if w.startswith("stream.protocol")))
     # One of them is about the very thing that is warned of.
     assert [w for w in found if path.stem != "time_features" or "time_features = true" not in w] == []
     assert bool(found) == (path.stem == "time_features")
