@@ -84,7 +84,7 @@ class ExposureReader:
         return _since(_in_order([*parts, pending[:cut]]), self._begin)
 
     def _at_click(self, batch: ImpressionBatch) -> Exposures:
-        late = batch.click_time - batch.time > self._longest
+        late = ~batch.clicked_within(self._longest)
         made = _of(batch, np.where(late, batch.time + self._window, batch.click_time), CLICKED, 1.0, np.nan)
         made.row[late], made.role[late], made.clicked[late], made.converted[late] = -1, UNCLICKED, 0.0, 0.0
         return made

@@ -23,8 +23,7 @@ def exposed(
     until = None if end is None else end + windows.longest_click + 1
     clicks = _LabelledClicks(source.labelled(windows, start, until, features=False, batch_rows=ROW_GROUP))
     for batch in source.impressions(start, end, features=features, batch_rows=batch_rows):
-        clicked = (batch.click_row >= 0) & (batch.click_time - batch.time <= windows.longest_click)
-        yield batch, clicks.labels(batch, clicked)
+        yield batch, clicks.labels(batch, batch.clicked_within(windows.longest_click))
 
 
 class _LabelledClicks:

@@ -202,6 +202,11 @@ class ImpressionBatch(Columns):
     features: Int32
     """Shape (n, columns of all features); (n, 0) where features were not asked for."""
 
+    def clicked_within(self, longest: int) -> Bool:
+        """Tell which were clicked at most ``longest`` after they were shown."""
+        inside: Bool = (self.click_row >= 0) & (self.click_time - self.time <= longest)
+        return inside
+
 
 @dataclass(slots=True)
 class EventBatch(Columns):
