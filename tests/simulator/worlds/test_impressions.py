@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from simulator.errors import LogError
-from simulator.evaluation.sensitivity import bounds, true_strength
+from simulator.evaluation.causal.marginal import bounds, true_strength
 from simulator.log.reader import Log
 from simulator.units import HOUR, SECOND
 from simulator.worlds.clicking import POSITION
