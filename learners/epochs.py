@@ -107,7 +107,7 @@ class Trial:
         on_clicks = TASKS[task].population == "clicks"
         for rows, final in self.finals.labelled(kept):
             of = final.clicked if on_clicks and isinstance(final, ImpressionLabels) else slice(None)
-            judged = outcome(task, final[of], None)
+            judged = outcome(task, final[of], None, rows.time[of], calendar=self.finals.history.calendar)
             served.append(learner.predict(rows[of], current=True)[task][judged.kept])
             labels.append(judged.label)
         return values_of((metric,), np.concatenate(served), np.concatenate(labels))[metric]

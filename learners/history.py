@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from learners.start import Recipe
 from learners.start.base import rows_of
+from simulator.calendar import Calendar
 from simulator.calls import calling, checked
 from simulator.errors import RunError
 from simulator.log.impressions import Which
@@ -31,6 +32,7 @@ from simulator.log.schema import (
 from simulator.units import format_duration
 from simulator.windows import Windows
 
+NO_PROMOTIONS = Calendar()
 Float32 = NDArray[np.float32]
 
 C = TypeVar("C", bound=Columns)
@@ -92,6 +94,8 @@ class History:
     windows: Windows
     start: int
     end: int
+    calendar: Calendar = NO_PROMOTIONS
+    """The promotions, those to come included: they are published in advance."""
 
     def rows(self, recipe: Recipe, *, features: bool = True) -> Iterator[Rows]:
         """Yield the rows that have a target, in replay order."""

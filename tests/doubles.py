@@ -221,7 +221,7 @@ class FakeLog:
                 Labels(
                     self.converted[part], self.refunded[part], self.gmv[part],
                     self.gmv[part] * self.refunded[part],
-                    (self.converted[part] * 1 + self.again[part]).astype(np.int32), first, refund,
+                    (self.converted[part] * 1 + self.again[part]).astype(np.int32), first, refund, np.full(n, -1),
                 ),
             )  # fmt: skip
 

@@ -79,14 +79,14 @@ def test_the_policy_conforms(folder):
 
 @pytest.mark.parametrize(
     ("section", "metric", "heading", "title"),
-    [("A metric", "brier", "Brier", "CVR"), ("A task", "rmse", "RMSE", "Kept: what a conversion leaves")],
+    [("A metric", "squared", "squared", "CVR"), ("A task", "rmse", "RMSE", "Kept: what a conversion leaves")],
 )
 def test_tables_summary_comparison_and_report_show_it(folder, section, metric, heading, title):
     finished = run(folder, section)
     (values,) = summary_of(finished)["methods"].values()
     ((task, figures),) = values.items()
     assert figures[metric] > 0
-    if metric == "brier":
+    if metric == "squared":
         assert figures[metric] < 0.25
     compared = sim_here("compare", finished).stdout
     assert title in compared

@@ -25,8 +25,8 @@ from simulator.data import open_data
 from simulator.engine import Engine
 from simulator.errors import RunError
 from simulator.evaluation.ledger import Ledger
-from simulator.evaluation.tasks import METRICS
-from simulator.evaluation.tasks.impressions import JudgedLabels, judged_on_clicks
+from simulator.evaluation.tasks import METRICS, judged_on_clicks
+from simulator.evaluation.tasks.impressions import JudgedLabels
 from simulator.learning import Advisor
 from simulator.log.feature_checks import doubts_of
 from simulator.log.schema import Int64, Labels
@@ -171,7 +171,7 @@ def ledgers(plan: Plan, predictions: Path | None) -> tuple[Ledger, Ledger | None
             users=users if inside_users else None,
         )
 
-    on_clicks = {m.name: judged_on_clicks(m.link.tasks) for m in plan.methods}
+    on_clicks = {m.name: judged_on_clicks(m.link.tasks, plan.log.meta.truth) for m in plan.methods}
     on_impressions = {m.name: plan.on_impressions(m) for m in plan.methods}
     shown = None
     if any(on_impressions.values()):

@@ -146,6 +146,7 @@ class Journeys:
             pay_count=state["pay_count"][slot],
             first_pay=state["first_pay_time"][slot],
             first_refund=state["first_refund_time"][slot],
+            first_cart=state["cart_time"][slot],
         )
         row = self.base + self.head
         self.head = end

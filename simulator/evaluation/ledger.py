@@ -188,7 +188,7 @@ class Ledger:
         for name, tasks in self.methods.items():
             for task in tasks:
                 if task not in outcomes:
-                    outcomes[task] = outcome(task, labels, truth, clicks["time"], user)
+                    outcomes[task] = outcome(task, labels, truth, clicks["time"], user, self.grid.calendar)
                 judged = outcomes[task]
                 statistics[name, task] = measure(task, predicted[name][task], judged, self._metrics)
                 for pool in pools_of(statistics[name, task].values):

@@ -127,6 +127,11 @@ def ece(predictions: Float64, labels: Float64) -> float:
     return float(np.abs(predicted - observed).sum()) / len(labels)
 
 
+def brier(predictions: Float64, labels: Float64) -> float:
+    """Brier score: the mean squared difference of probabilities and labels of 0 or 1 (Brier, Monthly Weather Review 1950)."""
+    return float(np.square(predictions - labels).mean()) if len(labels) else math.nan
+
+
 def top_value(scores: Float64, worth: Float64, share: float = 0.1) -> float:
     """Worth of the rows that score highest, over the most that as many rows can hold: 1 ranks as well as the truth.
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.calendar import Calendar
 from simulator.calls import calling
 from simulator.errors import PartError
 from simulator.log.schema import Bool, Float64, Int64, Labels
@@ -22,6 +23,15 @@ LOWER_IS_BETTER = frozenset(
 
 Truth = Mapping[str, Float64]
 """The true columns of a synthetic world: p_pay, p_refund given a pay, expected_gmv per click."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What is known of clicks beside their labels: when each was made, the promotions, and in a world the truth."""
+
+    time: Int64
+    calendar: Calendar
+    truth: Truth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,10 @@ class Task:
     population : what it is judged on: the stream's clicks, or its impressions.
     reads : the served prediction that it judges; its own name unless given.
     hidden : whether only a world knows its label.
+    needs : columns of the truth without which it is not judged.
     beside : the task in whose tables it stands, since it judges the same prediction on another population.
+    on : the task as it is on an occasion, where clicks and labels depend on when each click was made, on the promotions or on
+        the truth; None where they do not.
     scaled : whether methods compete on it, from a frozen model (0) to an oracle (100); not on a by-product.
     """
 
@@ -99,7 +112,9 @@ class Task:
     population: Literal["clicks", "impressions"] = "clicks"
     reads: str = ""
     hidden: bool = False
+    needs: tuple[str, ...] = ()
     beside: str = ""
+    on: Callable[[Occasion], Task] | None = None
     worth: Callable[[Truth], Float64 | None] = lambda _: None
     some: Callable[[Outcome], dict[str, Bool]] = lambda _: {}
 

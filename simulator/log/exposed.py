@@ -36,7 +36,8 @@ class _LabelledClicks:
     def labels(self, batch: ImpressionBatch, clicked: Bool) -> ImpressionLabels:
         """Return the labels of impressions, of which those ``clicked`` have the labels of their clicks."""
         columns = {name: np.zeros(len(batch), kind) for name, kind in Labels.types().items()}
-        columns["first_pay"][:] = columns["first_refund"][:] = -1
+        for name in ("first_pay", "first_refund", "first_cart"):
+            columns[name][:] = -1
         if clicked.any():
             row, time, into = batch.click_row[clicked], batch.click_time[clicked], np.flatnonzero(clicked)
             self._read(int(row.max()), int(batch.time[0]))

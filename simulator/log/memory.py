@@ -131,10 +131,13 @@ def final_labels(click_time: Int64, events: EventBatch, first_row: int, windows:
     if events.late:
         inside[inside] = events.arrival[inside] - click_time[index[inside]] <= windows.lifetime
     index, time, kind, amount = index[inside], events.time[inside], events.kind[inside], events.amount[inside]
-    pay = (kind == Kind.PAY) & (time - click_time[index] <= windows.longest_pay)
+    since = time - click_time[index]
+    pay = (kind == Kind.PAY) & (since <= windows.longest_pay)
+    cart = (kind == Kind.CART) & (since <= windows.longest_pay)
     never = np.iinfo(np.int64).max
-    first_pay = np.full(n, never)
+    first_pay, first_cart = np.full(n, never), np.full(n, never)
     np.minimum.at(first_pay, index[pay], time[pay])
+    np.minimum.at(first_cart, index[cart], time[cart])
     paid = first_pay < never
     refund = (kind == Kind.REFUND) & paid[index] & (time >= first_pay[index])
     refund &= time - np.where(paid, first_pay, 0)[index] <= windows.longest_refund
@@ -148,6 +151,7 @@ def final_labels(click_time: Int64, events: EventBatch, first_row: int, windows:
         pay_count=np.bincount(index[pay], minlength=n).astype(np.int32),
         first_pay=np.where(paid, first_pay, -1),
         first_refund=np.where(first_refund < never, first_refund, -1),
+        first_cart=np.where(first_cart < never, first_cart, -1),
     )
 
 

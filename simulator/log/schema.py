@@ -265,8 +265,8 @@ class EventBatch(Columns):
 class Labels(Columns):
     """Final labels: what is true of clicks when their windows have closed. All arrays have one entry a click.
 
-    Only pays inside the attribution window of the click count, and refunds inside that of the first pay, by the times at
-    which they happened; of all of these, only what became known within the journey's lifetime.
+    Only pays and carts inside the attribution window of the click count, and refunds inside that of the first pay, by the
+    times at which they happened; of all of these, only what became known within the journey's lifetime.
     """
 
     converted: Bool
@@ -279,6 +279,8 @@ class Labels(Columns):
     """Time of the first pay that counts; -1 where there is none."""
     first_refund: Int64
     """Time of the first refund that counts; -1 where there is none."""
+    first_cart: Int64
+    """Time of the first cart that counts; -1 where there is none."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Recorder:
     def predict(self, method: str, row: int, predictions: Predictions) -> None:
         """Enter predictions (called from the methods' threads)."""
         if method in self._ledger.methods:  # one that serves nothing of clicks is judged on impressions alone
-            self._ledger.predict(method, row, predictions)
+            self._ledger.predict(method, row, _read(self._ledger.methods[method], predictions))
 
     def delivered(self, policy: str, samples: Samples) -> None:
         """Count what a policy delivered."""
@@ -84,8 +84,7 @@ class Recorder:
     def predict_shown(self, method: str, place: int, predictions: Predictions) -> None:
         """Enter predictions of impressions: each task that is judged on them reads one that is served."""
         if self._shown is not None:
-            tasks = self._shown.methods[method]
-            self._shown.predict(method, place, {task: predictions[TASKS[task].reads] for task in tasks})
+            self._shown.predict(method, place, _read(self._shown.methods[method], predictions))
 
     def finalise_shown(self, final: Final) -> None:
         """Enter final labels of impressions."""
@@ -110,6 +109,11 @@ class Recorder:
         """Close the files."""
         for dump in self._dumps.values():
             dump.close()
+
+
+def _read(tasks: Iterable[str], predictions: Predictions) -> Predictions:
+    """Return what each task judges: the prediction of its name, or the one that it reads."""
+    return {task: predictions[TASKS[task].reads or task] for task in tasks}
 
 
 class _Dump:

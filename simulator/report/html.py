@@ -15,7 +15,7 @@ from simulator.errors import RunError
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
 from simulator.report.likeness import likeness_figures
-from simulator.report.populations import AGAINST_TRUTH, own_tables, population_title, populations
+from simulator.report.populations import own_tables, population_metrics, population_title, populations
 from simulator.report.reading import sentences
 from simulator.report.verdict import ranks as rank_texts
 
@@ -212,8 +212,9 @@ def _populations(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
         )
         for name in populations(summary, task)
     ]
-    shown = [numbers.short(metric) for metric in AGAINST_TRUTH]
-    return {**_matrix(summary, task, AGAINST_TRUTH, columns), "shown": shown}
+    metrics = population_metrics(summary, task)
+    shown = [numbers.short(metric) for metric in metrics]
+    return {**_matrix(summary, task, metrics, columns), "shown": shown}
 
 
 def _matrix(

@@ -28,6 +28,7 @@ TITLES = {
     "ece": "ECE",
     "ece_truth": "ECE to the truth",
     "rmse_truth": "RMSE to the truth",
+    "brier": "Brier score",
     "ks": "KS",
     "ess": "ESS of clicks",
     "clipped": "clipped clicks",

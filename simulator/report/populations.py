@@ -14,6 +14,8 @@ from simulator.report.layout import Column, lay_out, matrices
 
 AGAINST_TRUTH = ("regret_nll", "auc", "pcoc", "rmse_truth", "ece_truth")
 """What one prediction is shown by on each population, the first ones wherever there is least room."""
+WITHOUT_TRUTH = ("nll", "auc", "pcoc", "ece", "brier")
+"""The same where no world says the truth."""
 BESIDE = (("ctr", "ess"), ("ctr", "clipped"), ("ctr", "max_weight"), ("ctcvr", "top_value"))
 """What is shown of the weights that propensities make, and of ranking."""
 
@@ -27,6 +29,11 @@ def populations(summary: Mapping[str, Any], task: str) -> list[str]:
     """Return the tasks that judge the same prediction on other populations, the task itself first; none if it is alone."""
     beside = [name for name in summary["ranking"] if TASKS[name].beside == task]
     return [task, *beside] if beside else []
+
+
+def population_metrics(summary: Mapping[str, Any], task: str) -> tuple[str, ...]:
+    """Return what a task is shown by on each population."""
+    return AGAINST_TRUTH if summary["ranking"][task]["metric"] == TASKS[task].regret else WITHOUT_TRUTH
 
 
 def population_title(summary: Mapping[str, Any], task: str) -> str:
@@ -56,8 +63,10 @@ def impression_tables(summary: Mapping[str, Any], width: int) -> Iterator[Render
                 )
                 for name in of
             ]
-            title = f"{TASKS[task].reads.upper()} against the truth, by population (rows, positive)"
-            yield from matrices(summary["ranking"][task], AGAINST_TRUTH, title, columns, width)
+            metrics = population_metrics(summary, task)
+            against = " against the truth" if metrics == AGAINST_TRUTH else ""
+            title = f"{(TASKS[task].reads or task).upper()}{against}, by population (rows, positive)"
+            yield from matrices(summary["ranking"][task], metrics, title, columns, width)
             yield from map(Text, notes_beside(summary, task))
     yield from _beside(summary, width)
 

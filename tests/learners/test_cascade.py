@@ -213,7 +213,7 @@ def test_links_wrap_links_for_cvr_only():
 
 LABELS = Labels(
     np.array([True, True, False]), np.array([True, False, False]), np.zeros(3), np.zeros(3),
-    np.array([1, 1, 0], np.int32), np.array([5, 9, -1]), np.array([7, -1, -1]),
+    np.array([1, 1, 0], np.int32), np.array([5, 9, -1]), np.array([7, -1, -1]), np.full(3, -1),
 )  # fmt: skip
 CLICKS = ClickBatch(0, np.arange(3), np.arange(3), np.empty((3, 0), np.int32))
 

@@ -138,7 +138,7 @@ def test_estimates_of_both_delays():
     labels = Labels(
         np.array([1, 1, 1, 1, 0], bool), np.array([1, 1, 1, 0, 0], bool), np.zeros(5), np.zeros(5),
         np.array([1, 1, 1, 1, 0], np.int32),
-        np.array([5, 5, 30, 11, -1]) * MINUTE, np.array([10, 11, 61, -1, -1]) * MINUTE,
+        np.array([5, 5, 30, 11, -1]) * MINUTE, np.array([10, 11, 61, -1, -1]) * MINUTE, np.full(5, -1),
     )  # fmt: skip
     clicks = ClickBatch(0, np.arange(5), np.zeros(5, np.int64), np.empty((5, 0), np.int32))
     found = AUXILIARIES["refund-delay"](window="10m").targets(clicks, labels)

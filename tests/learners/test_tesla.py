@@ -213,7 +213,7 @@ def test_draws_are_those_of_the_step(samples):
 LABELS = Labels(
     np.array([1, 1, 1, 1, 0], bool), np.array([1, 1, 0, 0, 0], bool), np.zeros(5), np.zeros(5),
     np.array([1, 1, 1, 1, 0], np.int32),
-    np.array([5, 30, 10, 11, -1]) * MINUTE, np.array([35, 61, -1, -1, -1]) * MINUTE,
+    np.array([5, 30, 10, 11, -1]) * MINUTE, np.array([35, 61, -1, -1, -1]) * MINUTE, np.full(5, -1),
 )  # fmt: skip
 CLICKS = ClickBatch(0, np.arange(5), np.zeros(5, np.int64), np.empty((5, 0), np.int32))
 WINDOWS = {"window": "10m", "refund_window": "30m"}

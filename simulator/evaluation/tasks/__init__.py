@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from simulator.calendar import Calendar
 from simulator.calls import calling
 from simulator.errors import PartError
 from simulator.evaluation.task import (
     METRICS,
     TASKS,
     Metric,
+    Occasion,
     Outcome,
     Statistics,
     Task,
@@ -37,10 +39,12 @@ __all__ = [
     "Task",
     "Truth",
     "every",
+    "judged_on_clicks",
     "measure",
     "outcome",
 ]
 
+NO_PROMOTIONS = Calendar()
 LATE = DAY
 """A first pay later than this after the click counts as late in what is told apart by maturity."""
 
@@ -51,13 +55,18 @@ def outcome(
     truth: Truth | None,
     time: Int64 | None = None,
     user: Int64 | None = None,
+    calendar: Calendar = NO_PROMOTIONS,
 ) -> Outcome:
     """Return what a task is judged on: the kept clicks, with their labels and (if known) true expectations.
 
-    ``time`` has the clicks' own times, where the judgement shall tell late pays apart; ``user`` whose each is,
-    where it shall look inside users.
+    ``time`` has the clicks' own times, where the judgement shall tell late pays apart, or the task depends on the promotions of
+    the ``calendar``; ``user`` whose each is, where it shall look inside users.
     """
     judged = TASKS[task]
+    if judged.on is not None:
+        if time is None:
+            raise ValueError(f"task {task!r} depends on when clicks were made, and no time is given")
+        judged = judged.on(Occasion(time, calendar, truth))
     with calling(judged.label, "label", f"{len(labels)} clicks", f"task {task!r}"):
         kept, label = judged.kept(labels), judged.label(labels)
         known, worth = (of(truth) if truth else None for of in (judged.truth, judged.worth))
@@ -75,6 +84,18 @@ def outcome(
         late,
         None if user is None else user[kept],
         None if worth is None else worth[kept],
+    )
+
+
+def judged_on_clicks(served: Sequence[str], truth: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the tasks on clicks that predictions of these names are judged by: those served, and those that judge one of
+    them on other clicks, as far as the columns of the ``truth`` allow it.
+    """
+    beside = (name for name, task in TASKS.items() if task.reads in served and task.beside in served)
+    return tuple(
+        name
+        for name in dict.fromkeys((*served, *beside))
+        if TASKS[name].population == "clicks" and set(TASKS[name].needs) <= set(truth)
     )
 
 

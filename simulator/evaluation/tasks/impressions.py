@@ -16,9 +16,8 @@ import numpy as np
 from simulator.evaluation import metrics
 from simulator.evaluation.pools import Weights
 from simulator.evaluation.task import TASKS, Outcome, Task, Truth, every
-from simulator.evaluation.tasks.binary import binary, curves
+from simulator.evaluation.tasks.binary import CHANCE, binary, chance
 from simulator.log.schema import Bool, Float64, ImpressionLabels, Labels
-from simulator.ranking import separation
 
 
 @dataclass(slots=True)
@@ -54,44 +53,28 @@ def _conversions(truth: Truth) -> Float64 | None:
     return truth["p_click"] * truth["p_pay"] if {"p_click", "p_pay"} <= truth.keys() else None
 
 
-def _chance(served: Float64, judged: Outcome) -> dict[str, float]:
-    truth = judged.truth
-    order = np.argsort(served, kind="stable")  # once: to sort what is sorted costs a fifth
-    score, label = served[order], judged.label[order]
-    auc, prauc, ks = separation(score, label)
-    return {
-        **curves(served, judged, auc, prauc),
-        "ks": ks,
-        "ece": metrics.ece(score, label),
-        "ece_truth": math.nan if truth is None else metrics.ece(score, truth[order]),
-        "rmse_truth": math.nan if truth is None else metrics.rmse(served, truth),
-    }
-
-
 def _propensity(served: Float64, judged: Outcome) -> dict[str, float]:
     """Measure a click rate also as the propensity whose inverse weighs clicked rows."""
     weights = Weights()
     weights.add(served, judged)
-    return _chance(served, judged) | weights.values()
+    return chance(served, judged) | weights.values()
 
 
 def _ordered(served: Float64, judged: Outcome) -> dict[str, float]:
     """Measure also what is gained by showing first what is predicted highest."""
     worth = judged.worth
-    return _chance(served, judged) | {
+    return chance(served, judged) | {
         "top_value": math.nan if worth is None else metrics.top_value(served, worth)
     }
 
 
-CHANCE = ("auc", "prauc", "nll", "regret_nll", "pcoc", "ks", "ece", "ece_truth", "rmse_truth")
-"""What chances of impressions are measured by."""
 WEIGHTS = ("ess", "clipped", "max_weight")
 
 
 def _on_impressions(
     task: Task,
     reads: str,
-    measure: Callable[[Float64, Outcome], dict[str, float]] = _chance,
+    measure: Callable[[Float64, Outcome], dict[str, float]] = chance,
     more: tuple[str, ...] = (),
 ) -> Task:
     return replace(
@@ -143,8 +126,3 @@ def judged_on_impressions(served: Sequence[str], *, truth: bool) -> tuple[str, .
         for name, task in TASKS.items()
         if task.population == "impressions" and task.reads in served and (truth or not task.hidden)
     )
-
-
-def judged_on_clicks(served: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the served tasks that are judged on clicks."""
-    return tuple(name for name in served if TASKS[name].population == "clicks")

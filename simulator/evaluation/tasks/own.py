@@ -34,6 +34,7 @@ for name, title, lower, digits, function in (
     ("gamma", "gamma loss", True, 4, metrics.gamma),
     ("rmse", "RMSE", True, 1, metrics.rmse),
     ("ece", "ECE", True, 4, metrics.ece),
+    ("brier", "Brier score", True, 4, metrics.brier),
     ("ks", "KS", False, 4, ks),
     ("decile_error", "decile error", True, 3, metrics.decile_error),
 ):

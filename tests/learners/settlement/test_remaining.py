@@ -35,8 +35,9 @@ def few_clicks(n=60, seed=1):
     count = np.bincount(row, minlength=n)
     first = np.array([time[i] + p[0] if len(p) else -1 for i, p in enumerate(pays)])
     gmv = np.array([amount[row == i].sum() for i in range(n)])
+    never = np.full(n, -1)
     labels = Labels(
-        count > 0, np.zeros(n, bool), gmv, np.zeros(n), count.astype(np.int32), first, np.full(n, -1)
+        count > 0, np.zeros(n, bool), gmv, np.zeros(n), count.astype(np.int32), first, never, never
     )
     clicks = ClickBatch(1000, np.arange(n) + 7, time, np.empty((n, 0), np.int32))
     return clicks, labels, event

@@ -29,6 +29,11 @@ class Stream:
     predictions: dict[str, dict[str, np.ndarray]]
 
 
+def random_carts(n, seed):
+    """Which clicks carted, drawn apart from all else."""
+    return np.random.default_rng([seed, 1]).random(n) < 0.4
+
+
 def make_stream(n, seed, days=6, first_row=0):
     random = np.random.default_rng(seed)
     time = np.sort(START + random.integers(0, days * DAY, n))
@@ -46,6 +51,7 @@ def make_stream(n, seed, days=6, first_row=0):
         converted.astype(np.int32),
         np.where(converted, time + HOUR, -1),
         np.full(n, -1, np.int64),
+        np.where(random_carts(n, seed), time + HOUR, -1),
     )
     noise = {"pre-trained": 1.5, "oracle": 0.1, "es-dfm": 0.5, "both": 0.8, "online-single": 0.3}
     predictions = {}

@@ -72,7 +72,8 @@ def labels():
     gmv = np.array([0.0, 10, 20, 40, 80, 160])
     first = np.where(pay_count > 0, time + wait, -1)
     refunds = np.array([0.0, 10, 5, 0, 80.000001, 0])
-    found = Labels(pay_count > 0, refunds > 0, gmv, refunds, pay_count, first, np.full(6, -1))
+    never = np.full(6, -1)
+    found = Labels(pay_count > 0, refunds > 0, gmv, refunds, pay_count, first, never, never)
     return time, found
 
 

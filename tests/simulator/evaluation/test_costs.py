@@ -18,7 +18,7 @@ def random_case(n, seed):
     refunded = converted & (random.random(n) < 0.3)
     gmv = np.where(converted, random.integers(1, 50, n) * 1.0, 0.0)
     minus = np.full(n, -1, np.int64)
-    labels = Labels(converted, refunded, gmv, np.zeros(n), converted.astype(np.int32), minus, minus)
+    labels = Labels(converted, refunded, gmv, np.zeros(n), converted.astype(np.int32), minus, minus, minus)
     count = int(random.integers(0, 4 * n + 1))
     row = random.integers(0, n, count)
     click = row * HOUR

@@ -42,7 +42,7 @@ def shown(n, seed):
     none, zero = np.full(n, -1, np.int64), np.zeros(n)
     labels = JudgedLabels(
         converted=converted, refunded=np.zeros(n, bool), gmv=zero, refund_amount=zero, pay_count=zero.astype(np.int32),
-        first_pay=none, first_refund=none, clicked=clicked, would_pay=would_pay.astype(np.float64),
+        first_pay=none, first_refund=none, first_cart=none, clicked=clicked, would_pay=would_pay.astype(np.float64),
     )  # fmt: skip
     hidden = np.exp(0.3 * random.normal(size=n))
     truth = {
