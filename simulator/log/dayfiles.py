@@ -73,19 +73,7 @@ class DayFiles:
         for folder, names in self._folders.items():
             schema = pa.schema([self._schema.field(name) for name in names])
             path = self._root / folder / f"day={day:04d}.parquet"
-            # Measured on 22 features: half the time and two thirds of the size of dictionaries.
-            self._writers[folder] = pq.ParquetWriter(
-                path,
-                schema,
-                compression="zstd",
-                compression_level=1,
-                use_dictionary=[field.name for field in schema if pa.types.is_string(field.type)],
-                column_encoding={
-                    field.name: _encoding(field.type)
-                    for field in schema
-                    if not pa.types.is_string(field.type)
-                },
-            )
+            self._writers[folder] = parquet_writer(path, schema)
 
     def close(self) -> None:
         """Finish the file that is open."""
@@ -94,6 +82,20 @@ class DayFiles:
         for writer in self._writers.values():
             writer.close()
         self._writers, self._pending, self._pending_rows, self._file_rows = {}, [], 0, 0
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Return a writer of one file of a log."""
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    # Measured on 22 features: half the time and two thirds of the size of dictionaries.
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=texts,
+        column_encoding={field.name: _encoding(field.type) for field in schema if field.name not in texts},
+    )
 
 
 def _encoding(kind: pa.DataType) -> str:

@@ -85,6 +85,11 @@ class Meta:
         return Clock(self.origin, self.time_zone)
 
     @property
+    def source(self) -> str:
+        """The fingerprint of the log itself, whatever features were derived of it."""
+        return str(self.provenance.get("derived_of", self.fingerprint))
+
+    @property
     def read(self) -> int:
         """Source rows read: replayed + quarantined."""
         return self.clicks + self.events + self.impressions + self.quarantined

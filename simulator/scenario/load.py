@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import ScenarioError, nearest
+from simulator.log.schema import Feature
+from simulator.scenario.derived import derived_faults
 from simulator.scenario.faults import validate
 from simulator.scenario.fields import leaves, written
 from simulator.scenario.layers import Layers, read_layers
@@ -155,6 +157,10 @@ def _between_blocks(scenario: Scenario, layers: Layers, file: str) -> list[str]:
                 f"{where}: method.{i}: a method called {label!r} is there already "
                 f"(method.{labels.index(label)}); results go by name, so give this one another: name = ..."
             )
+    if scenario.world is not None:  # what its log will have is known before it is made
+        known = [Feature(*size) for size in scenario.world.sizes().items()]
+        where = layers.origin(("features",), file)
+        faults += [f"{where}: {said}" for said in derived_faults(scenario.features, known, scenario.added)]
     upload = scenario.stream.upload
     if upload is not None and (fault := upload_fault(upload, scenario.windows.lateness)) is not None:
         faults.append(f"{layers.origin(('stream', 'upload'), file)}: stream.upload: {fault}")

@@ -10,6 +10,7 @@ from simulator.calendar import Calendar, Promotion
 from simulator.clock import UTC_CLOCK, Clock
 from simulator.scenario.base import Block
 from simulator.scenario.data import DataBlock
+from simulator.scenario.derived import DerivedBlock, DerivedName
 from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.offline import OfflineBlock, Protocol
 from simulator.scenario.places import APART, Place
@@ -199,6 +200,8 @@ class Scenario(Block):
     """A synthetic marketplace."""
     promotion: tuple[PromotionBlock, ...] = ()
     """The calendar of a real log."""
+    features: dict[DerivedName, DerivedBlock] = Field(default_factory=dict)
+    """Features made of the past, beside those that the log has."""
     windows: WindowsBlock = WindowsBlock()
     """Which events count, and how long is observed."""
     stream: StreamBlock = StreamBlock()
@@ -232,6 +235,11 @@ class Scenario(Block):
     def time_features(self) -> bool:
         """Whether learners see hour and weekday of the click."""
         return self.stream.time_features or (self.data is not None and self.data.time_features)
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Names of the features that are added to those of the log at reading."""
+        return ("hour", "weekday") if self.time_features else ()
 
     def calendar(self, clock: Clock | None = None) -> Calendar:
         """Return the promotion calendar, of the world or of the real log.

@@ -102,7 +102,7 @@ def open_prior(path: str, own: History, calendar: Calendar, cache: Path, *, refu
     windows = scenario.windows.windows()
     if fault := windows_fault(path, windows, own.windows, refunds=refunds):
         raise RunError(fault)
-    if log.meta.fingerprint == own.log.meta.fingerprint and line.history_end > own.end:
+    if log.meta.source == own.log.meta.source and line.history_end > own.end:
         raise RunError(
             f"prior {path}: is the log of this run, and its history goes on to {format_duration(line.history_end)}, "
             f"beyond that of this run ({format_duration(own.end)}); allowed: another log, or a shorter history"
