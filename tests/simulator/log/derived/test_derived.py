@@ -57,7 +57,7 @@ def random(seed, clicks, lag):
     lag=st.sampled_from([0, 7 * HOUR]),
     rows=st.integers(3, 50),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_every_feature_is_what_a_loop_says(tmp_path_factory, seed, clicks, lag, rows):
     log, folder = random(seed, clicks, lag), tmp_path_factory.mktemp("log")
     with pytest.MonkeyPatch.context() as patched:  # borders of files and of pieces anywhere
