@@ -12,6 +12,7 @@ from learners.learner import TorchLearner
 from learners.materials import Materials
 from learners.model import Model
 from learners.networks import Network
+from learners.past import SeenLog
 from learners.pretrain import Pretraining, heads_beyond, pretrained
 from simulator.calendar import Calendar
 from simulator.calls import called, calling
@@ -31,6 +32,7 @@ def build_learner(
     seed: int,
     cache: Path,
     calendar: Calendar | None = None,
+    replayed: SeenLog | None = None,
     made: Callable[[Network, Sequence[str]], Model] | None = None,
 ) -> TorchLearner:
     """Pre-train what the method starts from (or load it), and return its learner.
@@ -47,6 +49,7 @@ def build_learner(
     seed : of the run.
     cache : directory whose ``checkpoints/`` holds pre-trained models.
     calendar : the promotions, past and to come; default: none.
+    replayed : the log with the times at which the stream learns of its events; default: those that the log says itself.
     made : makes the model of a network and its heads, in the place of the one that is pre-trained.
 
     Raises
@@ -67,7 +70,7 @@ def build_learner(
         model.network = network
         return model
 
-    materials = Materials(source, calendar or Calendar(), observation, learner, seed, cache, start)
+    materials = Materials(source, calendar or Calendar(), observation, learner, seed, cache, start, replayed)
     offset = None
     if method.offset is not None:
         with calling(method.offset, "prepare"):

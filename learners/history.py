@@ -52,6 +52,9 @@ class LabelledLog(Protocol):
     def meta(self) -> Meta:
         """What ``meta.toml`` says; pre-training needs the fingerprint."""
 
+    def clicks(self, start: int, end: int, *, features: bool = True) -> Iterable[ClickBatch]:
+        """Yield the clicks of ``[start, end)`` in replay order."""
+
     def labelled(
         self, windows: Windows, start: int, end: int, *, features: bool = True
     ) -> Iterable[tuple[ClickBatch, Labels]]:

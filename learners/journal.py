@@ -56,10 +56,10 @@ class Journal:
         if self._fresh():
             self._learner.learn(samples)
 
-    def publish(self) -> None:
+    def publish(self, now: int | None = None) -> None:
         """Publish, unless the checkpoint came after it."""
         if self._fresh():
-            self._learner.publish()
+            self._learner.publish(now)
 
     def ask(self, question: Question) -> Mapping[str, Float64]:
         """Ask, or repeat what was answered before the checkpoint; an auxiliary that does not adapt answers the same again."""
@@ -106,6 +106,10 @@ class Journal:
                 f"{self._state_path()}: the checkpoint of {self._name!r} is damaged ({why})"
             ) from error
         self._known, self._parts = state["calls"], state["parts"]
+
+    def notes(self) -> Mapping[str, Any]:
+        """Return what the learner found."""
+        return self._learner.notes()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the learner's state."""

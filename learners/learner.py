@@ -20,6 +20,7 @@ from simulator.calls import calling, checked
 from simulator.learning import PREDICTIONS, Clicks, Predictions, Question
 from simulator.log.schema import Float64, Int64
 from simulator.samples import Samples
+from simulator.units import format_duration
 
 
 class TorchLearner:
@@ -105,10 +106,19 @@ class TorchLearner:
             checked("offset", found, found, len(clicks))
         return found
 
-    def publish(self) -> None:
-        """Make the current weights the served ones."""
+    def publish(self, now: int | None = None) -> None:
+        """Make the current weights the served ones, and let the auxiliary see them if that is an instant of the stream."""
         self._model.publish()
         self.slow()
+        if self._estimator is not None and now is not None:
+            with calling(
+                self._estimator, "published", f"the model of {format_duration(now)}", self._names[0]
+            ):
+                self._estimator.published(self._model, now)
+
+    def notes(self) -> Mapping[str, Any]:
+        """Return what the auxiliary found in the stream."""
+        return {} if self._estimator is None else self._estimator.notes()
 
     def slow(self) -> None:
         """Let both learning rates decay, as at a publication."""

@@ -12,6 +12,7 @@ from learners.history import History
 from learners.model import Model
 from learners.networks.mlp import MLP
 from learners.offsets import KnownOffset
+from learners.past import SeenLog
 from learners.pretrain import Pretraining, pretrained
 from learners.start import Recipe
 from simulator.calendar import Calendar
@@ -31,6 +32,7 @@ class Materials:
     calendar : phases of the promotions, those to come included: it is published in advance.
     observation : observation window of the method's policy in microseconds.
     start : returns the model that the method starts from, as it is before the stream.
+    replayed : the log with the times at which the stream learns of its events; None: those that the log says itself.
     offset : what the method adds to the outputs; None for nothing (and while the offset itself is made).
     shared : what the method's parts have in common, each under a key of its own.
     """
@@ -42,8 +44,14 @@ class Materials:
     seed: int
     cache: Path
     start: Callable[[], Model]
+    replayed: SeenLog | None = None
     offset: KnownOffset | None = None
     shared: dict[object, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def seen(self) -> SeenLog:
+        """The log as the stream sees it, the future included: `learners.past.Past` refuses that."""
+        return self.history.log if self.replayed is None else self.replayed
 
     def pretrained(self, recipe: Recipe) -> Model:
         """Fit a perceptron of the learner's sizes by a recipe, or load it: equal recipes share one."""

@@ -51,6 +51,7 @@ class Model:
         inputs: int = 0,
     ) -> None:
         self.network, self.heads = network, tuple(heads)
+        self._inputs = inputs
         generator = torch.Generator().manual_seed(seed)
         width = len(features) * learner.embedding_dim
         with calling(network, "build", f"{width} numbers and the heads {', '.join(heads)}"):
@@ -130,6 +131,14 @@ class Model:
         self.adam.begin(learner.learning_rate, learner.weight_decay, fresh=learner.fresh_moments)
         rate = learner.embedding_learning_rate
         self.table.begin(rate, learner.weight_decay, fresh=learner.fresh_moments)
+
+    def twin(self, learner: LearnerBlock) -> Model:
+        """Return a model of the same weights that sets out with the rates of ``learner``; its other settings are as here."""
+        twin = Model(self.network, self.heads, self.table.features, learner, 0, self._inputs)
+        twin.load_state_dict(self.state_dict())
+        twin.begin(learner)
+        twin.freeze()
+        return twin
 
     def slow(self, factor: float) -> None:
         """Multiply both learning rates."""

@@ -77,8 +77,11 @@ class Learner(Advisor, Protocol):
     def learn(self, samples: Samples) -> None:
         """Take one optimisation step on a mini-batch."""
 
-    def publish(self) -> None:
-        """Make the current weights the served ones."""
+    def notes(self) -> Mapping[str, Any]:
+        """Return what it found in the stream beside its predictions, by name and as plain values."""
+
+    def publish(self, now: int | None = None) -> None:
+        """Make the current weights the served ones: those of clicks from ``now`` on, where that is told."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything needed to go on to the same numbers (tensors and plain values)."""

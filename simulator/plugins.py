@@ -16,7 +16,7 @@ from simulator.errors import AfterclickError, PluginError, ScenarioError, neares
 
 T = TypeVar("T")
 
-SHIPPED: tuple[str, ...] = ("learners.settlement", "learners.escim")
+SHIPPED: tuple[str, ...] = ("learners.settlement", "learners.escim", "learners.reuse")
 """Packages that come with the product and register what they bring, as a stranger's would; imported with any family."""
 
 OWN = ("simulator.", "learners.")

@@ -46,7 +46,10 @@ class Diary:
         assert len(samples) == len(samples.features)
         self.learned.append(samples)
 
-    def publish(self) -> None:
+    def notes(self) -> Mapping[str, Any]:
+        return {}
+
+    def publish(self, now: int | None = None) -> None:
         self.served = sum(len(s) for s in self.learned)
         self.published.append(self.served)
 
@@ -106,7 +109,10 @@ class Adder:
         self.learned += 1
         self.total = self.total + float(samples.features.sum())
 
-    def publish(self) -> None:
+    def notes(self) -> Mapping[str, Any]:
+        return {}
+
+    def publish(self, now: int | None = None) -> None:
         self.served = self.total.clone()
 
     def ask(self, question: Question) -> Mapping[str, Float64]:
@@ -204,6 +210,10 @@ class FakeLog:
         self.refund_delay = np.minimum(rng.exponential(5 * HOUR, clicks).astype(np.int64), 3 * DAY)
         self.refunded = self.converted & (rng.random(clicks) < 0.3)
         self.again = self.converted & (rng.random(clicks) < np.where(ids[:, 0] < 6, 0.7, 0.2))
+
+    def clicks(self, start: int, end: int, *, features: bool = True) -> Iterator[ClickBatch]:
+        for clicks, _ in self.labelled(Windows(), start, end, features=features):
+            yield clicks
 
     def labelled(
         self, windows: Windows, start: int, end: int, *, features: bool = True

@@ -13,6 +13,7 @@ from simulator.samples import Samples
 
 if TYPE_CHECKING:
     from learners.materials import Materials
+    from learners.model import Model
     from simulator.learning import Clicks, Question
     from simulator.scenario.model import Scenario
 
@@ -41,6 +42,16 @@ class Estimator:
 
     def hear(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         """Take note of what a policy believes at a segment's end (`simulator.learning.Advisor.tell`)."""
+
+    def published(self, model: Model, now: int) -> None:
+        """See the method's model as it is served for clicks from ``now`` on; it is not to be changed.
+
+        What was before ``now`` may be read of the log (`learners.past.Past`), and nothing of what comes after.
+        """
+
+    def notes(self) -> Mapping[str, Any]:
+        """Return what it found in the stream, by name and as plain values, for the method's costs in the summary."""
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all that the stream changes, as tensors and plain values."""

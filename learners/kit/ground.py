@@ -71,6 +71,10 @@ class TrialLog:
         origin = datetime(2026, 1, 1, tzinfo=UTC)
         return Meta("trial", origin, self.features, CLICKS, 0, 0, 0, (DAYS + 9) * DAY, self.name)
 
+    def clicks(self, start: int, end: int, *, features: bool = True) -> Iterable[ClickBatch]:
+        """Yield clicks."""
+        return self.log.clicks(start, end, features=features)
+
     def labelled(
         self, windows: Windows, start: int, end: int, *, features: bool = True
     ) -> Iterable[tuple[ClickBatch, Labels]]:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any
 
+from learners.journal import Journal
 from learners.session.plan import Plan
 from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
@@ -64,10 +65,12 @@ class Done:
     training: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_replay(cls, plan: Plan, recorder: Recorder, pipeline: Pipeline) -> Done:
+    def of_replay(
+        cls, plan: Plan, recorder: Recorder, pipeline: Pipeline, learners: Mapping[str, Journal]
+    ) -> Done:
         """Return what a replay did."""
         costs = {
-            name: {**recorder.measured(policy), **pipeline.notes[name]}
+            name: {**recorder.measured(policy), **pipeline.notes[name], **learners[name].notes()}
             for name, policy in plan.policy_of.items()
         }
         counts = {"events": pipeline.events, "events_outside_windows": pipeline.outside}

@@ -197,7 +197,7 @@ def _stream(
     with watch.timing("replay"):
         pipeline = replay(plan, learners, recorder)
     recorder.close()
-    return Done.of_replay(plan, recorder, pipeline)
+    return Done.of_replay(plan, recorder, pipeline, learners)
 
 
 def idle(methods: Sequence[ResolvedMethod], notes: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -226,6 +226,7 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
                 seed=scenario.seed,
                 cache=Path(scenario.output.cache),
                 calendar=plan.calendar,
+                replayed=plan.source,
             )
 
     # Those with most to pre-train go first, one of each start, so that the threads are busy with different models.

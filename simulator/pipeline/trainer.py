@@ -104,7 +104,7 @@ class Trainer:
     def _publish(self, start: int) -> Generator[Any, Any, None]:
         yield self._late(start - int(self._env.now), LATE)
         while True:
-            self.lane.submit(self.method.learner.publish)
+            self.lane.submit(partial(self.method.learner.publish, int(self._env.now)))
             for count, visible in self._learned:
                 self._published += count
                 self._lag += count * int(self._env.now) - visible
