@@ -50,6 +50,8 @@ class Visit:
     """Class of the repurchase level."""
     own: Float64
     """The user's own level of paying, in standard deviations."""
+    depth: Float64
+    """Depth of the item's deals, in standard deviations."""
     hidden: Int64 | None = None
     """Point of the hidden intent (`confounder.Hidden`), which none of the above contains; None without one."""
 
@@ -65,6 +67,7 @@ class Visit:
             self.spending[index],
             self.loyalty[index],
             self.own[index],
+            self.depth[index],
             None if self.hidden is None else self.hidden[index],
         )
 
@@ -113,6 +116,7 @@ class DayMarket:
             users.spending[user] + items.spending[slot] + self._by_hour[draws.time // HOUR % 24],
             loyalty_classes(settings.repurchase, market, segment, category),
             users.own[user],
+            market.category_deals[category],
         )
 
     def _context(self, draws: Draws, item_level: Float64, features: Int32) -> Float64:

@@ -16,6 +16,7 @@ from simulator.windows import Windows
 from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Arrivals
 from simulator.worlds.constants import ORIGIN
+from simulator.worlds.delayed import potential_outcomes
 from simulator.worlds.impressions import EXPOSURE, LONGEST_LAG, Clicked, Impressions, Ordered, Shown
 from simulator.worlds.journeys import Events, Journeys
 from simulator.worlds.levels import Levels, Reach, cart_level, refund_by_item, solve_levels
@@ -102,7 +103,10 @@ class World:
         if truth:
             columns = self.truth.columns(day, state, visit, refund, cart)
             columns |= self.truth.hidden_columns(time, visit, self.levels)
-        events = Journeys(mechanism, arrivals, visit).events(state, cart, refund)
+        journeys = Journeys(mechanism, arrivals, visit)
+        events = journeys.events(state, cart, refund)
+        if truth and journeys.first_pays is not None:
+            columns |= potential_outcomes(self.truth.before_sales, arrivals.time, journeys.first_pays)
         shown = None
         if truth and self.impressions is not None:
             # No journey has a pay after the attribution window.

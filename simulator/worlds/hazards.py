@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.log.schema import Bool, Float64, Int64
+from simulator.worlds.revisit import Revisit
 
 PATIENCE = 24
 """Secant steps of an inversion before plain halving takes over (five to twelve are usual)."""
@@ -109,7 +110,8 @@ class Considering:
     """The state of clicks that may still pay: cumulative hazard of leaving it, click by click.
 
     ``level`` has shape (n,), ``profile`` (components, n) and sums to 1 per click, ``response`` (n,)
-    multiplies the deal part. ``whole`` is the integrated hazard over ``longest`` hours.
+    multiplies the deal part. ``whole`` is the integrated hazard over ``longest`` hours. ``revisit``: what ends it for some
+    at a sale's opening (set by `Mechanism.considering`); the hazards here are those of who does not come back.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class Considering:
         self.hazards, self.time, self.longest = hazards, time, longest
         self.weights: Float64 = profile * level
         self.response = response
+        self.revisit: Revisit | None = None
         ends = (float(time.min()), float(time.max()) + longest) if len(time) else (0.0, 0.0)
         self.has_deal = hazards.deal_matters(*ends)
         start = hazards.common.remaining(time)
@@ -172,6 +175,7 @@ class Considering:
         part = object.__new__(Considering)
         part.hazards, part.longest, part.has_deal = self.hazards, self.longest, self.has_deal
         part.time, part.response = self.time[index], self.response[index]
+        part.revisit = None if self.revisit is None else self.revisit.take(index)
         part.weights, part.total, part.whole = self.weights[:, index], self.total[index], self.whole[index]
         return part
 

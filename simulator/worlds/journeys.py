@@ -9,16 +9,19 @@ from typing import Self
 
 import numpy as np
 
-from simulator.log.schema import Columns, Float64, Int64, Kind, UInt8
+from simulator.log.schema import Bool, Columns, Float64, Int64, Kind, UInt8
 from simulator.units import HOUR
 from simulator.worlds.affinity import Visit
 from simulator.worlds.arrivals import Arrivals
 from simulator.worlds.constants import PARTIAL_REFUND_POWER
 from simulator.worlds.hazards import Considering, invert
 from simulator.worlds.mechanism import Mechanism
+from simulator.worlds.revisit import Revisit
 from simulator.worlds.spending import later
 
 CENT = 0.01
+NEVER = np.iinfo(np.int64).max
+"""Time of what does not happen."""
 
 
 @dataclass(slots=True)
@@ -51,6 +54,11 @@ class _Pays:
     click: Int64
     time: Int64
 
+    def without(self, clicks: Bool) -> _Pays:
+        """Return those of other clicks."""
+        kept = ~clicks[self.click]
+        return _Pays(self.click[kept], self.time[kept])
+
 
 class Journeys:
     """Draw the events that follow one day's clicks."""
@@ -62,10 +70,16 @@ class Journeys:
         self._residual = np.full(len(draws), mechanism.settings.amount.residual)
         if plain:
             self._residual[draws.uniform("plain journey") < plain] = 0.0
+        self.first_pays: tuple[Int64, Int64] | None = None
+        """When each click pays first if it has a cart on its day, and if it has none; `NEVER` if it does not. Known once the
+        events are drawn, in worlds with a revisit.
+        """
 
     def events(self, state: Considering, cart_level: Float64, refund_level: Float64) -> Events:
         """Draw all events of the day's journeys, up to the end of their windows, in order."""
         left, waits_at, pays = self._leave(state)
+        if state.revisit is not None:
+            left, waits_at, pays = self._revisit(state.revisit, state.time, left, waits_at, pays)
         amount = self._amount(pays.click, pays.time, self._draws.normal("first amount")[pays.click], 0.0)
         parts = [
             self._carts(state.time, cart_level, left),
@@ -108,6 +122,39 @@ class Journeys:
         pay_click = np.concatenate([gone[~waits], click[back]])
         pay_time = np.concatenate([at[~waits], np.maximum(then[back], at[waits][back] + 1)])
         return left, _Pays(click, at[waits]), _Pays(pay_click, pay_time)
+
+    def _revisit(
+        self, revisit: Revisit, time: Float64, left: Float64, waits: _Pays, pays: _Pays
+    ) -> tuple[Float64, _Pays, _Pays]:
+        """Let some of those who still consider at an opening come back there, and not leave as they would have."""
+        draws, waiting = self._draws, self._mechanism.schedule.waiting
+        considers = (revisit.sale >= 0) & (left >= revisit.opening - time)
+        target, uniform = draws.exponential("cart"), draws.uniform("revisit")
+        carted, today = target < revisit.carts, target < revisit.today
+        later = draws.exponential("cart later") < revisit.carts - revisit.today
+
+        def comes(carted: Bool) -> Bool:
+            back: Bool = considers & (uniform < np.where(carted, revisit.some, revisit.none))
+            return back
+
+        back = comes(carted)
+        since = draws.uniform("revisit time")
+        then = np.full(len(time), NEVER)
+        for number, times in enumerate(waiting.times):
+            mine = np.flatnonzero(revisit.sale == number)
+            at = waiting.opening[number] + times.sample(since[mine])
+            then[mine] = np.maximum(np.rint(at * HOUR).astype(np.int64), draws.time[mine] + 1)
+        then[then - draws.time > self._mechanism.windows.longest_pay] = NEVER
+        otherwise = np.full(len(time), NEVER)
+        otherwise[pays.click] = pays.time
+        if_none = comes(np.where(today, later, carted))
+        if_cart = comes(np.ones_like(today))
+        self.first_pays = np.where(if_cart, then, otherwise), np.where(if_none, then, otherwise)
+        left = np.where(back, revisit.opening - time, left)
+        waits, pays = waits.without(back), pays.without(back)
+        came = np.flatnonzero(back & (then < NEVER))
+        click, at = np.concatenate([pays.click, came]), np.concatenate([pays.time, then[came]])
+        return left, waits, _Pays(click, at)
 
     def _carts(self, time: Float64, level: Float64, left: Float64) -> Events:
         """Draw ordinary carts; considering must still last when they come."""

@@ -77,11 +77,12 @@ def refund_by_item(settings: WorldSettings, item_level: Float64, pay_level: floa
     return shift
 
 
-def cart_level(settings: WorldSettings, hidden: Hidden, visit: Visit) -> Float64:
-    """Return each click's level of the cart hazard, its base left out."""
+def cart_level(settings: WorldSettings, hidden: Hidden, visit: Visit, point: Int64 | None = None) -> Float64:
+    """Return each click's level of the cart hazard, its base left out; ``point`` takes the place of its own intent."""
     log = settings.cart.slope * visit.eta
-    if visit.hidden is not None:
-        log += hidden.cart[visit.hidden]
+    point = visit.hidden if point is None else point
+    if point is not None:
+        log += hidden.cart[point]
     level: Float64 = np.exp(log)
     return level
 

@@ -14,9 +14,10 @@ from simulator.worlds.arrivals import click_share
 from simulator.worlds.confounder import Hidden
 from simulator.worlds.constants import buying_rhythm
 from simulator.worlds.hazards import CalendarHazard, Considering, MixtureHazard, PayHazards
-from simulator.worlds.levels import Levels, profile
+from simulator.worlds.levels import Levels, cart_level, profile
 from simulator.worlds.loyalty import repurchase_levels
 from simulator.worlds.promotion import Schedule
+from simulator.worlds.revisit import Openings, Revisit
 from simulator.worlds.settings import WorldSettings
 
 
@@ -44,6 +45,8 @@ class Mechanism:
             () if ordinary else settings.promotion, self.cells, buying_rhythm(delay.rhythm, delay.by_hour)
         )
         self.schedule = schedule
+        sales = () if ordinary else sorted(settings.promotion, key=lambda p: p.start)
+        self._openings = Openings(sales, [True] * len(sales)) if settings.delayed and sales else None
         self.hidden = Hidden(settings.confounder)
         pay = hours(delay.scales)
         self.pay = PayHazards(
@@ -84,7 +87,7 @@ class Mechanism:
         if point is not None:
             eta, response = eta + self.hidden.pay[point], response * self.hidden.deal[point]
         shift = self.schedule.fast[time.astype(np.int64)] if self.schedule.fast.any() else None
-        return Considering(
+        state = Considering(
             self.pay,
             time,
             level=np.exp(levels.pay + eta),
@@ -92,6 +95,31 @@ class Mechanism:
             response=response,
             longest=self.attribution,
         )
+        if self._openings is not None:
+            cart = np.exp(levels.cart) * cart_level(self.settings, self.hidden, visit, point)
+            state.revisit = self._revisit(self._openings, state, eta, visit.depth, cart)
+        return state
+
+    def _revisit(
+        self, openings: Openings, state: Considering, eta: Float64, depth: Float64, cart: Float64
+    ) -> Revisit:
+        time, sale = state.time, openings.of(state.time)
+        some = np.flatnonzero(sale >= 0)
+        opening, leaving = np.full(len(time), np.inf), np.full(len(time), np.inf)
+        opening[some] = openings.opening[sale[some]]
+        leaving[some] = state.take(some).cumulative_at(opening[some].astype(np.int64))
+        day = np.minimum(np.minimum(end_of_day(time), opening), time + self.attribution)
+        today = cart * self.cart.mass(time, day - time)
+        carts = today.copy()
+        carts[some] = cart[some] * self.cart.mass(time[some], (opening - time)[some])
+        without, with_cart = openings.chances(sale, eta, depth)
+        return Revisit(sale, opening, leaving, carts, today, without, with_cart)
+
+
+def end_of_day(time: Float64) -> Float64:
+    """Return the midnight that follows each time; hours."""
+    result: Float64 = (np.floor(time / 24) + 1) * 24
+    return result
 
 
 def hours(scales: Sequence[int]) -> list[float]:

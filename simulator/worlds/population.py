@@ -83,6 +83,7 @@ class Market:
         self.category_sale_taste = normal("category sale taste", categories, TASTE_RANK) / np.sqrt(TASTE_RANK)
         depth = generator(seed, "world", "market", "depth").gamma(2.0, 0.5, categories)
         self.category_depth: Float64 = depth / depth.mean()
+        self.category_deals: Float64 = (np.log(self.category_depth) + 0.27) / 0.8
         self.replenishable = (
             generator(seed, "world", "market", "replenishable").random(categories) < REPLENISHABLE_SHARE
         )
@@ -168,7 +169,7 @@ class Items:
         by_kind = market.category_spending[category] + market.brand_spending[brand]
         self.spending[slots] = settings.amount.price * price + by_kind
         self.end[slots] = np.where(self._mortal[slots], self.day + life, np.inf)
-        depth = (np.log(market.category_depth[category]) + 0.27) / 0.8
+        depth = market.category_deals[category]
         columns = (
             hashed(self.id[slots], sizes["item"], salt=1),
             category,

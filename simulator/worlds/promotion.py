@@ -4,7 +4,7 @@ the sale.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -68,6 +68,11 @@ class Waiting:
         """Return the entry that holds at each time."""
         found: Int64 = np.searchsorted(self.edges, time, side="right")
         return found
+
+    def since(self, end: Float64) -> Iterator[Float64]:
+        """Yield, by promotion, P(back before ``end`` | back)."""
+        for opening, times in zip(self.opening, self.times, strict=True):
+            yield times.cdf(end - opening)
 
     def between(self, first: float, last: float) -> bool:
         """Whether anybody may wait between the two times."""

@@ -199,6 +199,22 @@ class TasteEffect(Block):
     """Size of the day's own tastes; 0: as on other days."""
 
 
+class RevisitEffect(Block):
+    """Who comes back at the opening. Of those who then still consider what they clicked on, from ``waiting.onset`` before
+    the sale on, a share sigmoid(level + slope * (log-hazard of paying, its base left out) + deal * (depth of the item's deals
+    in standard deviations) + cart * (1 with a cart before the opening)) comes back, and pays as those who waited do.
+    """
+
+    level: float = -3.0
+    """Log-odds of who has no cart, at the base hazard."""
+    slope: float = 0.7
+    """By the log-hazard of paying, hidden intent included."""
+    deal: float = 0.0
+    """By the depth of the item's deals."""
+    cart: float = 1.5
+    """What a cart adds, by itself; 0: it goes with coming back, but does not cause it."""
+
+
 class WorldPromotion(Block):
     """``[[world.promotion]]``: one sale. ``kind`` says what it sets in the place of the defaults (`KINDS`);
     ``anticipation`` is the reported phase, ``waiting.onset`` the mechanism's own.
@@ -234,6 +250,8 @@ class WorldPromotion(Block):
     """Its prices."""
     taste: TasteEffect = TasteEffect()
     """Its tastes."""
+    revisit: RevisitEffect | None = None
+    """Who comes back at its opening without having waited; default: nobody."""
 
     @property
     def end(self) -> int:

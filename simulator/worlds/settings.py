@@ -159,6 +159,11 @@ class WorldSettings(Block):
         """Whether the position moves clicks and not paying."""
         return self.impressions and self.exposure.instrument
 
+    @property
+    def delayed(self) -> bool:
+        """Whether the truth tells pays on the click's day from those at a sale."""
+        return any(sale.revisit is not None for sale in self.promotion)
+
     def sizes(self) -> dict[str, int]:
         """Return the number of values of every feature, in the order of the columns."""
         return CARDINALITIES | self.cardinalities

@@ -11,6 +11,7 @@ quadrature.
   time whose probabilities are exact.
 * ``p_refund_observed``: the same with the observation window, counted from the pay, in the place of the
   refund window (where that is the longer one). P(pay, refund that is observed) = p_pay * p_refund_observed.
+* `delayed`: the further columns of worlds with a revisit.
 * ``expected_gmv``: the same sixteen exact probabilities, times the worth of a first pay in each
   (`spending.worth`), averaged over six parts. On a promotion's days the tables stand on whole hours of click
   time and are interpolated.
@@ -25,6 +26,14 @@ import numpy as np
 from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 from simulator.worlds.affinity import Visit
+from simulator.worlds.delayed import (
+    DELAYED_COLUMNS,
+    MARGINAL,
+    PROBABILITIES,
+    PrePromotion,
+    cart_given_features,
+    probabilities,
+)
 from simulator.worlds.hazards import Considering
 from simulator.worlds.levels import Levels
 from simulator.worlds.mechanism import Mechanism
@@ -47,7 +56,11 @@ HIDDEN_COLUMNS = ("p_pay_marginal", "hidden")
 
 def truth_columns(settings: WorldSettings) -> tuple[str, ...]:
     """Return the names of the truth columns of a world."""
-    return COLUMNS + HIDDEN_COLUMNS if settings.confounder.strength else COLUMNS
+    hidden = settings.confounder.strength > 0
+    names: tuple[str, ...] = COLUMNS + HIDDEN_COLUMNS if hidden else COLUMNS
+    if settings.delayed:
+        names += (*DELAYED_COLUMNS, MARGINAL) if hidden else DELAYED_COLUMNS
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +91,7 @@ class Truth:
         self.grid = Grid(mechanism.attribution, mechanism.settings.delay)
         window = mechanism.refund_window
         self._refund_windows = (window, min(window, mechanism.observation))
+        self.before_sales = PrePromotion(mechanism.settings.promotion)
         ordinary = Mechanism(
             mechanism.settings, mechanism.windows, 0, ordinary=True, repurchase=levels.repurchase
         )
@@ -88,8 +102,9 @@ class Truth:
         self, day: int, state: Considering, visit: Visit, refund_level: Float64, cart_level: Float64
     ) -> dict[str, Float64]:
         """Return the truth columns. The levels (n,) are those of each click's refund and cart hazards."""
-        tables, n = self._of_day(day), len(refund_level)
-        truth = np.empty((len(COLUMNS), n))
+        tables, n = self._of_day(day, state), len(refund_level)
+        names = COLUMNS + PROBABILITIES if state.revisit is not None else COLUMNS
+        truth = np.empty((len(names), n))
         for first in range(0, n, BLOCK):
             part = slice(first, first + BLOCK)
             truth[:, part] = self._block(
@@ -100,15 +115,20 @@ class Truth:
                 refund_level=refund_level[part],
                 cart_level=cart_level[part],
             )
-        return dict(zip(COLUMNS, truth, strict=True))
+        return dict(zip(names, truth, strict=True))
 
     def hidden_columns(self, time: Float64, visit: Visit, levels: Levels) -> dict[str, Float64]:
-        """Return the columns that only a world with a hidden intent has."""
+        """Return the columns that say what a hidden intent is, and what is true without knowing it."""
+        delayed = self.mechanism.settings.delayed
         if visit.hidden is None:
-            return {}
+            return {"intent": np.zeros(len(time))} if delayed else {}
         hidden = self.mechanism.hidden
         _, marginal = pay_by_intent(self.mechanism, levels, time, visit, [hidden.chance])
-        return dict(zip(HIDDEN_COLUMNS, (marginal, hidden.value[visit.hidden]), strict=True))
+        columns = dict(zip(HIDDEN_COLUMNS, (marginal, hidden.value[visit.hidden]), strict=True))
+        if delayed:
+            columns["intent"] = columns["hidden"]
+            columns[MARGINAL] = cart_given_features(self.mechanism, levels, time, visit)
+        return columns
 
     def _block(
         self,
@@ -124,13 +144,16 @@ class Truth:
         whole = pay_probabilities(state, mechanism.attribution, waiting)
         early = pay_probabilities(state, mechanism.observation, waiting)
         value, *refunds = self._expect(
-            tables, state, loyalty=loyalty, level=refund_level, direct=whole.direct, back=whole.back
+            tables, state, loyalty=loyalty, level=refund_level, direct=whole.direct, back=whole.returned
         )
         amount, paid = mechanism.settings.amount, whole.total
         size = np.exp(amount.level + spending + amount.spread)
         refunded = (np.divide(r, paid, out=np.zeros_like(paid), where=paid > 0) for r in refunds)
         delayed = delayed_pay(mechanism, state, cart_level, whole, early)
-        return paid, early.total, *refunded, size * value, *delayed
+        columns = paid, early.total, *refunded, size * value, *delayed
+        return (
+            columns if state.revisit is None else columns + probabilities(mechanism, self.before_sales, state)
+        )
 
     def _expect(
         self,
@@ -145,12 +168,15 @@ class Truth:
         """Return expected worth, P(pay and refund), and P(pay and refund inside an observation window)."""
         look = _Lookup(tables, state.time)
         value, refund, seen, total = (np.zeros(len(state.time)) for _ in range(4))
-        before = np.ones(len(state.time))
+        before, revisit = np.ones(len(state.time)), state.revisit
         for i in range(INTERVALS):
             after = np.exp(
                 -(state.whole if i + 1 == INTERVALS else state.cumulative(float(self.grid.ends[i + 1])))
             )
             mass = before - after
+            if revisit is not None:
+                still = revisit.still
+                mass -= revisit.chance * (np.minimum(before, still) - np.minimum(after, still))
             before = after
             if not tables.alike:
                 mass = mass * (1 - look.at(tables.wait[:, i]))
@@ -171,10 +197,11 @@ class Truth:
                 value += chance * look.by_class(tables.back_worth[sale], loyalty)
         return value, refund, seen
 
-    def _of_day(self, day: int) -> DayTables:
+    def _of_day(self, day: int, state: Considering) -> DayTables:
         first = 24 * day
         last = first + 24 + int(np.ceil(self.mechanism.windows.span / HOUR)) + 1
-        if self.mechanism.schedule.ordinary(first, last):
+        back = state.revisit is not None and bool((state.revisit.sale >= 0).any())
+        if not back and self.mechanism.schedule.ordinary(first, last):
             return self._ordinary if self._ordinary.alike else replace(self._ordinary, first_hour=first)
         return self._tables(self.mechanism, first, first + np.arange(25.0))
 

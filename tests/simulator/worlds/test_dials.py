@@ -83,6 +83,7 @@ BEFORE, AFTER = SALE_DAY - 1, SALE_DAY + 1
 HIDDEN = {"confounder": {"strength": 1.0}}
 SHOWN = {"impressions": True, "days": 2}
 FLAT = [1.0] * 24
+REVISIT = {"revisit": {"cart": 1.0}}
 NIGHT = [5.0] * 6 + [1.0] * 18
 
 WORLD_DIALS = [
@@ -218,6 +219,10 @@ SALE_DIALS = [
 JOINT_SALE_DIALS = [
     ("waiting.early_scale", "3h", {"waiting": {"early": 0.9}}, pays(SALE_DAY, first=0, last=1), -1),
     ("delay.lengthen_scale", "6d", {"delay": {"lengthen": 2.0}}, early(SALE_DAY - 2), -1),
+    ("revisit.level", -1.0, REVISIT, mean("p_delayed", BEFORE), +1),
+    ("revisit.slope", 2.0, REVISIT, spread(lambda s: np.log(s.column("p_delayed_if_none", BEFORE))), +1),
+    ("revisit.deal", 2.0, REVISIT, spread(lambda s: np.log(s.column("p_delayed_if_none", BEFORE))), +1),
+    ("revisit.cart", 3.0, REVISIT, mean("delayed_if_cart", BEFORE), +1),
 ]
 
 
@@ -270,6 +275,8 @@ def test_dials_of_a_promotion_that_need_others(key, value, base, statistic, dire
 def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         kind = field.annotation
+        if type(None) in get_args(kind):
+            kind = get_args(kind)[0]
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from leaves(kind, f"{prefix}{name}.")
         elif not any(isinstance(a, type) and issubclass(a, BaseModel) for a in get_args(kind)):
