@@ -1,12 +1,18 @@
-"""A limit for the time that a long selection of tests may take, without failing what it has no time for."""
+"""A limit for the time that a long selection of tests may take, without failing what it has no time for; and one thread for
+each of several processes that test side by side.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
 
 _BEGAN = time.monotonic()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many threads as cores in each of them would wait for each other, spinning.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from learners.catalog import resolve_all
 from learners.session.plan import Plan, plan_run
-from simulator.audit import AuditReport, audit, in_memory
+from simulator.audit import AuditReport, audit, impressions_in_memory, in_memory
 from simulator.log.feature_checks import doubts_of
 from simulator.log.memory import MemoryLog
 from simulator.scenario.load import Loaded
@@ -58,6 +58,9 @@ def audit_scenario(
         calendar=plan.calendar,
         seed=scenario.seed,
         tell=tell,
+        impressions=impressions_in_memory(plan.source, max(0, start - plan.windows.lifetime), until)
+        if any(method.listens for method in plan.methods)
+        else None,
     )
     report.features = features
     return report

@@ -16,10 +16,12 @@ from typing import Literal
 
 from simulator.audit.outside import Outside, look_outside
 from simulator.audit.replays import Other, Setting, Ticks, of_policy, replays
+from simulator.audit.shown import NAME, hear_again
 from simulator.audit.witness import first_difference, told, witness
 from simulator.calendar import Calendar
 from simulator.errors import PeekError
 from simulator.log.memory import MemoryLog
+from simulator.log.schema import ImpressionBatch
 from simulator.policies.base import Policy
 from simulator.samples import Samples
 from simulator.windows import Windows
@@ -77,8 +79,9 @@ def audit(
     calendar: Calendar | None = None,
     seed: int = 0,
     tell: Callable[[str], None] = lambda _: None,
+    impressions: ImpressionBatch | None = None,
 ) -> AuditReport:
-    """Compare every policy's samples under several futures.
+    """Compare every policy's samples under several futures, and what is heard of impressions.
 
     All policies are replayed together, as in a run. Another future begins after a cut, so what was replayed before
     need not be replayed again: a copy of the engine goes on from the start of the cut's segment. For the last cut all
@@ -88,6 +91,7 @@ def audit(
     ----------
     cuts : instants after which the future is changed.
     tell : is told which policy is looked at.
+    impressions : what was shown from ``start`` on, where somebody listens to it.
     """
     setting = Setting(log, windows, calendar or Calendar(), start, until, tick, segment)
     report = AuditReport(sorted(cuts), declared=[key for key, policy in policies.items() if policy.peeks])
@@ -115,7 +119,23 @@ def audit(
                 if other.how == "cut"
             )
         break
+    if impressions is not None:
+        tell(NAME)
+        _judge_impressions(report, setting, impressions, seed)
     return report
+
+
+def _judge_impressions(report: AuditReport, setting: Setting, shown: ImpressionBatch, seed: int) -> None:
+    """What methods hear of impressions comes from no policy; it is compared as one."""
+    report.compared[NAME] = 0
+    for heard in hear_again(
+        shown, setting.windows, setting.start, setting.until, report.cuts, setting.tick, seed
+    ):
+        report.compared[NAME] += len(heard.true) if heard.how == "cut" else 0
+        place = first_difference(heard.true, heard.other)
+        if place is not None:
+            said = told(heard.true, heard.other, place)
+            report.leaks.append(Leak(NAME, heard.cut, heard.how, *said, heard.why))
 
 
 _SCRAMBLED = "some event after the cut (its time, kind or amount was changed)"
