@@ -7,6 +7,7 @@ and then still exact at 0 and at the thresholds that are asked for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 
@@ -66,6 +67,19 @@ class LogHistogram:
         tally[:, np.searchsorted(known, self.values)] = self.tally
         np.add.at(tally, (group, np.searchsorted(known, fresh)[index]), 1)
         self.values, self.tally = known, tally
+
+    def without(self, part: LogHistogram) -> LogHistogram:
+        """Return the counts less those of a part of the values, counted in the same way."""
+        rest = copy(self)
+        rest.counts, rest.sums, rest.reached = (
+            self.counts - part.counts,
+            self.sums - part.sums,
+            self.reached - part.reached,
+        )
+        if self.values is not None and part.values is not None:
+            rest.tally = self.tally.copy()
+            rest.tally[:, np.searchsorted(self.values, part.values)] -= part.tally
+        return rest
 
     def edges(self) -> Float64:
         """Return the bins' edges, one more than there are bins."""

@@ -141,7 +141,8 @@ def likeness_of(plan: Plan) -> dict[str, Any] | None:
     world = plan.scenario.world
     if world is None or plan.log.meta.clicks > LIKENESS_CLICKS:
         return None
-    return fit_summary(TARGETS[world.preset], fact_sheet(plan.log, plan.windows, plan.calendar))
+    sheet = fact_sheet(plan.log, plan.windows, plan.calendar, intervals=True)
+    return fit_summary(TARGETS[world.preset], sheet)
 
 
 def _identity(plan: Plan) -> dict[str, Any]:

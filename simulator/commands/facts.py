@@ -106,11 +106,14 @@ def print_log(described: Described, *, fit: bool, against: str | None) -> None:
     log, console = Log.open(described.path), stdout()
     if targets is None:
         print_account(log.meta, described.path)
-    sheet = fact_sheet(log, described.windows, described.calendar)
+    sheet = fact_sheet(log, described.windows, described.calendar, intervals=targets is not None)
     if targets is not None:
         from simulator.worlds.targets.compare import fit_table, verdict_line
 
-        console.print(fit_table(targets, sheet))
+        table, notes = fit_table(targets, sheet)
+        console.print(table)
+        for note in notes:
+            console.print(note)
         console.print(verdict_line(targets, sheet), soft_wrap=True)
         return
     phases = phase_facts(log, described.windows, described.calendar, observation=described.observation)

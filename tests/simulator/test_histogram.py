@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from simulator import histogram as module
 from simulator.histogram import LogHistogram
-from simulator.log.facts.sheet import QUANTILES, fact_sheet
+from simulator.log.facts.delays import QUANTILES
+from simulator.log.facts.sheet import fact_sheet
 from simulator.log.facts.sums import AGES
 from simulator.log.schema import EventBatch, Kind
 from simulator.units import DAY, HOUR

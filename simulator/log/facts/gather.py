@@ -9,34 +9,47 @@ SQL. What is a plain GROUP BY of stored columns, how clicks crowd on items, take
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.calendar import Calendar
+from simulator.log.facts.groups import GROUPS, group_of_rows
 from simulator.log.facts.sums import ORDINARY, OTHER, Gathered
 from simulator.log.facts.tally import Tally
 from simulator.log.labels import LabelJoin
 from simulator.log.memory import final_labels
 from simulator.log.reader import Log
-from simulator.log.schema import ClickBatch, EventBatch, Int64, Kind, Labels
+from simulator.log.schema import Bool, EventBatch, Int64, Kind, Labels, UInt8
 from simulator.pieces import RowQueue
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 
 
-def gather(log: Log, windows: Windows, calendar: Calendar) -> Gathered:
-    """Read a log once and return its sums."""
+def gather(log: Log, windows: Windows, calendar: Calendar, *, parts: bool = False) -> Gathered:
+    """Read a log once and return its sums; with ``parts`` also those of each group of users, to tell how far facts are known.
+
+    That takes some five times as long, and one more byte a click.
+    """
     found = Gathered(log, windows, calendar)
-    events = _watched(log.events(), found)
+    groups = group_of_rows(log) if parts else None
+    if groups is not None:
+        found.parts = [Gathered(log, windows, calendar) for _ in range(GROUPS)]
+    events = _watched(log.events(), found, groups)
     join, ids, crowd = LabelJoin(events, windows), RowQueue("ids", log.ids()), _DailyItems(found)
     for clicks in log.clicks(features=False):
         journeys = join.events(clicks.row, clicks.time)
         labels = final_labels(clicks.time, journeys, clicks.row, windows)
         user, item = ids.take(clicks.row + len(clicks)).values()
-        _add_labels(found, clicks, labels, user, item)
-        _add_journeys(found, clicks, labels, journeys, (user, item))
+        index = journeys.row - clicks.row
+        inside = (index >= 0) & (index < len(clicks))
+        rows = _Rows(clicks.time, labels, user, item, journeys[inside], index[inside])
+        _add(found, rows)
+        if groups is not None:
+            mine = groups[clicks.row : clicks.row + len(clicks)]
+            for number, part in enumerate(found.parts):
+                _add(part, rows.only(mine == number))
         crowd.add(clicks.time, item)
-        found.clicks += len(clicks)
         found.last_click = int(clicks.time[-1])
     for _ in events:
         pass
@@ -44,15 +57,54 @@ def gather(log: Log, windows: Windows, calendar: Calendar) -> Gathered:
     return found
 
 
-def _watched(events: Iterator[EventBatch], found: Gathered) -> Iterator[EventBatch]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Clicks with their labels, users and items, and the events of their journeys; ``index`` is the click of each event."""
+
+    time: Int64
+    labels: Labels
+    user: Int64
+    item: Int64
+    events: EventBatch
+    index: Int64
+
+    def only(self, chosen: Bool) -> _Rows:
+        """Return some of the clicks, with their events."""
+        events = chosen[self.index]
+        place = np.cumsum(chosen) - 1
+        return _Rows(
+            self.time[chosen],
+            self.labels[chosen],
+            self.user[chosen],
+            self.item[chosen],
+            self.events[events],
+            place[self.index[events]],
+        )
+
+
+def _add(found: Gathered, rows: _Rows) -> None:
+    found.clicks += len(rows.time)
+    _add_labels(found, rows)
+    _add_journeys(found, rows)
+
+
+def _watched(events: Iterator[EventBatch], found: Gathered, groups: UInt8 | None) -> Iterator[EventBatch]:
     """Count events by their own hour as they stream by."""
     for batch in events:
-        for kind, name in ((Kind.CART, "carts"), (Kind.PAY, "pays"), (Kind.REFUND, "refunds")):
-            found.count(name, batch.time[batch.kind == kind])
-        paid = batch.amount[batch.kind == Kind.PAY]
-        found.amounts.add(np.zeros(len(paid), np.int64), paid)
-        found.amount.add(paid)
+        _add_events(found, batch)
+        if groups is not None:
+            mine = groups[batch.row]
+            for number, part in enumerate(found.parts):
+                _add_events(part, batch[mine == number])
         yield batch
+
+
+def _add_events(found: Gathered, batch: EventBatch) -> None:
+    for kind, name in ((Kind.CART, "carts"), (Kind.PAY, "pays"), (Kind.REFUND, "refunds")):
+        found.count(name, batch.time[batch.kind == kind])
+    paid = batch.amount[batch.kind == Kind.PAY]
+    found.amounts.add(np.zeros(len(paid), np.int64), paid)
+    found.amount.add(paid)
 
 
 class _DailyItems:
@@ -79,9 +131,9 @@ class _DailyItems:
         self._tally = Tally(1)
 
 
-def _add_labels(found: Gathered, clicks: ClickBatch, labels: Labels, user: Int64, item: Int64) -> None:
+def _add_labels(found: Gathered, rows: _Rows) -> None:
     """Add what the final labels say, where the log is long enough to know them."""
-    time, until, windows = clicks.time, found.until, found.windows
+    time, labels, until, windows = rows.time, rows.labels, found.until, found.windows
     known = time + windows.closing <= until
     final = time + windows.lifetime <= until
     paid = known & labels.converted
@@ -113,35 +165,33 @@ def _add_labels(found: Gathered, clicks: ClickBatch, labels: Labels, user: Int64
     found.delays["pay_refund"].add(group[refunded], (labels.first_refund - labels.first_pay)[refunded])
     pays = labels.pay_count * known
     columns = (known, paid, delay, delay**2, settled, refunded, wait, wait**2, pays)
-    found.users.add(user, np.stack([np.asarray(c, np.float64) for c in columns]))
-    found.items.add(item, np.stack([np.asarray(c, np.float64) for c in (known, paid, settled, refunded)]))
+    found.users.add(rows.user, np.stack([np.asarray(c, np.float64) for c in columns]))
+    found.items.add(
+        rows.item, np.stack([np.asarray(c, np.float64) for c in (known, paid, settled, refunded)])
+    )
 
 
-def _add_journeys(
-    found: Gathered, clicks: ClickBatch, labels: Labels, events: EventBatch, ids: tuple[Int64, Int64]
-) -> None:
+def _add_journeys(found: Gathered, rows: _Rows) -> None:
     """Add what needs the single events of each journey: carts, repurchases, GMV by elapsed time, refunded shares."""
-    index = events.row - clicks.row
-    events = events[(index >= 0) & (index < len(clicks))]
-    index = events.row - clicks.row
-    elapsed = events.time - clicks.time[index]
-    known = clicks.time + found.windows.closing <= found.until
+    clicked, labels, events, index = rows.time, rows.labels, rows.events, rows.index
+    elapsed = events.time - clicked[index]
+    known = clicked + found.windows.closing <= found.until
     counts = (elapsed <= found.windows.longest_pay) & known[index]
-    counts &= events.arrival - clicks.time[index] <= found.windows.lifetime
-    group = found.group(clicks.time)
+    counts &= events.arrival - clicked[index] <= found.windows.lifetime
+    group = found.group(clicked)
     pay = np.flatnonzero((events.kind == Kind.PAY) & counts)
-    _add_pays(found, group, events[pay], index[pay], elapsed[pay], clicks.time)
-    _add_amounts(found, events[pay], index[pay], elapsed[pay], ids)
+    _add_pays(found, group, events[pay], index[pay], elapsed[pay], clicked)
+    _add_amounts(found, events[pay], index[pay], elapsed[pay], (rows.user, rows.item))
     cart = np.flatnonzero((events.kind == Kind.CART) & counts)
     never = np.iinfo(np.int64).max
-    first = np.full(len(clicks), never)
+    first = np.full(len(clicked), never)
     np.minimum.at(first, index[cart], events.time[cart])
     carted = first < never
-    found.count("carted", clicks.time[carted])
-    found.delays["click_cart"].add(group[carted], (first - clicks.time)[carted])
+    found.count("carted", clicked[carted])
+    found.delays["click_cart"].add(group[carted], (first - clicked)[carted])
     both = carted & labels.converted & (first <= labels.first_pay)
     found.delays["cart_pay"].add(group[both], (labels.first_pay - first)[both])
-    first_amount = np.zeros(len(clicks))
+    first_amount = np.zeros(len(clicked))
     paid, first_of = np.unique(index[pay], return_index=True)
     first_amount[paid] = events.amount[pay[first_of]]
     refunded = np.flatnonzero(known & labels.refunded & (first_amount > 0))

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 
 from simulator.calendar import Calendar
-from simulator.histogram import Distribution, LogHistogram, tail_index
+from simulator.histogram import tail_index
+from simulator.log.facts.delays import delay_facts, quantile_intervals
 from simulator.log.facts.gather import gather
+from simulator.log.facts.intervals import Interval, Share, interval_of, share_of, values_and_rows
 from simulator.log.facts.sales import SaleFacts, sale_facts
-from simulator.log.facts.sums import AGES, DELAYS, ITEM, ORDINARY, USER, Gathered
+from simulator.log.facts.sums import ITEM, ORDINARY, USER, Gathered
 from simulator.log.reader import Log
 from simulator.log.schema import Bool, Float64
-from simulator.units import DAY, HOUR, format_duration
+from simulator.units import DAY
 from simulator.windows import Windows
 
-QUANTILES = (5, 10, 20, 25, 30, 40, 50, 60, 70, 75, 80, 90, 95, 99)
-REFERENCE = 3 * DAY
-"""Delays are also stated given that they are at most this long, so that logs of other windows can be compared."""
 CVR_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 USER_BINS = (0.0, 0.25, 0.5, 0.75, 1.0)
 TAIL = 0.05
 
-Facts = Iterator[tuple[str, float | None]]
+
+Facts = Iterator[tuple[str, float | Share | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +45,58 @@ class FactSheet:
     ordinary_days: int
     values: dict[str, float]
     sales: tuple[SaleFacts, ...] = field(default=())
+    rows: Mapping[str, float] = field(default_factory=dict)
+    """Of how many rows those facts are shares that are."""
+    intervals: Mapping[str, Interval] | None = None
+    """Where each fact lies with 95 % confidence, as far as the log's users tell; None: it was not asked."""
 
     def value(self, name: str) -> float | None:
         """Return a fact, ``None`` where the log does not tell. ``sale.`` facts are those of the first promotion."""
         return self.values.get(name)
 
 
-def fact_sheet(log: Log, windows: Windows, calendar: Calendar | None = None) -> FactSheet:
-    """Describe a log in one pass."""
-    return sheet_of(gather(log, windows, calendar or Calendar()))
+def fact_sheet(
+    log: Log, windows: Windows, calendar: Calendar | None = None, *, intervals: bool = False
+) -> FactSheet:
+    """Describe a log in one pass; with ``intervals`` say also how far each fact is known."""
+    return sheet_of(gather(log, windows, calendar or Calendar(), parts=intervals))
 
 
 def sheet_of(found: Gathered) -> FactSheet:
-    """Turn gathered sums into facts."""
+    """Turn gathered sums into facts; with their intervals where the sums of each group of users are there too."""
+    sheet = _sheet(found)
+    if not found.parts:
+        return sheet
+    rests = [_sheet(found.without(part)).values for part in found.parts if part.clicks]
+    intervals = dict(quantile_intervals(found))
+    for name, value in sheet.values.items():
+        without = [rest[name] for rest in rests if name in rest]
+        if name not in intervals and len(without) == len(rests):
+            interval = interval_of(value, without, sheet.rows.get(name))
+            if interval is not None:
+                intervals[name] = interval
+    return replace(sheet, intervals=intervals)
+
+
+def _sheet(found: Gathered) -> FactSheet:
     whole = whole_days(found)
     ordinary = found.ordinary & whole
     if ordinary.sum() < 1:
         ordinary = whole
     sales = tuple(sale_facts(found, sale, ordinary) for sale in found.calendar.promotions)
-    parts: tuple[Callable[[], Facts], ...] = (
-        lambda: _rates(found, ordinary),
-        lambda: _delays(found),
-        lambda: _hours(found, ordinary),
-        lambda: _spending(found),
-        lambda: _users(found),
-        lambda: _items(found),
-        lambda: ((f"sale.{k}", v) for k, v in (sales[0].values.items() if sales else ())),
+    parts: tuple[Facts, ...] = (
+        _rates(found, ordinary),
+        delay_facts(found),
+        _hours(found, ordinary),
+        _spending(found),
+        _users(found),
+        _items(found),
     )
-    values = {name: float(value) for part in parts for name, value in part() if value is not None}
-    return FactSheet(found.windows, found.clicks, int(whole.sum()), int(ordinary.sum()), values, sales)
+    values, rows = values_and_rows(fact for part in parts for fact in part)
+    for sale in sales[:1]:
+        values |= {f"sale.{name}": value for name, value in sale.values.items()}
+        rows |= {f"sale.{name}": value for name, value in sale.rows.items()}
+    return FactSheet(found.windows, found.clicks, int(whole.sum()), int(ordinary.sum()), values, sales, rows)
 
 
 def whole_days(found: Gathered) -> Bool:
@@ -93,8 +116,9 @@ def _rates(found: Gathered, ordinary: Bool) -> Facts:
     daily = {name: values.reshape(-1, 24).sum(1) for name, values in found.hourly.items()}
     clicks, carts, pays = (float(daily[name][ordinary].sum()) for name in ("clicks", "carts", "pays"))
     yield "clicks_per_day", _share(clicks, float(ordinary.sum()))
-    yield "carts_per_click", _share(carts, clicks)
-    yield "pays_per_click", _share(pays, clicks)
+    for name, events in (("carts_per_click", carts), ("pays_per_click", pays)):
+        # Where they are rarer than clicks, no better known than the share of clicks that have one.
+        yield name, share_of(events, clicks) if events <= clicks else _share(events, clicks)
     yield "pays_per_cart", _share(pays, carts)
     # Labels go by the click, so that the first days count as much as any other.
     by_click = found.ordinary
@@ -102,44 +126,15 @@ def _rates(found: Gathered, ordinary: Bool) -> Facts:
         float(daily[name][by_click].sum())
         for name in ("labelled", "carted", "paid", "repeat", "gmv", "settled", "refunded", "final", "net")
     )
-    yield "cart_rate", _share(carted, labelled)
-    yield "cvr", _share(paid, labelled)
-    yield "rfr", _share(refunded, settled)
-    yield "net_cvr", _share(net, final)
-    yield "repurchase_share", _share(repeat, paid)
+    yield "cart_rate", share_of(carted, labelled)
+    yield "cvr", share_of(paid, labelled)
+    yield "rfr", share_of(refunded, settled)
+    yield "net_cvr", share_of(net, final)
+    yield "repurchase_share", share_of(repeat, paid)
     yield "gmv_per_click", _share(gmv, labelled)
     yield "gmv_per_paying_click", _share(gmv, paid)
-    yield "old_pay_share", _share(daily["old_pays"][ordinary].sum(), daily["matched_pays"][ordinary].sum())
-    yield "refunds_in_full", _share(found.returned[1], found.returned[0])
-
-
-def _delays(found: Gathered) -> Facts:
-    for name in DELAYS:
-        delays = _ordinary_or_all(found.delays[name])
-        window = found.windows.refund if name == "pay_refund" else found.windows.attribution
-        yield f"{name}.count", float(delays.total)
-        yield f"{name}.mean", _in_hours(delays.mean())
-        for percent in QUANTILES:
-            yield f"{name}.p{percent}", _in_hours(delays.quantile(percent / 100))
-        for age in AGES:
-            if age < window:
-                yield f"{name}.within.{format_duration(age)}", delays.share(age)
-        of = delays.share(REFERENCE) if window >= REFERENCE else None
-        for age in AGES if of else ():
-            if age < REFERENCE and of:
-                share = delays.share(age)
-                yield f"{name}.within_3d.{format_duration(age)}", None if share is None else share / of
-        for percent in QUANTILES if of else ():
-            yield f"{name}.within_3d.p{percent}", _in_hours(delays.quantile(percent / 100 * (of or 0.0)))
-
-
-def _ordinary_or_all(delays: LogHistogram) -> Distribution:
-    ordinary = delays.of(ORDINARY)
-    return ordinary if ordinary.total else delays.of()
-
-
-def _in_hours(micros: float | None) -> float | None:
-    return None if micros is None else micros / HOUR
+    yield "old_pay_share", share_of(daily["old_pays"][ordinary].sum(), daily["matched_pays"][ordinary].sum())
+    yield "refunds_in_full", share_of(found.returned[1], found.returned[0])
 
 
 def _hours(found: Gathered, ordinary: Bool) -> Facts:
@@ -147,15 +142,15 @@ def _hours(found: Gathered, ordinary: Bool) -> Facts:
     for name in ("clicks", "carts", "pays"):
         by_hour = hourly[name][ordinary].sum(0)
         for hour in range(24):
-            yield f"hour.{name}.{hour}", _share(by_hour[hour], by_hour.sum())
+            yield f"hour.{name}.{hour}", share_of(by_hour[hour], by_hour.sum())
     sums = {name: hourly[name][found.ordinary].sum(0) for name in hourly}
     for hour in range(24):
         yield (
             f"hour.pays_per_click.{hour}",
             _share(hourly["pays"][ordinary, hour].sum(), hourly["clicks"][ordinary, hour].sum()),
         )
-        yield f"hour.cvr.{hour}", _share(sums["paid"][hour], sums["labelled"][hour])
-        yield f"hour.net_cvr.{hour}", _share(sums["net"][hour], sums["final"][hour])
+        yield f"hour.cvr.{hour}", share_of(sums["paid"][hour], sums["labelled"][hour])
+        yield f"hour.net_cvr.{hour}", share_of(sums["net"][hour], sums["final"][hour])
         yield f"hour.gmv_per_paying_click.{hour}", _share(sums["gmv"][hour], sums["paid"][hour])
     for name in ("cvr", "net_cvr", "gmv_per_paying_click"):
         part, whole = {"cvr": ("paid", "labelled"), "net_cvr": ("net", "final")}.get(name, ("gmv", "paid"))
@@ -167,11 +162,14 @@ def _hours(found: Gathered, ordinary: Bool) -> Facts:
     for block in range(0, 24, 3):
         three = slice(block, block + 3)
         clicks = hourly["clicks"][ordinary]
-        yield f"hour.clicks.{block}-{block + 2}", _share(clicks[:, three].sum(), clicks.sum())
-        yield f"hour.paying_clicks.{block}-{block + 2}", _share(sums["paid"][three].sum(), sums["paid"].sum())
+        yield f"hour.clicks.{block}-{block + 2}", share_of(clicks[:, three].sum(), clicks.sum())
+        yield (
+            f"hour.paying_clicks.{block}-{block + 2}",
+            share_of(sums["paid"][three].sum(), sums["paid"].sum()),
+        )
         yield (
             f"hour.repurchase_share.{block}-{block + 2}",
-            _share(sums["repeat"][three].sum(), sums["paid"][three].sum()),
+            share_of(sums["repeat"][three].sum(), sums["paid"][three].sum()),
         )
 
 
@@ -204,7 +202,7 @@ def _users(found: Gathered) -> Facts:
     yield "orders_per_buyer", _share(float(orders.sum()), float(len(orders)))
     for name, low, high in (("1", 1, 1), ("2", 2, 2), ("3", 3, 3), ("4-9", 4, 9), ("10+", 10, np.inf)):
         chosen = float(((orders >= low) & (orders <= high)).sum())
-        yield f"orders.{name}", _share(chosen, float(len(orders)))
+        yield f"orders.{name}", share_of(chosen, float(len(orders)))
     for name, part, whole, first, second in (
         ("pay_delay_by_user_cvr", "paid", "clicks", "delay", "delay_squared"),
         ("refund_delay_by_user_rfr", "refunded", "settled", "wait", "wait_squared"),
@@ -227,10 +225,10 @@ def _items(found: Gathered) -> Facts:
         paid, clicks, settled, refunded = (
             float(column[name][inside].sum()) for name in ("paid", "clicks", "settled", "refunded")
         )
-        rfr = _share(refunded, settled)
+        rfr = share_of(refunded, settled)
         yield f"rfr_by_item_cvr.{label}", rfr
         if rfr is not None and clicks:
-            yield f"net_cvr_by_item_cvr.{label}", paid / clicks * (1 - rfr)
+            yield f"net_cvr_by_item_cvr.{label}", paid / clicks * (1 - rfr.value)
 
 
 def _rate(part: Float64, whole: Float64) -> Float64:

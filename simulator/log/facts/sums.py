@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,10 @@ class Moments:
         log = np.log(values[values > 0])
         self.sums += [len(log), log.sum(), (log**2).sum(), (log**3).sum()]
 
+    def without(self, part: Moments) -> Moments:
+        """Return the sums less those of a part of the values."""
+        return Moments(self.sums - part.sums)
+
     def mean_sd_skew(self) -> tuple[float, float, float] | None:
         """Return mean, sd and skewness; None of fewer than two values."""
         n, one, two, three = (float(x) for x in self.sums)
@@ -107,6 +112,24 @@ class Gathered:
         self.clicks = 0
         self.last_click = log.meta.start
         self.ordinary: Bool = ordinary_days(calendar, self.first_day, self.days, self.clock)
+        self.parts: list[Gathered] = []
+        """The same sums of the clicks of each group of users, where they were asked for."""
+
+    def without(self, part: Gathered) -> Gathered:
+        """Return the sums that facts are made of, less those of a group of users."""
+        rest = copy(self)
+        rest.parts = []
+        rest.hourly = {name: sums - part.hourly[name] for name, sums in self.hourly.items()}
+        rest.delays = {name: waits.without(part.delays[name]) for name, waits in self.delays.items()}
+        rest.gmv_by_hour = self.gmv_by_hour - part.gmv_by_hour
+        rest.paying = self.paying - part.paying
+        rest.amounts = self.amounts.without(part.amounts)
+        rest.amount = self.amount.without(part.amount)
+        rest.gmv = {name: moments.without(part.gmv[name]) for name, moments in self.gmv.items()}
+        rest.returned = self.returned - part.returned
+        rest.users, rest.items = self.users.without(part.users), self.items.without(part.items)
+        rest.clicks = self.clicks - part.clicks
+        return rest
 
     def hour(self, time: Int64) -> Int64:
         """Return the hour of the log of each instant, in local time; hour 0 is the midnight before the first click."""

@@ -34,6 +34,17 @@ class Tally:
             return np.empty(0, np.int64), np.empty((self._columns, 0))
         return self._parts[0]
 
+    def without(self, part: Tally) -> Tally:
+        """Return the sums less those of a part of the rows; a key whose first column falls to 0 by that is gone."""
+        (keys, sums), (taken, less) = self.sums(), part.sums()
+        sums, at = sums.copy(), np.searchsorted(keys, taken)
+        sums[:, at] -= less
+        keep = np.ones(len(keys), bool)
+        keep[at] = sums[0, at] > 0
+        rest = Tally(self._columns)
+        rest.add(keys[keep], sums[:, keep])
+        return rest
+
     def _compact(self) -> None:
         if len(self._parts) > 1:
             keys, values = zip(*self._parts, strict=True)

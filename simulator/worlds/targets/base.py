@@ -9,7 +9,7 @@ from typing import Literal
 from simulator.log.facts import FactSheet
 from simulator.units import DAY, format_duration
 
-Verdict = Literal["within", "outside", "known miss", "not comparable", "unknown"]
+Verdict = Literal["within", "outside", "known miss", "cannot tell", "not comparable", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Target:
     ----------
     name : what it says, for people.
     fact : what the fact sheet calls it.
-    value, tolerance : in ``unit``; a world is within where it differs by at most the tolerance.
+    value, tolerance : in ``unit``; a world is within where it differs by at most the tolerance, and outside where it differs
+        by more. Where a sheet says how far its facts are known, all of the interval must do so; else the log cannot tell.
     unit : of the value; "" for shares and ratios.
     source : publication or data set, and where in it.
     attribution, refund : the windows (microseconds) under which it was measured; None: it does not depend on them.
@@ -52,8 +53,14 @@ class Target:
         found = sheet.value(self.fact)
         if found is None:
             return None, "unknown", "the log does not tell"
-        if abs(found - self.value) <= self.tolerance:
+        interval = (found, found) if sheet.intervals is None else sheet.intervals.get(self.fact)
+        if interval is None:
+            return found, "cannot tell", "too few users to say how far it is known"
+        least, most = interval
+        if max(self.value - least, most - self.value) <= self.tolerance:
             return found, "within", ""
+        if least - self.value <= self.tolerance and self.value - most <= self.tolerance:
+            return found, "cannot tell", ""
         return found, "known miss" if self.known else "outside", self.known
 
 

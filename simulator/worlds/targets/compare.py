@@ -16,6 +16,7 @@ _STYLES = {
     "within": "green",
     "outside": "bold red",
     "known miss": "yellow",
+    "cannot tell": "cyan",
     "not comparable": "dim",
     "unknown": "dim",
 }
@@ -29,18 +30,19 @@ def verdicts(targets: Targets, sheet: FactSheet) -> Counter[str]:
 def verdict_line(targets: Targets, sheet: FactSheet) -> str:
     """Say in one sentence how many published facts are met."""
     found = verdicts(targets, sheet)
-    judged = found["within"] + found["outside"] + found["known miss"]
-    names = {"known miss": "known misses" if found["known miss"] > 1 else "known miss"}
+    judged = sum(found[name] for name in ("within", "outside", "known miss", "cannot tell"))
+    names = {
+        "known miss": "known misses" if found["known miss"] > 1 else "known miss",
+        "cannot tell": "of which this log cannot tell",
+    }
     rest = "".join(
-        f", {found[name]} {names.get(name, name)}"
-        for name in ("known miss", "not comparable", "unknown")
-        if found[name]
+        f", {found[name]} {names.get(name, name)}" for name in _STYLES if name != "within" and found[name]
     )
     return f"{found['within']} of {judged} published facts within tolerance{rest} ({targets.source})"
 
 
-def fit_table(targets: Targets, sheet: FactSheet) -> Table:
-    """Return one row per published fact: target, realised value, tolerance, verdict, source."""
+def fit_table(targets: Targets, sheet: FactSheet) -> tuple[Table, list[str]]:
+    """Return one row per published fact, and the notes that its last column numbers: sources, and reasons for verdicts."""
     table = Table(
         title=f"fit to {targets.preset}",
         title_justify="left",
@@ -49,20 +51,29 @@ def fit_table(targets: Targets, sheet: FactSheet) -> Table:
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    for name in ("fact", "target", "realised", "tolerance", "verdict", "source"):
-        table.add_column(name, justify="right" if name in {"target", "realised", "tolerance"} else "left")
+    table.add_column("fact", overflow="fold")
+    for name in ("allowed", "measured", "95 % interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("notes", no_wrap=True)
+    notes: dict[str, int] = {}
     for row in targets.rows:
         found, verdict, why = row.verdict(sheet)
-        unit = f" {row.unit}" if row.unit else ""
+        said = (row.source, row.note, row.known, why)
+        interval = (sheet.intervals or {}).get(row.fact)
         table.add_row(
-            row.name,
-            f"{_number(row.value)}{unit}",
-            "" if found is None else f"{_number(found)}{unit}",
-            f"{_number(row.tolerance)}{unit}",
-            Text(verdict + (f": {why}" if why and not row.known else ""), style=_STYLES[verdict]),
-            "; ".join(part for part in (row.source, row.note, row.known) if part),
+            row.name + (f" ({row.unit})" if row.unit else ""),
+            _range(row.value - row.tolerance, row.value + row.tolerance),
+            "" if found is None else _number(found),
+            "" if interval is None else _range(*interval),
+            Text(verdict, style=_STYLES[verdict]),
+            ",".join(str(notes.setdefault(text, len(notes) + 1)) for text in dict.fromkeys(said) if text),
         )
-    return table
+    return table, [f"{number}  {text}" for text, number in notes.items()]
+
+
+def _range(least: float, most: float) -> str:
+    return f"{_number(least)}..{_number(most)}"
 
 
 def fit_summary(targets: Targets, sheet: FactSheet) -> dict[str, Any]:
@@ -80,6 +91,7 @@ def fit_summary(targets: Targets, sheet: FactSheet) -> dict[str, Any]:
                 "name": r.name,
                 "target": r.value,
                 "realised": v,
+                "interval": (sheet.intervals or {}).get(r.fact),
                 "tolerance": r.tolerance,
                 "unit": r.unit,
                 "known": why,
@@ -111,4 +123,6 @@ def _curves(targets: Targets, values: Mapping[str, float]) -> list[dict[str, Any
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 0.1 else f"{value:.3g}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.{4 if abs(value) >= 0.1 else 3 if abs(value) >= 0.001 else 2}g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 
@@ -24,8 +25,8 @@ from simulator.worlds.targets.compare import fit_summary, fit_table, verdict_lin
 ROW = Target("CVR", "cvr", 0.1, 0.01, "", "somewhere", 3 * DAY)
 
 
-def sheet(windows=None, **values):
-    return FactSheet(windows or Windows(), 1, 1, 1, values)
+def sheet(windows=None, intervals=None, **values):
+    return FactSheet(windows or Windows(), 1, 1, 1, values, intervals=intervals)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def lived(tmp_path_factory):
         windows = Windows(days * DAY, 3 * DAY)
         path = tmp_path_factory.mktemp("targets") / "log"
         generate(settings, windows, 15 * MINUTE, 3, path)
-        found[days] = fact_sheet(Log.open(path), windows, calendar)
+        found[days] = fact_sheet(Log.open(path), windows, calendar, intervals=True)
     return found
 
 
@@ -65,7 +66,7 @@ def test_every_fact_is_on_the_sheet(lived, name):
     ]
     assert missing == []
     assert all(
-        r.verdict(lived[days])[1] in {"within", "outside", "known miss", "unknown"}
+        r.verdict(lived[days])[1] in {"within", "outside", "known miss", "cannot tell", "unknown"}
         for r in TARGETS[name].rows
     )
     for curve in TARGETS[name].curves:
@@ -82,16 +83,59 @@ def test_the_verdict_is_by_the_tolerance():
     assert "3d" in why
 
 
-def test_the_table_and_the_sentence_say_it_all(lived):
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((0.091, 0.109), "within"),
+        ((0.089, 0.109), "cannot tell"),
+        ((0.091, 0.111), "cannot tell"),
+        ((0.05, 0.2), "cannot tell"),
+        ((0.111, 0.13), "outside"),
+        ((0.05, 0.089), "outside"),
+    ],
+)
+def test_the_verdict_counts_how_far_the_fact_is_known(interval, verdict):
+    value = sum(interval) / 2
+    found = sheet(intervals={"cvr": interval}, cvr=value)
+    assert ROW.verdict(found) == (value, verdict, "")
+    known = replace(ROW, known="cannot be").verdict(found)
+    assert known[1] == ("known miss" if verdict == "outside" else verdict)
+
+
+def test_what_has_no_interval_cannot_be_told():
+    assert ROW.verdict(sheet(intervals={}, cvr=0.1))[1] == "cannot tell"
+    assert ROW.verdict(sheet(intervals={}))[1] == "unknown"
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_table_and_the_sentence_say_it_all(lived, width):
     targets = TARGETS["cascade"]
-    table = fit_table(targets, lived[3])
+    table, notes = fit_table(targets, lived[3])
     assert table.row_count == len(targets.rows)
-    Console(width=200, quiet=True).print(table)
+    console = Console(width=width, file=io.StringIO())
+    console.print(table)
+    lines = console.file.getvalue().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("CVR "))
+    value, (low, high) = lived[3].values["cvr"], lived[3].intervals["cvr"]
+    assert lines[at].split() == [
+        "CVR",
+        "0.066..0.07",
+        f"{value:.4g}",
+        f"{low:.4g}..{high:.4g}",
+        "outside",
+        "1",
+    ]
+    assert lines[1].split() == ["fact", "allowed", "measured", "95", "%", "interval", "verdict", "notes"]
+    assert "…" not in console.file.getvalue()
+    assert notes[0] == f"1  {targets.rows[0].source}"
+    last = str(list(table.columns[5].cells)[-1]).split(",")
+    assert {notes[int(number) - 1].partition("  ")[2] for number in last} >= {targets.rows[-1].source}
     counts = verdicts(targets, lived[3])
     assert sum(counts.values()) == len(targets.rows)
-    assert verdict_line(targets, lived[3]).startswith(
-        f"{counts['within']} of {counts['within'] + counts['outside'] + counts['known miss']}"
-    )
+    judged = sum(counts[name] for name in ("within", "outside", "known miss", "cannot tell"))
+    line = verdict_line(targets, lived[3])
+    assert line.startswith(f"{counts['within']} of {judged} published facts within tolerance, ")
+    assert f", {counts['cannot tell']} of which this log cannot tell" in line
 
 
 def _known(preset):
@@ -109,6 +153,7 @@ def test_the_summary_is_plain_and_can_be_drawn(lived):
     assert sum(found["verdicts"].values()) == len(TARGETS["trace"].rows)
     assert len(found["outside"]) == found["verdicts"]["outside"] + found["verdicts"]["known miss"]
     assert all(bool(fact["known"]) == (fact["name"] in _known("trace")) for fact in found["outside"])
+    assert all(fact["interval"][0] <= fact["realised"] <= fact["interval"][1] for fact in found["outside"])
     figures = likeness_figures({"likeness": found})
     assert set(figures) == {f"likeness-{curve.name}" for curve in TARGETS["trace"].curves}
     gmv = next(c for c in TARGETS["trace"].curves if c.name == "gmv")
