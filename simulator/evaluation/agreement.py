@@ -5,8 +5,11 @@ alike (Kendall's tau).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from simulator.evaluation.intervals import Combined, combine_seeds
 from simulator.evaluation.results import Results
 from simulator.evaluation.task import lower_is_better
 
@@ -54,6 +57,32 @@ def agreements(results: Results) -> list[Agreement]:
                 Agreement(PAPERS, truth, kendall(list(seen.values()), list(true.values())), len(pairs), *best)
             )
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """How far a metric that can be observed orders methods as one of the truth does, over runs.
+
+    ``right`` of the runs have the same best method by both.
+    """
+
+    observed: tuple[str, str]
+    truth: tuple[str, str]
+    tau: Combined
+    right: int
+
+
+def pooled(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float = 0.95) -> tuple[Pooled, ...]:
+    """Return the agreement over runs by what the summary of each says of its own (``agreement``), for each metric of the
+    truth; runs in which there is no order (tau is None) are left out.
+    """
+    found = []
+    for truth in TRUE:
+        own = [one for run in runs for one in run if tuple(one["truth"]) == truth and one["tau"] is not None]
+        if own:
+            tau = combine_seeds([one["tau"] for one in own], confidence)
+            found.append(Pooled(PAPERS, truth, tau, sum(one["first"] == one["truly"] for one in own)))
+    return tuple(found)
 
 
 def kendall(left: list[float], right: list[float]) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import RunError
+from simulator.evaluation.agreement import Pooled, pooled
 from simulator.evaluation.intervals import Combined, combine_seeds
 
 OVERALL = "overall"
@@ -55,6 +56,8 @@ class Comparison:
     """By group, hour by hour around each promotion: sums over the group's runs."""
     notes: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     """By (group, task): what the runs say of missing numbers, such as that no click paid."""
+    agreements: Mapping[str, tuple[Pooled, ...]] = field(default_factory=dict)
+    """By group, where the truth is known: how far the papers' metric orders methods as it does."""
 
 
 _Key = tuple[str, str, str, str]
@@ -78,6 +81,7 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
     replicates: dict[tuple[str, int | None], Path] = {}
     references: set[tuple[str, str, str]] = set()
     notes: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    agreements: dict[str, list[Any]] = defaultdict(list)
     openings: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     if twice := repeated(runs):
         raise RunError(f"compare: {twice[0]} was given twice; each run is one replicate")
@@ -90,6 +94,7 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
                 "name one of them"
             )
         groups[group].append(run)
+        agreements[group].append(summary.get("agreement", ()))
         ranking = summary.get("ranking", {})
         for task, said in summary.get("notes", {}).items():
             notes[group, task] |= dict.fromkeys(said)
@@ -110,6 +115,7 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
         frozenset(references),
         {group: tuple(found.values()) for group, found in openings.items()},
         {where: tuple(said) for where, said in notes.items()},
+        {group: pooled(own, confidence) for group, own in agreements.items()},
     )
 
 

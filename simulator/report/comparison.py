@@ -27,6 +27,8 @@ def comparison_tables(comparison: Comparison, width: int) -> Iterator[Renderable
             apart = [i for i, m in enumerate(columns[0].cells) if (group, task, m) in comparison.references]
             laid = lay_out(columns, width, title, dim=apart, note=_note(comparison, len(runs)))
             yield Group(laid, *(Text(f"{said}.") for said in notes_of(comparison, group, task)))
+        if said := agreement_of(comparison, group):
+            yield Text(said)
     yield Text(f"{numbers.BY_SEGMENT}.", "dim")
 
 
@@ -40,6 +42,26 @@ def notes_of(comparison: Comparison, group: str, task: str) -> list[str]:
             level.setdefault(scores[first].mean, []).append(method)
     ties = [f"equal in {numbers.title(first)}: {', '.join(tied)}" for tied in level.values() if len(tied) > 1]
     return [*comparison.notes.get((group, task), ()), *ties]
+
+
+def agreement_of(comparison: Comparison, group: str) -> str:
+    """Say, in one sentence, what the papers' metric says of the truth over the runs of a group; "" where it is not known."""
+    found = comparison.agreements.get(group, ())
+    if not found:
+        return ""
+    taus, leads = [], []
+    for one in found:
+        name, tau = numbers.title(one.truth[1]), one.tau
+        spread = "" if math.isnan(tau.low) else f" ({tau.low:+.2f} to {tau.high:+.2f})"
+        taus.append(f"{tau.mean:+.2f}{spread} for {name}")
+        leads.append(f"{one.right} of {tau.n} by {name}")
+    runs = max(one.tau.n for one in found)
+    interval = f", with the {comparison.confidence:.0%} t-interval over runs" if runs > 1 else ""
+    return (
+        "What the papers' metric says of the truth: the AUC of CVR on clicks orders methods as the truth on all impressions "
+        f"does with Kendall's tau {' and '.join(taus)} (mean{interval}; 1: the same order, 0: none in common). Its best "
+        f"method is truly the best in {' and '.join(leads)}."
+    )
 
 
 def columns_of(comparison: Comparison, group: str, task: str) -> list[Column]:

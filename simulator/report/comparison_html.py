@@ -10,7 +10,7 @@ from simulator.errors import RunError
 from simulator.evaluation.compare import OVERALL, Comparison
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
-from simulator.report.comparison import columns_of, headline_of, mean_text, notes_of, scores_of
+from simulator.report.comparison import agreement_of, columns_of, headline_of, mean_text, notes_of, scores_of
 from simulator.report.html import write_page
 
 
@@ -42,7 +42,13 @@ def _group(comparison: Comparison, group: str, number: int) -> dict[str, Any]:
     tasks = [_task(comparison, group, task, f"g{number}-{task}") for task in TASKS if task in names]
     summary = _as_summary(comparison, group, tasks)
     drawn = {f"{task['id']}-opening": figures.opening_figure(summary, task["name"]) for task in tasks}
-    return {"name": group, "runs": len(comparison.runs[group]), "tasks": tasks, "figures": drawn}
+    return {
+        "name": group,
+        "runs": len(comparison.runs[group]),
+        "tasks": tasks,
+        "agreement": agreement_of(comparison, group),
+        "figures": drawn,
+    }
 
 
 def _task(comparison: Comparison, group: str, task: str, name: str) -> dict[str, Any]:

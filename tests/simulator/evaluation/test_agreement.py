@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.stats import kendalltau
 
 from simulator.calendar import PHASES
-from simulator.evaluation.agreement import agreements, kendall
+from simulator.evaluation.agreement import agreements, kendall, pooled
 from simulator.evaluation.cells import Cell
 from simulator.evaluation.results import Results
 from simulator.evaluation.tasks import TASKS, Statistics
@@ -69,3 +71,26 @@ def test_a_sentence_says_it_once():
     assert said.endswith("x leads by all of them.")
     alike = dict.fromkeys("xyz", (0.8, 0.7, 0.01))
     assert agreement_sentences(build_summary(results(alike), {}, {}, {})) == []
+
+
+def summaries(*seeds):
+    return [build_summary(results(figures), {}, {}, {})["agreement"] for figures in seeds]
+
+
+SAME = {"a": (0.8, 0.8, 0.01), "b": (0.7, 0.7, 0.02), "c": (0.6, 0.6, 0.03)}
+ALIKE = dict.fromkeys("abc", (0.8, 0.7, 0.01))
+
+
+def test_seeds_are_replicates_of_tau():
+    by_auc, by_regret = pooled(summaries(FIGURES, SAME, FIGURES))
+    taus = np.array([1 / 3, 1, 1 / 3])
+    low, high = stats.t.interval(0.95, 2, loc=taus.mean(), scale=stats.sem(taus))
+    assert (by_auc.tau.low, by_auc.tau.mean, by_auc.tau.high) == pytest.approx((low, taus.mean(), high))
+    assert (by_regret.tau.mean, by_regret.tau.n) == (pytest.approx(-1 / 3), 3)
+    assert by_auc.right == by_regret.right == 1
+
+
+def test_seeds_without_an_order_or_without_the_truth_are_left_out():
+    assert [one.tau.n for one in pooled(summaries(FIGURES, ALIKE))] == [1, 1]
+    assert pooled(summaries(ALIKE)) == ()
+    assert pooled([[], ()]) == ()

@@ -1,10 +1,14 @@
 """The comparison as a page: every method and phase is on it, and it loads nothing."""
 
+import html
+import io
 import json
 import re
 
+from rich.console import Console
+
 from simulator.evaluation.compare import compare
-from simulator.report.comparison import comparison_tables
+from simulator.report.comparison import agreement_of, comparison_tables
 from simulator.report.comparison_html import write_comparison
 from tests.simulator.report.made import make_run
 from tests.simulator.report.test_html import without_plotly
@@ -47,3 +51,28 @@ def test_missing_figures_and_ties_are_told(tmp_path):
         said for group in comparison_tables(comparison, 160) for said in getattr(group, "renderables", ())
     ]
     assert any("equal in NLL" in str(said) for said in printed)
+
+
+def test_what_the_papers_metric_says_of_the_truth_is_told_over_seeds(tmp_path):
+    runs = [write_run(tmp_path, seed) for seed in (11, 12)]
+    for run, tau, best in zip(runs, (0.5, 1.0), "ab", strict=True):
+        summary = json.loads((run / "summary.json").read_text())
+        one = {"observed": ["cvr", "auc"], "truth": ["cvr_all", "auc"], "tau": tau, "methods": 3}
+        summary["agreement"] = [one | {"first": "a", "truly": best}]
+        (run / "summary.json").write_text(json.dumps(summary))
+    comparison = compare(runs)
+    said = "Kendall's tau +0.75 (-2.43 to +3.93) for AUC (mean, with the 95% t-interval over runs"
+    best = "Its best method is truly the best in 1 of 2 by AUC."
+    console = Console(width=120, file=io.StringIO())
+    for shown in comparison_tables(comparison, 120):
+        console.print(shown)
+    printed = " ".join(console.file.getvalue().split())
+    assert printed.count(said) == 1
+    assert printed.count(best) == 1
+    write_comparison(tmp_path / "page.html", comparison)
+    page = html.unescape((tmp_path / "page.html").read_text())
+    assert page.count(said) == 1
+    one_run = compare(runs[:1])
+    assert "tau +0.50 for AUC (mean; 1: the same order" in agreement_of(one_run, *one_run.runs)
+    without = compare([write_run(tmp_path / "other", 11)])
+    assert agreement_of(without, *without.runs) == ""

@@ -23,7 +23,7 @@ from simulator.worlds.targets import TARGETS
 
 PRESET = "taobao-mobile"
 WINDOWS = Windows(3 * DAY, 3 * DAY)
-OFTEN, SELDOM = 1 / 3, 0.05
+OFTEN, SELDOM = 0.2, 0.05
 """How often "outside" of one seed is "within" of another: by the value alone, and by its 95 % interval."""
 
 
