@@ -33,7 +33,7 @@ def verdict_line(targets: Targets, sheet: FactSheet) -> str:
     judged = sum(found[name] for name in ("within", "outside", "known miss", "cannot tell"))
     names = {
         "known miss": "known misses" if found["known miss"] > 1 else "known miss",
-        "cannot tell": "of which this log cannot tell",
+        "cannot tell": "that this log cannot tell",
     }
     rest = "".join(
         f", {found[name]} {names.get(name, name)}" for name in _STYLES if name != "within" and found[name]

@@ -135,7 +135,7 @@ def test_the_table_and_the_sentence_say_it_all(lived, width):
     judged = sum(counts[name] for name in ("within", "outside", "known miss", "cannot tell"))
     line = verdict_line(targets, lived[3])
     assert line.startswith(f"{counts['within']} of {judged} published facts within tolerance, ")
-    assert f", {counts['cannot tell']} of which this log cannot tell" in line
+    assert f", {counts['cannot tell']} that this log cannot tell" in line
 
 
 def _known(preset):
