@@ -14,6 +14,7 @@ from learners import checkpoint
 from learners.adam import FlatAdam
 from learners.networks.mlp import MLP
 from learners.pretrain import Pretraining
+from learners.settlement.evidence.atoms import atoms_of
 from learners.settlement.evidence.layout import DenseFields, Layout, OpenClicks
 from learners.settlement.evidence.net import EvidenceNet
 from learners.settlement.evidence.parameters import BELIEFS, NetParameters
@@ -81,6 +82,8 @@ def evidence_net(parameters: NetParameters, materials: Materials, about: About =
             if prior is not None:
                 other = _known(parameters, replace(plan, history=prior.history), layout, at_click)
                 clicks = KnownClicks.concatenate([own, replace(other, click=other.click + prior.shift)])
+            if not at_click:
+                net.atoms = atoms_of(history, of_refunds=about == "refund")
             fit(net, clicks, parameters, materials.observation / HOUR, materials.seed, ages=not at_click)
             if len(own):  # the offset is for own clicks
                 net.mean_logit = float(own.logit.mean())
@@ -164,7 +167,7 @@ def _mini_batches(
             chosen = order[begin : begin + BLOCK * size]
             state = open_at(clicks, place[chosen], now[chosen])
             numbers = torch.from_numpy(net.layout.numbers(state))
-            logit = torch.from_numpy(state.logit).float()
+            logit = torch.from_numpy(state.logit + net.atoms.log_survival(state.age)).float()
             label = torch.from_numpy(np.isfinite(clicks.pay[place[chosen]])).float()
             for a in range(0, len(chosen), size):
                 part = slice(a, a + size)
@@ -175,7 +178,7 @@ def open_at(clicks: KnownClicks, place: Int64, now: Float64) -> OpenClicks:
     """Return chosen clicks of the history as they were at instants (hours) of their own."""
     click = clicks.click[place]
     cart = click + clicks.cart[place]
-    known = np.where(cart <= now, cart, np.inf)
+    known = np.where((cart <= now) & (now > click), cart, np.inf)
     return OpenClicks(click, now, known, clicks.logit[place], clicks.dense[place])
 
 
@@ -185,7 +188,7 @@ def moments(
     """Return clicks, by place, and instants at which they are open (hours).
 
     Each click at once, at the end of the observation window, and at four random ages; clicks around a sale at four
-    more instants near its opening.
+    more instants near its opening. At once is before all that follows: who pays at the instant of the click is asked then.
     """
     n, window = len(clicks), layout.window
     soon = max(observation, SOONEST)
@@ -207,5 +210,5 @@ def moments(
         ]
     place, now = np.concatenate(places), np.concatenate(instants)
     age = now - clicks.click[place]
-    is_open = (age >= 0) & (age < window) & (age < clicks.pay[place])
+    is_open = (age == 0) | ((age > 0) & (age < window) & (age < clicks.pay[place]))
     return place[is_open], now[is_open]

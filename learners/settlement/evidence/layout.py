@@ -2,7 +2,8 @@
 
 All of it is known at the instant ``now`` that is asked about, and every number that moves with ``now`` moves
 continuously, across the opening and the end of a sale too: a posterior must not jump at an instant that was known in
-advance, since whoever it jumps for has shown nothing.
+advance, since whoever it jumps for has shown nothing. Where many pay at one delay, silence at that delay shows
+something, and the posterior falls: that step is no number here (`learners.settlement.evidence.atoms`).
 """
 
 from __future__ import annotations
@@ -43,6 +44,12 @@ class OpenClicks(Columns):
     logit: Float64
     dense: Float32
 
+    @property
+    def age(self) -> Float64:
+        """Hours since the click; 0 is the click itself, before whatever else happens at its instant."""
+        hours: Float64 = self.now - self.click
+        return hours
+
     def at_click(self) -> OpenClicks:
         """Return the clicks as they were at their own time."""
         nothing = np.full(len(self), np.inf)
@@ -77,7 +84,7 @@ class Layout:
         return np.stack(list(self._columns(clicks).values())).astype(np.float32, copy=False)
 
     def _columns(self, clicks: OpenClicks) -> dict[str, Float32]:
-        age = (clicks.now - clicks.click).astype(np.float32)
+        age = clicks.age.astype(np.float32)
         columns = {
             "logit": clicks.logit.astype(np.float32),
             "ln age": np.log(age + np.float32(0.03)),

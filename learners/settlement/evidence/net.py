@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from learners.settlement.evidence.atoms import NO_ATOMS, Atoms
 from learners.settlement.evidence.layout import Float32, Layout, OpenClicks
 from learners.settlement.evidence.onsets import Onsets
 from simulator.log.schema import Float64
@@ -24,6 +25,8 @@ LEAST_SPREAD = 1e-3
 class EvidenceNet:
     """P(pays inside the window | open at now, state) = sigmoid(z + G(state, z)), where z is the network's own logit.
 
+    G is the perceptron, and where many pay at one delay what `Atoms` say of the age beside it.
+
     Parameters
     ----------
     layout : which numbers the state is.
@@ -33,6 +36,8 @@ class EvidenceNet:
 
     onsets: Onsets | None = None
     """Chances that the stream moves; None where sales open as announced."""
+    atoms: Atoms = NO_ATOMS
+    """Delays of the history at which many pay at once."""
 
     def __init__(self, layout: Layout, hidden: Sequence[int], generator: torch.Generator) -> None:
         self.layout = layout
@@ -58,7 +63,7 @@ class EvidenceNet:
         self._scale = torch.where(spread > 0, 1 / (spread + LEAST_SPREAD), torch.zeros(()))
 
     def output(self, numbers: Tensor) -> Tensor:
-        """Return G, shape (n,), of numbers of shape (numbers, n)."""
+        """Return the perceptron, shape (n,), of numbers of shape (numbers, n)."""
         hidden = ((numbers.T - self._mean) * self._scale).contiguous()
         for layer in self._stack[:-1]:
             hidden = functional.leaky_relu(layer(hidden), SLOPE)
@@ -81,7 +86,7 @@ class EvidenceNet:
                     if place < len(layers) - 1:
                         functional.leaky_relu_(values, SLOPE)
                 shifts[part] = values[0].numpy()
-        return shifts
+        return shifts + self.atoms.log_survival(clicks.age)
 
     def each(self, clicks: OpenClicks) -> Float64:
         """Return the logits of open clicks for each opening that sales may have, shape (onsets, n)."""
@@ -94,6 +99,7 @@ class EvidenceNet:
             "mean": self._mean,
             "scale": self._scale,
             "mean_logit": self.mean_logit,
+            "atoms": torch.from_numpy(np.stack([self.atoms.delay, self.atoms.survival])),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -108,3 +114,4 @@ class EvidenceNet:
             raise ValueError(f"the state has {len(state['mean'])} numbers, not {len(self._mean)}")
         self._mean, self._scale = state["mean"], state["scale"]
         self.mean_logit = float(state["mean_logit"])
+        self.atoms = Atoms(*state["atoms"].numpy())
