@@ -14,7 +14,7 @@ from learners.model import Model
 from learners.networks import Network
 from learners.past import SeenLog
 from learners.pretrain import Pretraining, heads_beyond, pretrained
-from simulator.calendar import Calendar
+from simulator.calendar import NO_PROMOTIONS, Calendar
 from simulator.calls import called, calling
 from simulator.randomness import torch_seed
 from simulator.scenario.learner import LearnerBlock
@@ -56,7 +56,8 @@ def build_learner(
     ------
     RunError : the history holds no click that the method's pre-training can learn from.
     """
-    source = History(log, windows, *history)
+    calendar = calendar or NO_PROMOTIONS
+    source = History(log, windows, *history, calendar)
     network = method.network.completed(learner)
     heads = tuple(dict.fromkeys((*method.objective.heads, *method.link.heads)))
 
@@ -70,7 +71,7 @@ def build_learner(
         model.network = network
         return model
 
-    materials = Materials(source, calendar or Calendar(), observation, learner, seed, cache, start, replayed)
+    materials = Materials(source, calendar, observation, learner, seed, cache, start, replayed)
     offset = None
     if method.offset is not None:
         with calling(method.offset, "prepare"):

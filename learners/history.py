@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from learners.start import Recipe
 from learners.start.base import rows_of
-from simulator.calendar import Calendar
+from simulator.calendar import NO_PROMOTIONS, Calendar
 from simulator.calls import calling, checked
 from simulator.errors import RunError
 from simulator.log.impressions import Which
@@ -32,7 +32,6 @@ from simulator.log.schema import (
 from simulator.units import format_duration
 from simulator.windows import Windows
 
-NO_PROMOTIONS = Calendar()
 Float32 = NDArray[np.float32]
 
 C = TypeVar("C", bound=Columns)
@@ -102,6 +101,7 @@ class History:
 
     def rows(self, recipe: Recipe, *, features: bool = True) -> Iterator[Rows]:
         """Yield the rows that have a target, in replay order."""
+        recipe = recipe.on(self.calendar, self.end)
         events = self.events() if recipe.uses_events else EventBatch.empty()
         for clicks, labels in self.log.labelled(self.windows, self.start, self.end, features=features):
             own = slice(*np.searchsorted(events.row, (clicks.row, clicks.row + len(clicks))))

@@ -86,6 +86,7 @@ class Pretraining:
             "features": [[f.name, f.cardinality, *([f.width] if f.tags else [])] for f in log.features],
             "windows": astuple(self.history.windows),
             "history": [self.history.start, self.history.end],
+            **({"calendar": repr(self.history.calendar)} if self.recipe.uses_calendar else {}),
             **({"code": sorted(code.values())} if code else {}),
         }
 

@@ -60,3 +60,7 @@ class Calendar:
         """Return the phase code of each instant. Intervals are half-open: a switch belongs to the new phase."""
         times, codes = self.switches()
         return np.concatenate([np.zeros(1, np.uint8), codes])[np.searchsorted(times, time, side="right")]
+
+
+NO_PROMOTIONS = Calendar()
+"""Nothing announced, and UTC."""

@@ -147,7 +147,7 @@ def materials(cache: Path, *, other_future: bool = False) -> Materials:
     def start() -> Model:
         return Model(MLP().completed(LEARNER), tuple(heads), log.features, LEARNER, seed=3)
 
-    history = History(TrialLog(log, name), WINDOWS, *HISTORY)
+    history = History(TrialLog(log, name), WINDOWS, *HISTORY, CALENDAR)
     return Materials(history, CALENDAR, OBSERVATION, LEARNER, 5, cache / name, start)
 
 

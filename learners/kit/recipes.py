@@ -9,7 +9,7 @@ import torch
 
 from learners.heads import Probability
 from learners.history import events_inside
-from learners.kit.ground import HISTORY, OBSERVATION, WINDOWS, trial_log
+from learners.kit.ground import CALENDAR, HISTORY, OBSERVATION, WINDOWS, trial_log
 from learners.start import Recipe
 from learners.start.base import Examples
 from simulator.conformance import Checks
@@ -18,7 +18,7 @@ from simulator.log.schema import EventBatch
 
 def checks(recipe: Recipe) -> Checks:
     """Yield the checks of a recipe."""
-    recipe = recipe.completed(OBSERVATION)
+    recipe = recipe.completed(OBSERVATION).on(CALENDAR, HISTORY[1])
     yield "heads", lambda: _heads(recipe)
     yield "shapes", lambda: _shapes(recipe)
     yield "values", lambda: _values(recipe)

@@ -47,7 +47,7 @@ def _untaught(plan: Plan) -> list[str]:
     line = plan.timeline
     if line.history_end <= line.history_start:
         return []
-    history = History(plan.log, plan.windows, line.history_start, line.history_end)
+    history = History(plan.log, plan.windows, line.history_start, line.history_end, plan.calendar)
     known: dict[str, str] = {}
     faults = []
     for place, method in enumerate(plan.methods):

@@ -58,7 +58,7 @@ def _trained(plan: Plan, method: ResolvedMethod, view: Progress) -> tuple[TorchL
     scenario, timeline = plan.scenario, plan.timeline
     offline, history = scenario.stream.offline, (timeline.history_start, timeline.history_end)
     net = "netgmv" in method.link.tasks and "gmv" not in method.link.tasks
-    source = History(plan.log, plan.windows, *history)
+    source = History(plan.log, plan.windows, *history, plan.calendar)
     finals = Finals(source, method.objective.targets, net, method.listens or "impressions")
     trial = Trial(finals, offline, method.learner, scenario.seed)
 

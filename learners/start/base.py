@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
+from pydantic import PrivateAttr
 
 from learners.heads import Head
+from simulator.calendar import NO_PROMOTIONS, Calendar
 from simulator.log.schema import Bool, ClickBatch, EventBatch, Float64, Int64, Labels
 from simulator.parts import Part, Registry
 from simulator.units import Duration
@@ -45,6 +47,8 @@ class Recipe(Part):
     """Numbers that the network takes beside the features of the click."""
     uses_events: ClassVar[bool] = False
     """Whether it reads the events of the journeys, and not their final labels alone."""
+    uses_calendar: ClassVar[bool] = False
+    """Whether its targets depend on the promotions or the local time, so that another calendar is another model."""
 
     def completed(self, observation: int) -> Self:
         """Return a copy in which windows left open are the observation window (of the method's policy)."""
@@ -52,6 +56,10 @@ class Recipe(Part):
 
     def for_method(self, objective: Objective, policy: Policy) -> Self:
         """Return a copy in which what is left open is as the method's objective and policy have it."""
+        return self
+
+    def on(self, calendar: Calendar, end: int) -> Self:
+        """Return a copy that knows the promotions, those to come included, and when the history ends (`CalendarRecipe`)."""
         return self
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
@@ -92,6 +100,24 @@ class WindowedRecipe(Recipe):
         """Tell which clicks paid at most ``window`` after they happened."""
         inside: Bool = labels.converted & (labels.first_pay - clicks.time <= window)
         return inside
+
+
+class CalendarRecipe(Recipe):
+    """A recipe whose targets depend on the promotions or the local time: ``self.calendar`` has both."""
+
+    uses_calendar = True
+
+    _calendar: Calendar = PrivateAttr(default=NO_PROMOTIONS)
+
+    def on(self, calendar: Calendar, end: int) -> Self:
+        own = self.model_copy()
+        own._calendar = calendar  # noqa: SLF001 - another copy of this very class
+        return own
+
+    @property
+    def calendar(self) -> Calendar:
+        """The promotions and the log's clock; none, and UTC, where nobody has told it."""
+        return self._calendar
 
 
 def rows_of(examples: Examples, heads: Mapping[str, Head]) -> tuple[Float64, Int64]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from simulator.calendar import Calendar
+from simulator.calendar import NO_PROMOTIONS, Calendar
 from simulator.calls import calling
 from simulator.errors import PartError
 from simulator.evaluation.task import (
@@ -44,7 +44,6 @@ __all__ = [
     "outcome",
 ]
 
-NO_PROMOTIONS = Calendar()
 LATE = DAY
 """A first pay later than this after the click counts as late in what is told apart by maturity."""
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.calendar import Calendar, Promotion
 from simulator.log.memory import random_log
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR, MINUTE
@@ -14,6 +15,7 @@ from simulator.windows import Windows
 from tests.simulator.engine.replay import built_in, replay
 
 WINDOW = 15 * MINUTE
+CALENDAR = Calendar.of([Promotion("sale", DAY + 12 * HOUR, 2 * DAY, DAY)])
 
 JOURNEYS = """
 create or replace view pays as
@@ -53,6 +55,10 @@ CLOSED_FORM = {
         union all select click_id, first_refund, null, 1.0, null from journeys where first_refund is not null""",
     "complete": "select click_id, time + $attribution, (first_pay is not null)::double, null, total from journeys",
     "with-carts": "select click_id, time + $attribution, (first_pay is not null)::double, null, total from journeys",
+    # What it carries is in test_pre_promotion.py.
+    "pre-promotion": """
+        select click_id, least($end, time + $attribution), null, null, null from journeys
+        where time >= $opening - $day and time < $opening""",
     # Without a segment end it meets each click at its closing: tests/simulator/policies/test_settlement.py has the rest.
     "posterior-settlement": """
         select click_id, time + $attribution, (first_pay is not null)::double, null, null from journeys""",
@@ -165,7 +171,7 @@ def test_every_policy_has_a_closed_form():
 def test_policies_deliver_their_closed_form(seed, clicks, windows):
     log = random_log(generator(seed, "log"), clicks, windows, days=3)
     until = int(log.click_time[-1]) + windows.lifetime + 1
-    found = replay(log, windows, built_in(WINDOW), until, 5 * HOUR)
+    found = replay(log, windows, built_in(WINDOW), until, 5 * HOUR, calendar=CALENDAR)
     con = duckdb.connect()
     e = log.event
     con.register("clicks", pa.table({"row": range(clicks), "click_id": log.click_id, "time": log.click_time}))
@@ -173,7 +179,10 @@ def test_policies_deliver_their_closed_form(seed, clicks, windows):
         "events",
         pa.table({"row": e.row, "event_id": e.event_id, "time": e.time, "kind": e.kind, "amount": e.amount}),
     )
-    numbers = {"attribution": windows.attribution, "refund": windows.refund, "window": WINDOW}
+    numbers = {
+        "attribution": windows.attribution, "refund": windows.refund, "window": WINDOW, "day": DAY,
+        "opening": CALENDAR.promotions[0].start, "end": CALENDAR.promotions[0].end,
+    }  # fmt: skip
 
     def filled(sql: str) -> str:
         for name, value in numbers.items():
