@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from simulator.errors import LogError
 from simulator.log.schema import Feature, Int32, Int64, column_slices
@@ -106,8 +107,8 @@ class EmbeddingTable:
         entries = len(ids) * len(self.features)
         count = np.bincount(entry, minlength=entries)
         rows = np.add(ids, self._offsets).ravel()[there]
-        share = (1 / count[entry]).astype(np.float32)
-        return Cells(rows, entries, torch.from_numpy(entry), torch.from_numpy(share).unsqueeze(1))
+        share = torch.from_numpy((1 / count[entry]).astype(np.float32)).unsqueeze(1)
+        return Cells(rows, torch.from_numpy(np.cumsum(count) - count), torch.from_numpy(entry), share)
 
     def _refuse(self, ids: Int32, shifted: Int32) -> None:
         row, column = np.argwhere(shifted.view(np.uint32) >= self._limits)[0]
@@ -146,9 +147,7 @@ class EmbeddingTable:
         chosen, inverse = self._unique(rows)
         unique = rows[chosen]
         index = torch.from_numpy(unique)
-        total = torch.zeros(len(unique), self.weight.shape[1]).index_add_(
-            0, torch.from_numpy(inverse), gradient
-        )
+        total = summed(gradient, *_grouped(inverse, len(unique)))
         before = values.index_select(0, torch.from_numpy(chosen))  # still in cache, which the table is not
         self._changed.remember(unique, before)
         split = total.view(-1, self.embeddings, self.dim)
@@ -191,28 +190,43 @@ class Cells:
 
     Parameters
     ----------
-    rows : of the table.
-    entries : how many there are (clicks times features).
-    entry : which one each row belongs to; None: one each, in their order.
+    rows : of the table, one entry's after the other's.
+    begin : the first row of each entry (clicks times features); None: one each, in their order.
+    entry : which one each row belongs to.
     share : one over the number of rows of its entry, shape (len(rows), 1).
     """
 
     rows: Int64
-    entries: int = 0
+    begin: Tensor | None = None
     entry: Tensor | None = None
     share: Tensor | None = None
 
     def pooled(self, values: Tensor) -> Tensor:
         """Return the entries, shape (entries, width), of the values of the rows."""
-        if self.entry is None or self.share is None:
+        if self.begin is None or self.share is None:
             return values
-        return values.new_zeros(self.entries, values.shape[1]).index_add_(0, self.entry, values * self.share)
+        return summed(values * self.share, torch.arange(len(values)), self.begin)
 
     def spread(self, gradient: Tensor) -> Tensor:
         """Return the gradient of each row, given that of the entries."""
         if self.entry is None or self.share is None:
             return gradient
         return gradient.index_select(0, self.entry) * self.share
+
+
+def summed(values: Tensor, order: Tensor, begin: Tensor) -> Tensor:
+    """Return the sums of ``values[order[begin[k] : begin[k + 1]]]``, in that order: what index_add_ gives, at a third of the
+    time.
+    """
+    return functional.embedding_bag(order, values, begin, mode="sum")
+
+
+def _grouped(inverse: Int64, count: int) -> tuple[Tensor, Tensor]:
+    """Return the places of 0, of 1, ... in ``inverse``, and where those of each begin."""
+    few = count <= np.iinfo(np.uint16).max + 1  # numpy sorts those by their digits, in a tenth of the time
+    order = np.argsort(inverse.astype(np.uint16) if few else inverse, kind="stable")
+    often = np.bincount(inverse, minlength=count)
+    return torch.from_numpy(order), torch.from_numpy(np.cumsum(often) - often)
 
 
 class _Changed:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from learners.adam import FlatAdam, flatten
+from learners.attention import Attention, TagList, spread
 from learners.dense_adam import AdamTable
 from learners.embedding import EmbeddingTable
 from learners.networks import Network
@@ -70,6 +71,10 @@ class Model:
             network.embeddings,
             learner.embedding_deviation,
         )
+        self._attention: Attention | None = None
+        if learner.attention:
+            self._attention = Attention(learner.attention, features)
+            self.layers["attention"] = self._attention.layers(self.table.weight.shape[1], generator)
         self.adam = FlatAdam(self.layers, learner.learning_rate)
         self._halved = learner.precision == "bfloat16"
         self._kept: list[tuple[Tensor, Tensor]] = []
@@ -96,7 +101,9 @@ class Model:
         self.layers.train(len(features) > 1)
         cells = self.table.cells(features)
         values = self.table.gather(cells.rows)
-        gathered = cells.pooled(values).requires_grad_()
+        entries = cells.pooled(values).requires_grad_()
+        lists = () if self._attention is None else self._attention.lists(cells, values)
+        gathered = self._weighed(self.layers, entries, lists)
         embedded = self._arranged(gathered, len(features))
         value = loss(self._trained_forward(embedded, _tensor(inputs)))
         if not torch.isfinite(value):
@@ -107,9 +114,16 @@ class Model:
         self.adam.step()
         for parameter, kept in self._kept:
             parameter.data.copy_(kept)
-        assert gathered.grad is not None, "every network reads the embeddings"
+        assert entries.grad is not None, "every network reads the embeddings"
         if not self._table_frozen:
-            self.table.update(cells.rows, values.detach(), cells.spread(gathered.grad))
+            gradient = cells.spread(entries.grad)
+            spread(gradient, lists)
+            self.table.update(cells.rows, values.detach(), gradient)
+
+    def _weighed(self, layers: nn.ModuleDict, entries: Tensor, lists: Sequence[TagList]) -> Tensor:
+        if self._attention is None:
+            return entries
+        return self._attention.pooled(layers["attention"], entries, lists)  # type: ignore[arg-type]
 
     def _trained_forward(self, embedded: Tensor, inputs: Tensor | None) -> Outputs:
         if not self._halved:
@@ -180,10 +194,12 @@ class Model:
             for begin in range(0, len(features), CHUNK):
                 chunk = features[begin : begin + CHUNK]
                 cells = self.table.cells(chunk)
-                embedded = self._arranged(cells.pooled(lookup(cells.rows)), len(chunk))
+                values = lookup(cells.rows)
+                lists = () if self._attention is None else self._attention.lists(cells, values)
+                embedded = self._arranged(self._weighed(layers, cells.pooled(values), lists), len(chunk))
                 known = None if inputs is None else _tensor(inputs[begin : begin + CHUNK])
-                for head, values in self._forward(layers, embedded, known).items():
-                    outputs[head][begin : begin + CHUNK] = values.numpy()
+                for head, output in self._forward(layers, embedded, known).items():
+                    outputs[head][begin : begin + CHUNK] = output.numpy()
         return outputs
 
     def _forward(self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None) -> Outputs:

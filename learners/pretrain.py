@@ -87,6 +87,7 @@ class Pretraining:
             "windows": astuple(self.history.windows),
             "history": [self.history.start, self.history.end],
             **({"calendar": repr(self.history.calendar)} if self.recipe.uses_calendar else {}),
+            **({"attention": [b.model_dump() for b in learner.attention]} if learner.attention else {}),
             **({"code": sorted(code.values())} if code else {}),
         }
 

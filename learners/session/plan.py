@@ -19,6 +19,7 @@ from simulator.log.source import Source
 from simulator.log.upload import Uploaded
 from simulator.policies import Policy
 from simulator.program import program
+from simulator.scenario.learner import attention_faults
 from simulator.scenario.model import Scenario
 from simulator.scenario.promotions import promotion_warnings
 from simulator.scenario.resolve import config_hash
@@ -119,13 +120,15 @@ def policy_key(policy: Policy) -> str:
 
 
 def _check_networks(methods: Sequence[ResolvedMethod], log: Log) -> None:
-    """Refuse networks that name features which the log does not have."""
+    """Refuse networks and attention that name features which the log does not have."""
     faults = []
     for k, method in enumerate(methods):
         try:
             method.network.reading(log.features)
         except ScenarioError as error:
             faults += [f"method[{k}].network: {fault}" for fault in error.faults]
+        wrong = attention_faults(method.learner.attention, log.features)
+        faults += [f"method[{k}].learner.attention.{fault}" for fault in wrong]
     if faults:
         raise ScenarioError(faults)
 

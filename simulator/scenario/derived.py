@@ -30,7 +30,7 @@ class DerivedBlock(Block):
 
     An event counts from the instant at which it became known (its arrival, or as ``stream.upload`` says), and only for what
     comes after that instant. "latest": the user's latest events, newest first, as tags: the learner takes the mean of their
-    embeddings. "popularity": how many events the item had in the time before, in
+    embeddings, or weighs them (``[learner.attention]``). "popularity": how many events the item had in the time before, in
     bins that are learnt on the history alone. "days-to-sale": days to the next promotion of the calendar; 0 inside one. It
     is a function of the click's time, and has its price: it tells a learner whether a row is fresh or delivered late, so
     that policies that deliver again suffer (as with ``time_features``), and what is learnt of a day's id says little of

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
+from simulator.errors import unknown
+from simulator.log.schema import Feature
 from simulator.scenario.base import Block
+
+
+class AttentionBlock(Block):
+    """``[learner.attention]``: features of tags whose mean gives way to a sum with weights, by how each tag goes with a feature
+    of the click (DIN: Zhou et al., KDD 2018).
+    """
+
+    target: str
+    """The feature by which tags are weighed, such as the item of the click."""
+    over: tuple[str, ...] = Field(min_length=1)
+    """The features of tags that are weighed, such as the user's latest carts."""
+    units: PositiveInt = 36
+    """Hidden units of what says the weight."""
+
+
+AttentionSetting = Annotated[
+    tuple[AttentionBlock, ...],
+    BeforeValidator(
+        lambda value: (value,) if isinstance(value, Mapping | AttentionBlock) else value,
+        json_schema_input_type=AttentionBlock | tuple[AttentionBlock, ...],
+    ),
+]
+"""A table, or a list of tables with a unit each."""
 
 
 class LearnerBlock(Block):
@@ -22,6 +48,8 @@ class LearnerBlock(Block):
     """Numbers in the embedding of a feature's value."""
     hidden: tuple[PositiveInt, ...] = Field(default=(256, 256, 128), min_length=1)
     """Units of the hidden layers."""
+    attention: AttentionSetting = ()
+    """Target attention over features of tags; without it a click gets the mean of their embeddings."""
     batch_size: PositiveInt = 512
     """Samples of a step in the stream."""
     learning_rate: PositiveFloat = 1e-3
@@ -53,3 +81,22 @@ class LearnerBlock(Block):
     """Of Adam in pre-training, for all that it moves; default: as in the stream."""
     fresh_moments: bool = False
     """The stream's optimisers start anew, with none of the moments of pre-training."""
+
+
+def attention_faults(blocks: Sequence[AttentionBlock], features: Sequence[Feature]) -> list[str]:
+    """Return what is wrong with attention on a log that has ``features``."""
+    single, tags = ([f.name for f in features if f.tags is kind] for kind in (False, True))
+    faults: list[str] = []
+    seen: set[str] = set()
+    for block in blocks:
+        if block.target not in single:
+            faults.append(
+                f'target = "{block.target}": {unknown("feature of one id a click", block.target, single)}'
+            )
+        for name in block.over:
+            if name not in tags:
+                faults.append(f'over = "{name}": {unknown("feature of tags", name, tags)}')
+            if name in seen:
+                faults.append(f'over = "{name}": is weighed already; name it once')
+            seen.add(name)
+    return faults
