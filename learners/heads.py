@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,8 +108,36 @@ class LogRate(Head):
         return np.exp(output)
 
 
+class Share(Head):
+    """The output is the logarithm of a share, up to what is the same for all shares of one whole: `shares_loss` fits them."""
+
+    def bias(self, total: float, count: int) -> float:
+        # Half an example more keeps the logarithm finite.
+        return float(np.log((total + 0.5) / (count + 0.5)))
+
+    def value(self, output: Float64) -> Float64:
+        return np.exp(output)
+
+
+def shares_loss(
+    outputs: Mapping[str, Tensor], targets: Mapping[str, tuple[Tensor, Tensor]], heads: Sequence[str]
+) -> Tensor:
+    """Return the cross-entropy of one whole's shares, the softmax of the heads' outputs: a mean over the examples that have it.
+
+    ``targets`` are as in `learners.start.Recipe.loss`; of the heads' targets one is 1 and the others 0.
+    """
+    import torch
+
+    log_shares = torch.log_softmax(torch.stack([outputs[head] for head in heads]), dim=0)
+    value = torch.stack([targets[head][0] for head in heads])
+    told = targets[heads[0]][1]
+    surprise = -(value * log_shares).sum(dim=0)
+    return (surprise * told).sum() / told.sum().clamp(min=1)
+
+
 PROBABILITY = Probability()
 MEDIAN = Median()
 POSITIVE_MEDIAN = PositiveMedian()
 LOG_MEAN = LogMean()
 LOG_RATE = LogRate()
+SHARE = Share()

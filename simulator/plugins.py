@@ -16,7 +16,13 @@ from simulator.errors import AfterclickError, PluginError, ScenarioError, neares
 
 T = TypeVar("T")
 
-SHIPPED: tuple[str, ...] = ("learners.settlement", "learners.escim", "learners.reuse")
+SHIPPED: tuple[str, ...] = (
+    "learners.settlement",
+    "learners.escim",
+    "learners.reuse",
+    "learners.trajectory",
+    "learners.twice",
+)
 """Packages that come with the product and register what they bring, as a stranger's would; imported with any family."""
 
 OWN = ("simulator.", "learners.")

@@ -16,7 +16,9 @@ from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.doubles import FakeLog
 
-CARRIED = {"evidence", "previous_evidence", "prior", "clicked", "carted"}
+CARRIED = {
+    "evidence", "previous_evidence", "prior", "clicked", "carted", "horizon", "paid_from", "carted_from", "delay",
+}  # fmt: skip
 
 
 def make_samples(n: int, **columns) -> Samples:

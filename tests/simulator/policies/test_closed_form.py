@@ -136,6 +136,16 @@ CLOSED_FORM |= {
                   where first_pay > time + $window""",
 }
 
+LOOKS = """
+    select click_id, time + age, coalesce(first_pay <= time + age, false)::double, null, null
+    from journeys, (values (120000000), (600000000), (7200000000), (86400000000)) looks(age) where age < $attribution"""
+# What else they carry is in tests/learners/trajectory/test_policy.py.
+CLOSED_FORM["trajectory"] = f"""{LOOKS}
+    union all select click_id, time + $attribution, (first_pay is not null)::double, null, null from journeys"""
+# What its conversions carry is in tests/learners/twice/test_policy.py.
+CLOSED_FORM["two-clocks"] = """
+    select click_id, time + $window, coalesce(first_pay <= time + $window, false)::double, null, null from journeys
+    union all select click_id, first_pay, 1.0, null, null from journeys where first_pay is not null"""
 REAL_NEGATIVE = (
     " union all select click_id, time + $attribution, 0.0, null, null from journeys where first_pay is null"
 )
