@@ -30,6 +30,7 @@ VERBS = [
     "report",
     "resume",
     "run",
+    "sensitivity",
     "validate",
 ]
 HEAVY = ("torch", "sklearn", "plotly", "duckdb", "pyarrow", "scipy", "pydantic")

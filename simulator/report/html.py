@@ -17,6 +17,7 @@ from simulator.report import figures, numbers
 from simulator.report.likeness import likeness_figures
 from simulator.report.populations import own_tables, population_metrics, population_title, populations
 from simulator.report.reading import sentences
+from simulator.report.sensitivity import sensitivity_tables
 from simulator.report.verdict import ranks as rank_texts
 
 if TYPE_CHECKING:
@@ -41,10 +42,25 @@ def report_from_run(run: Path) -> Path:
         path,
         summary=summary,
         metrics=metrics,
+        sensitivity=_sensitivity(run),
         scenario_text=scenario.read_text(encoding="utf-8") if scenario.is_file() else "",
         manifest=began,
     )
     return path
+
+
+def _sensitivity(run: Path) -> list[dict[str, Any]]:
+    """Return what ``sensitivity`` found of a run, as texts; nothing where it was not asked."""
+    path = run / "sensitivity.json"
+    if not path.is_file():
+        return []
+    try:
+        questions = json.loads(path.read_text(encoding="utf-8"))["questions"]
+        return [
+            {**one, "tables": list(sensitivity_tables(one["found"]))} for one in questions if "found" in one
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); delete it, or ask again") from error
 
 
 def read_run(run: Path) -> tuple[dict[str, Any], pa.Table]:
@@ -69,6 +85,7 @@ def write_report(
     *,
     summary: Mapping[str, Any],
     metrics: pa.Table,
+    sensitivity: Sequence[Mapping[str, Any]] = (),
     scenario_text: str = "",
     manifest: Mapping[str, Any] | None = None,
 ) -> None:
@@ -78,6 +95,7 @@ def write_report(
     ----------
     summary : what `build_summary` returned.
     metrics : the long table of `Results.metrics`.
+    sensitivity : of each question, its title, sentences and tables.
     """
     tasks = own_tables(summary)
     write_page(
@@ -92,6 +110,7 @@ def write_report(
         tasks=[_task(summary, task) for task in tasks],
         costs=[_cost(method, costs) for method, costs in summary["costs"].items()],
         sections=summary.get("sections", ()),
+        sensitivity=sensitivity,
         scenario_text=scenario_text,
         manifest=_flat(manifest or {}),
     )

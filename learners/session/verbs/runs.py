@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from learners.session.verbs.frame import app, run_scenario
 from simulator.commands.options import Dump, Out, Overrides, Progress, Replace, Seed, verb
@@ -48,6 +51,39 @@ def report(run_directory: Path, /) -> int:
     from simulator.commands.results import write_report
 
     print(write_report(run_directory))
+    return 0
+
+
+@verb(
+    app,
+    "sensitivity runs/double11/0a1b2c3d-s0",
+    "sensitivity runs/shop/0a1b2c3d-s0 --cart-instrument button_test",
+)
+def sensitivity(
+    run_directory: Path,
+    /,
+    *,
+    cart_instrument: Annotated[
+        str | None, Parameter(help="Feature that moves carts alone: by chance, not by who looks.")
+    ] = None,
+    click_instrument: Annotated[str | None, Parameter(help="Feature that moves clicks alone.")] = None,
+    rows: Annotated[int, Parameter(help="Clicks, and impressions, that are taken at most.")] = 30_000,
+    resamples: Annotated[int, Parameter(help="Resamples of whole users, for intervals.")] = 200,
+) -> int:
+    """Say what the log of a run tells of causes, and how far hidden confounding could take it away.
+
+    Two questions, where the log has what they need: does a cart before a sale bring
+    a pay in the sale, and would what was shown be paid for if it were clicked. For
+    each: what is assumed, in words; estimates with intervals over users; Manski's
+    bounds and those of the marginal sensitivity model; Lambda*, where they first hold
+    no effect, and what leaving out a covariate does, for scale; the bias by an
+    omitted variable; negative controls; overlap. In a world, the truth beside it.
+
+    Writes sensitivity.json and a section of report.html into the run's directory.
+    """
+    from simulator.commands.sensitivity import Asked, print_sensitivity, study_run
+
+    print_sensitivity(study_run(run_directory, Asked(cart_instrument, click_instrument, rows, resamples)))
     return 0
 
 

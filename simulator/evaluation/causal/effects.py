@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from simulator.evaluation.causal.nuisances import Nuisances
 from simulator.evaluation.causal.observed import Observed
-from simulator.log.schema import Float64
+from simulator.log.schema import Float64, Int64
 
 ESTIMANDS = ("ate", "att", "treated", "untreated")
 """E[Y(1) - Y(0)], the same among the treated, E[Y(1)] and E[Y(0)]."""
@@ -17,6 +18,25 @@ ESTIMATORS = ("difference", "outcome regression", "ips", "doubly robust")
 
 Statistic = Callable[[Float64], Float64]
 """From the weights of rows, shape (n,), to estimates, shape (k,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """A statistic of weighted means: sums of ``over`` by sums of ``under``, both of shape (k, n)."""
+
+    over: Float64
+    under: Float64
+
+    def __call__(self, weight: Float64) -> Float64:
+        """Return the means of rows that count so often, shape (k,)."""
+        found: Float64 = (self.over @ weight) / (self.under @ weight)
+        return found
+
+    def summed(self, group: Int64) -> Means:
+        """Return the same statistic of groups of rows: its weights are those of groups."""
+        return Means(
+            *(np.array([np.bincount(group, row) for row in part]) for part in (self.over, self.under))
+        )
 
 
 def pseudo_outcomes(observed: Observed, known: Nuisances) -> tuple[Float64, Float64]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from simulator.evaluation.causal.effects import Statistic
-from simulator.evaluation.causal.newton import Logistic, fit_logistic
+from simulator.evaluation.causal.effects import Means, Statistic
+from simulator.evaluation.causal.newton import Logistic, fit_logistic, one_step
 from simulator.evaluation.causal.nuisances import CLIP, Nuisances
 from simulator.evaluation.causal.observed import Observed
 from simulator.log.schema import Float64
@@ -66,7 +66,7 @@ def true_strength(own: Float64, other: Float64) -> Float64:
     return strength
 
 
-def row_bounds(observed: Observed, known: Nuisances, strengths: Sequence[float]) -> Statistic:
+def row_bounds(observed: Observed, known: Nuisances, strengths: Sequence[float]) -> Means:
     """Return what takes weights of rows to the averages of the row-level bounds: for each Lambda, low and high of `INTERVALS`.
 
     The arm that is seen enters with its outcomes, the other one with its bound and the first-order correction for mu being
@@ -91,8 +91,7 @@ def row_bounds(observed: Observed, known: Nuisances, strengths: Sequence[float])
             (none[0], everybody),
             (none[1], everybody),
         ]
-    over, under = np.array([up for up, _ in parts]), np.array([down for _, down in parts])
-    return lambda weight: (over @ weight) / (under @ weight)
+    return Means(np.array([up for up, _ in parts]), np.array([down for _, down in parts]))
 
 
 def _unseen(
@@ -119,12 +118,13 @@ def sample_bounds(observed: Observed, strengths: Sequence[float], clip: float = 
 
     Inverse propensities may be wrong by Lambda: the extreme self-normalised means give the highest allowed weight to one
     outcome and the lowest to the other. The percentile bootstrap of them is valid (Zhao, Small and Bhattacharya, JRSS B
-    2019); each resample fits the propensities again, one Newton step from those of all rows.
+    2019); each resample fits the propensities again, one step from those of all rows.
     """
     whole = fit_logistic(observed.covariates, observed.treatment)
+    fitted = one_step(whole, observed.covariates, observed.treatment)
 
     def statistic(weight: Float64) -> Float64:
-        model = fit_logistic(observed.covariates, observed.treatment, weight, start=whole, steps=1)
+        model = fitted(weight)
         return np.concatenate(
             [_sample(observed, weight, _clipped(model, observed, clip), s) for s in strengths]
         )
@@ -177,7 +177,7 @@ def least_strength(
     if not holds(most):
         return float("inf")
     near, far = 0.0, float(np.log(most))
-    while far - near > 1e-6:
+    while far - near > 1e-4:
         middle = (near + far) / 2
         near, far = (near, middle) if holds(float(np.exp(middle))) else (middle, far)
     return float(np.exp(far))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.evaluation.causal.least_squares import residual, with_constant
-from simulator.evaluation.causal.newton import fit_logistic
+from simulator.evaluation.causal.newton import Logistic, fit_logistic
 from simulator.evaluation.causal.observed import Observed
 from simulator.log.schema import Float64
 
@@ -79,28 +79,32 @@ def benchmarks(observed: Observed) -> dict[str, Benchmark]:
     """Leave each covariate of ``groups`` out in turn; the strongest first."""
     whole = fit_logistic(observed.covariates, observed.treatment)
     logit = observed.covariates @ whole.slopes + whole.constant
-    design = with_constant(observed.covariates)
-    with_treatment = np.column_stack([design, observed.treatment])
-    left_treatment = _variance(observed.treatment, design)
-    left_outcome = _variance(observed.outcome, with_treatment)
+    columns = with_constant(observed.covariates, observed.treatment, observed.outcome)
+    products = columns.T @ columns / len(observed)
+    last = columns.shape[1] - 1
+    design = list(range(last - 1))
+    left_treatment = _left(products, last - 1, design)
+    left_outcome = _left(products, last, [*design, last - 1])
     found = {}
-    for name in observed.groups:
+    for name, left_out in observed.groups.items():
         fewer = observed.without(name)
-        model = fit_logistic(fewer.covariates, fewer.treatment)
+        start = Logistic(whole.constant, np.delete(whole.slopes, left_out))
+        model = fit_logistic(fewer.covariates, fewer.treatment, start=start)
         moved = np.exp(np.abs(logit - model.constant - fewer.covariates @ model.slopes))
-        design = with_constant(fewer.covariates)
-        with_treatment = np.column_stack([design, observed.treatment])
+        kept = [column for column in design if column - 1 not in left_out]
         found[name] = Benchmark(
             float(np.quantile(moved, 0.95)),
             float(moved.max()),
-            _share(left_outcome, _variance(observed.outcome, with_treatment)),
-            _share(left_treatment, _variance(observed.treatment, design)),
+            _share(left_outcome, _left(products, last, [*kept, last - 1])),
+            _share(left_treatment, _left(products, last - 1, kept)),
         )
     return dict(sorted(found.items(), key=lambda item: (-item[1].strength, item[0])))
 
 
-def _variance(column: Float64, design: Float64) -> float:
-    return float(np.mean(residual(column, design) ** 2))
+def _left(products: Float64, column: int, design: list[int]) -> float:
+    """Return the variance that a regression on some columns leaves of another, from the products of all."""
+    beta, *_ = np.linalg.lstsq(products[np.ix_(design, design)], products[design, column], rcond=None)
+    return float(products[column, column] - products[column, design] @ beta)
 
 
 def _share(left: float, left_without: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.evaluation.causal.effects import Statistic
+from simulator.evaluation.causal.effects import Means, Statistic
 from simulator.log.schema import Float64, Int64
 
 RESAMPLES = 200
@@ -41,6 +41,9 @@ def over_users(
     """
     distinct, place = np.unique(user, return_inverse=True)
     count = len(distinct)
-    chance = np.full(count, 1.0 / count)
-    drawn = [statistic(random.multinomial(count, chance)[place].astype(np.float64)) for _ in range(resamples)]
+    summed = statistic.summed(place) if isinstance(statistic, Means) else None
+    drawn = []
+    for _ in range(resamples):
+        often = np.bincount(random.integers(0, count, count), minlength=count).astype(np.float64)
+        drawn.append(statistic(often[place]) if summed is None else summed(often))
     return Resampled(statistic(np.ones(len(user))), np.array(drawn))
