@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from learners.catalog import ResolvedMethod
-from learners.history import History, LabelledLog
+from learners.finals import Finals
+from learners.history import History, LabelledLog, batches
 from learners.learner import TorchLearner
 from learners.materials import Materials
 from learners.model import Model
@@ -16,7 +17,7 @@ from learners.past import SeenLog
 from learners.pretrain import Pretraining, heads_beyond, pretrained
 from simulator.calendar import NO_PROMOTIONS, Calendar
 from simulator.calls import called, calling
-from simulator.randomness import torch_seed
+from simulator.randomness import generator, torch_seed
 from simulator.scenario.learner import LearnerBlock
 from simulator.windows import Windows
 
@@ -85,7 +86,11 @@ def build_learner(
     model.begin(learner)
     if made is None:
         model.freeze()
-    return TorchLearner(
+    passes = 0 if method.start is None or made is not None else method.start.rehearsals
+    finals = Finals(source, method.objective.targets)
+    if passes and method.start is not None and learner.head_start == "base-rate":
+        model.set_biases(finals.biases(heads_beyond(method.start, heads)))
+    ready = TorchLearner(
         model,
         method.objective,
         method.link,
@@ -95,3 +100,7 @@ def build_learner(
         seed=seed,
         names=(called(auxiliary), called(method.offset)),
     )
+    for epoch in range(passes):
+        rng = generator(seed, "learners", "rehearsal", epoch)
+        ready.rehearse(batches(finals.samples(), learner.batch_size, rng))
+    return ready

@@ -25,6 +25,7 @@ from simulator.log.schema import (
 )
 from simulator.pieces import RowQueue, TimeQueue
 from simulator.policies.base import Heard
+from simulator.prepromotion import OUTCOMES, PrePromotion
 from simulator.samples import Samples
 from simulator.units import format_duration
 from simulator.windows import Windows
@@ -41,6 +42,13 @@ RATES: Mapping[str, Callable[[Samples], Float64]] = MappingProxyType(
         "cvr_carted": lambda samples: np.where(samples.column("carted") == 1, samples.converted, np.nan),
         "cvr_uncarted": lambda samples: _of_clicks(
             samples, np.where(samples.column("carted") == 0, samples.converted, np.nan)
+        ),
+        "delay": lambda samples: samples.column("delayed"),
+        "treated": lambda samples: np.where(
+            samples.column("same_day_cart") == 1, samples.column("delayed"), np.nan
+        ),
+        "untreated": lambda samples: np.where(
+            samples.column("same_day_cart") == 0, samples.column("delayed"), np.nan
         ),
     }
 )
@@ -121,9 +129,12 @@ class Finals:
 
     def _labels(self, *, features: bool) -> Iterator[tuple[Int64, Samples]]:
         own = self.history
+        before = PrePromotion(own.calendar) if set(OUTCOMES) & set(self.targets) else None
         if self.what == "click":
             for clicks, labels in own.log.labelled(own.windows, own.start, own.end, features=features):
                 samples = of_clicks(clicks, labels, own.windows, net=self.net)
+                if before is not None:
+                    samples.carried |= before.outcomes(clicks.time, labels.first_pay, labels.first_cart)
                 yield samples.row, samples
             return
         truth = RowQueue("exposure", own.log.exposure(own.start))

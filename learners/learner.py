@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -105,6 +105,12 @@ class TorchLearner:
             found = self._offset(clicks)
             checked("offset", found, found, len(clicks))
         return found
+
+    def rehearse(self, batches: Iterable[Samples]) -> None:
+        """Take a step on each batch of what was known before the stream, and serve what comes of it."""
+        for samples in batches:
+            self.learn(samples)
+        self._model.publish()
 
     def publish(self, now: int | None = None) -> None:
         """Make the current weights the served ones, and let the auxiliary see them if that is an instant of the stream."""

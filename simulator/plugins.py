@@ -22,6 +22,7 @@ SHIPPED: tuple[str, ...] = (
     "learners.reuse",
     "learners.trajectory",
     "learners.twice",
+    "learners.cmdcm",
 )
 """Packages that come with the product and register what they bring, as a stranger's would; imported with any family."""
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.calendar import Calendar
-from simulator.log.schema import Bool, Int64
+from simulator.log.schema import Bool, Float64, Int64
 from simulator.units import DAY
+
+OUTCOMES = ("direct", "delayed", "same_day_cart")
+"""What becomes of a click before a sale, as samples carry it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,12 @@ class PrePromotion:
     def carted(self, time: Int64, first_cart: Int64) -> Bool:
         """Tell which clicks of the windows had a cart on their own day; ``first_cart`` is -1 where there is none."""
         return self.inside(time) & self.same_day(time, first_cart)
+
+    def outcomes(self, time: Int64, first_pay: Int64, first_cart: Int64) -> dict[str, Float64]:
+        """Return `OUTCOMES` of each click, 1 or 0; NaN outside the windows."""
+        told = self.direct(time, first_pay), self.delayed(time, first_pay), self.carted(time, first_cart)
+        inside = self.inside(time)
+        return {name: np.where(inside, of, np.nan) for name, of in zip(OUTCOMES, told, strict=True)}
 
     def settled(self, time: Int64) -> Int64:
         """Return when it is decided what each click of the windows is: its sale and its own day are over; -1 elsewhere."""

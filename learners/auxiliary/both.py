@@ -13,6 +13,7 @@ from simulator.samples import Samples
 
 if TYPE_CHECKING:
     from learners.materials import Materials
+    from learners.model import Model
     from simulator.learning import Clicks, Question
     from simulator.scenario.model import Scenario
 
@@ -77,6 +78,13 @@ class _Pair(Estimator):
     def hear(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
         self._first.hear(clicks, now, known)
         self._second.hear(clicks, now, known)
+
+    def published(self, model: Model, now: int) -> None:
+        self._first.published(model, now)
+        self._second.published(model, now)
+
+    def notes(self) -> Mapping[str, Any]:
+        return {**self._first.notes(), **self._second.notes()}
 
     def state_dict(self) -> dict[str, Any]:
         return {"first": self._first.state_dict(), "second": self._second.state_dict()}

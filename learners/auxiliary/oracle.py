@@ -30,7 +30,8 @@ def _over(part: Float64, whole: Float64) -> Float64:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-ESTIMATES: Mapping[str, tuple[tuple[str, ...], Callable[[Truth], Float64]]] = {
+Estimates = Mapping[str, tuple[tuple[str, ...], Callable[[Truth], Float64]]]
+ESTIMATES: Estimates = {
     "p_dp": (("p_pay", "p_pay_observed"), lambda t: t["p_pay"] - t["p_pay_observed"]),
     "p_rn": (("p_pay", "p_pay_observed"), lambda t: _over(1 - t["p_pay"], 1 - t["p_pay_observed"])),
     "late_pay": (("p_pay", "p_pay_observed"), lambda t: 1 - _over(t["p_pay_observed"], t["p_pay"])),
@@ -95,7 +96,7 @@ class Oracle(TwoWindows):
             )
         if fault := self._misfit_of_log(history):
             raise ScenarioError(fault)
-        return _True(history)
+        return TrueEstimates(history, ESTIMATES)
 
     def _misfit_of_log(self, history: History) -> str:
         made = history.log.meta.provenance.get("windows")
@@ -112,12 +113,19 @@ class Oracle(TwoWindows):
         return self._other_window(parse_duration(str(made["observation"])))
 
 
-class _True(Estimator):
-    """Reads the truth along with the stream, and keeps the rows of open journeys."""
+class TrueEstimates(Estimator):
+    """Reads the truth along with the stream, and keeps the rows of open journeys.
 
-    def __init__(self, history: History) -> None:
+    Parameters
+    ----------
+    estimates : per estimate the columns of the truth that it needs, and how it follows from them.
+    since : from when on rows are asked for; by default from the first question on.
+    """
+
+    def __init__(self, history: History, estimates: Estimates, since: int | None = None) -> None:
         self._log, self._lifetime = history.log, history.windows.lifetime
-        self._held: RowQueue | None = None
+        self._estimates = estimates
+        self._held: RowQueue | None = None if since is None else RowQueue("truth", self._read(since))
         self._marks: deque[tuple[int, int]] = deque()
         """Click times that were asked about, and their rows, ascending: what they make forgettable later."""
 
@@ -146,5 +154,8 @@ class _True(Estimator):
         for row, truth in self._log.truth(start):
             yield (
                 row,
-                {name: np.clip(of(truth), SMALLEST, 1 - SMALLEST) for name, (_, of) in ESTIMATES.items()},
+                {
+                    name: np.clip(of(truth), SMALLEST, 1 - SMALLEST)
+                    for name, (_, of) in self._estimates.items()
+                },
             )

@@ -33,6 +33,7 @@ from simulator.log.schema import (
     Float64,
     ImpressionBatch,
     ImpressionLabels,
+    Int64,
     Labels,
 )
 from simulator.policies import policy_from
@@ -74,6 +75,11 @@ class TrialLog:
     def clicks(self, start: int, end: int, *, features: bool = True) -> Iterable[ClickBatch]:
         """Yield clicks."""
         return self.log.clicks(start, end, features=features)
+
+    def ids(self) -> Iterator[tuple[int, dict[str, Int64]]]:
+        """Yield users and items, of which there are few."""
+        row = np.arange(CLICKS, dtype=np.int64)
+        yield 0, {"user_id": row * 7 % 211, "item_id": row % 50}
 
     def labelled(
         self, windows: Windows, start: int, end: int, *, features: bool = True

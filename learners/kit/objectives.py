@@ -77,10 +77,11 @@ class _Trial:
         rng = generator(0, "kit", "objective")
         self.estimates = {name: 0.05 + 0.4 * rng.random(ROWS) for name in objective.estimates}
         self.outputs = {head: rng.normal(0.3, 1.0, ROWS) for head in objective.heads}
-        self.samples = _samples(rng, (), ())
+        self.own = tuple(name for name in objective.targets if name not in TARGETS)
+        self.samples = _samples(rng, (), (), self.own)
         first = self.batch()
         objective.loss(first, self.leaves())
-        self.samples = _samples(rng, sorted(first.roles), sorted(first.names))
+        self.samples = _samples(rng, sorted(first.roles), sorted(first.names), self.own)
         batch = self.batch()
         objective.loss(batch, self.leaves())
         self.draws = batch.drew
@@ -100,9 +101,13 @@ class _Trial:
         return {k: np.zeros(len(v)) if v.grad is None else v.grad.numpy().copy() for k, v in leaves.items()}
 
 
-def _samples(rng: np.random.Generator, roles: tuple[str, ...] | list[str], names: Any) -> Samples:
-    """Return samples with every target told and null, of the given roles, carrying something under the given names."""
-    samples = Samples.blank(ROWS, 1, dict.fromkeys((*names, "clicked", "carted"), "float64"))
+def _samples(
+    rng: np.random.Generator, roles: tuple[str, ...] | list[str], names: Any, own: tuple[str, ...]
+) -> Samples:
+    """Return samples with every target told and null, of the given roles, carrying something under the given names, and a label
+    under those of an objective's own.
+    """
+    samples = Samples.blank(ROWS, 1, dict.fromkeys((*names, *own, "clicked", "carted"), "float64"))
     samples.row[:] = samples.click_id[:] = np.arange(ROWS)
     samples.click_time[:] = rng.integers(0, DAY, ROWS)
     samples.event_time[:] = samples.click_time + rng.integers(HOUR, DAY, ROWS)
@@ -124,7 +129,9 @@ def _samples(rng: np.random.Generator, roles: tuple[str, ...] | list[str], names
     samples.column("clicked")[:] = rng.choice([0.0, 1.0, np.nan], ROWS)
     samples.converted[samples.column("clicked") == 0] = 0
     samples.column("carted")[:] = rng.choice([0.0, 1.0, np.nan], ROWS)
-    for target in TARGETS:
+    for target in own:
+        samples.column(target)[:] = rng.choice([0.0, 1.0, np.nan], ROWS)
+    for target in (*TARGETS, *own):
         samples.column(target)[null] = np.nan
     return samples
 
@@ -217,9 +224,9 @@ def _nulls(trial: _Trial) -> str:
 
 
 def _empty(trial: _Trial) -> str:
-    kept = {target: trial.samples.column(target).copy() for target in TARGETS}
+    kept = {target: trial.samples.column(target).copy() for target in (*TARGETS, *trial.own)}
     try:
-        for target in TARGETS:
+        for target in kept:
             trial.samples.column(target)[:] = np.nan
         loss = trial.loss()
         pulled = any(slope.any() for slope in trial.slopes().values())

@@ -47,6 +47,9 @@ class Recipe(Part):
     """Numbers that the network takes beside the features of the click."""
     uses_events: ClassVar[bool] = False
     """Whether it reads the events of the journeys, and not their final labels alone."""
+    rehearsals: ClassVar[int] = 0
+    """How many times the method's own objective then goes over the final labels of the history, with its auxiliary, its
+    network as it is in the stream, and the stream's rates and batches. Heads that are not fitted here start at base rates."""
     uses_calendar: ClassVar[bool] = False
     """Whether its targets depend on the promotions or the local time, so that another calendar is another model."""
 

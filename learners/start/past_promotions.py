@@ -47,6 +47,7 @@ class PastPromotions(CalendarRecipe):
 
     heads = following({"cvr": PROBABILITY}, lambda part: part.recipe.heads)
     inputs = following((), lambda part: part.recipe.inputs)
+    rehearsals = following(0, lambda part: part.recipe.rehearsals)
     uses_events = following(False, lambda part: part.recipe.uses_events)
 
     @model_validator(mode="after")

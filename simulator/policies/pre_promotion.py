@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simulator.policies.base import Policy
 from simulator.policies.registry import policy
-from simulator.prepromotion import PrePromotion
+from simulator.prepromotion import OUTCOMES, PrePromotion
 
 if TYPE_CHECKING:
     from simulator.engine.batch import At
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class BeforeSale(Policy):
     """Deliver each click of a pre-promotion window once, when its sale is over, with what it has come to; no other click.
 
-    ``direct`` is a first pay on the click's own day, ``delayed`` a first pay inside the sale and none on that day, ``carted`` a
-    cart on that day (`simulator.prepromotion.PrePromotion`). Where the attribution window closes before the sale is over,
-    nothing that comes later counts, and the click is delivered at its closing.
+    ``direct`` is a first pay on the click's own day, ``delayed`` a first pay inside the sale and none on that day,
+    ``same_day_cart`` a cart on that day (`simulator.prepromotion.PrePromotion`). Where the attribution
+    window closes before the sale is over, nothing that comes later counts, and the click is delivered at its closing.
     """
 
     labels = ()
-    carries = {"direct": "float32", "delayed": "float32", "carted": "float32"}
+    carries = dict.fromkeys(OUTCOMES, "float32")
 
     def on_click(self, at: At, out: Outbox) -> None:
         decided = PrePromotion(at.calendar).settled(at.click_time)
@@ -34,11 +34,6 @@ class BeforeSale(Policy):
         out.timer(at[before], until=np.minimum(decided[before] + at.windows.lateness, closing))
 
     def on_timer(self, at: At, out: Outbox) -> None:
-        windows, time, journey = PrePromotion(at.calendar), at.click_time, at.journey
-        out.deliver(
-            at,
-            direct=windows.direct(time, journey.first_pay_time),
-            delayed=windows.delayed(time, journey.first_pay_time),
-            carted=windows.carted(time, journey.cart_time),
-            role="decided",
-        )
+        journey, windows = at.journey, PrePromotion(at.calendar)
+        known: dict[str, Any] = windows.outcomes(at.click_time, journey.first_pay_time, journey.cart_time)
+        out.deliver(at, role="decided", **known)

@@ -18,6 +18,7 @@ from tests.doubles import FakeLog
 
 CARRIED = {
     "evidence", "previous_evidence", "prior", "clicked", "carted", "horizon", "paid_from", "carted_from", "delay",
+    "direct", "delayed", "same_day_cart",
 }  # fmt: skip
 
 

@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from learners.build import build_learner
-from learners.catalog import METHODS
 from simulator.errors import LogError, PartError
 from simulator.learning import Learner
-from tests.learners.ask import asked
+from tests.learners.ask import WITHOUT_SALES, asked
 
 
 def feed(learner, ground, samples, begin, end, size=128):
@@ -48,7 +47,7 @@ def test_training_does_not_show_before_publication(build, ground, samples):
     np.testing.assert_array_equal(served(learner, ground), after)
 
 
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", WITHOUT_SALES)
 def test_two_learners_of_one_seed_agree_bit_for_bit(name, build, ground, samples):
     numbers = []
     for _ in range(2):

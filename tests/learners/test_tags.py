@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learners.build import build_learner
-from learners.catalog import METHODS
 from learners.embedding import EmbeddingTable
 from learners.model import Model
 from learners.networks import NETWORKS
@@ -17,7 +16,7 @@ from simulator.errors import LogError
 from simulator.log.schema import Feature
 from simulator.scenario.learner import LearnerBlock
 from tests.doubles import FakeLog
-from tests.learners.ask import asked
+from tests.learners.ask import WITHOUT_SALES, asked
 
 FEATURES = (Feature("a", 5), Feature("t", 6, 3, "tags"), Feature("c", 7))
 TINY = LearnerBlock(embedding_dim=3, hidden=(5,))
@@ -140,7 +139,7 @@ class TaggedLog(FakeLog):
         self.features = (Feature("labels", 9, 3, "tags"), *self.features)
 
 
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", WITHOUT_SALES)
 def test_every_method_trains_on_a_log_with_tags(name, one, small, samples, tmp_path, ground):
     log = TaggedLog()
     method = one.method({"method": name, "learner": small.model_dump()})

@@ -56,7 +56,7 @@ def test_each_click_before_a_sale_is_delivered_once_when_it_is_decided(seed, att
     columns = (
         found.click_id,
         found.visible_time,
-        *(found.carried[n] for n in ("direct", "delayed", "carted")),
+        *(found.carried[n] for n in ("direct", "delayed", "same_day_cart")),
     )
     got = sorted(zip(*(c.astype(np.int64).tolist() for c in columns), strict=True))
     assert got == sorted(sql(log, attribution))
@@ -69,13 +69,9 @@ def test_news_that_come_late_are_waited_for():
     found = replay(log, windows, {"p": policy_from("pre-promotion")}, 20 * DAY, 5 * HOUR, calendar=SALES)["p"]
     labels = final_labels(log.click_time, log.event, 0, windows)
     before = PrePromotion(SALES)
-    for name, value in (
-        ("direct", labels.first_pay),
-        ("delayed", labels.first_pay),
-        ("carted", labels.first_cart),
-    ):
-        expected = getattr(before, name)(log.click_time, value)
-        np.testing.assert_array_equal(found.carried[name], expected[found.row])
+    expected = before.outcomes(log.click_time, labels.first_pay, labels.first_cart)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found.carried[name], values[found.row])
     assert len(found) == before.inside(log.click_time).sum()
 
 
