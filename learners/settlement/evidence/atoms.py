@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from learners.history import History
+from learners.settlement.evidence.layout import OpenClicks
 from simulator.log.schema import Float64, Int64
 from simulator.units import HOUR
 
@@ -14,6 +15,8 @@ ATOM = 0.02
 """Share of those who have not paid sooner that a delay must hold."""
 FEWEST = 10
 """Pays that it must hold, so that a few that are equal by chance are none."""
+REST = 0.1
+"""Share of the pays that may come at other times where atoms count as all there is."""
 ROUNDING = 1e-10
 """Hours; above what ages are rounded by, below a microsecond."""
 
@@ -31,10 +34,12 @@ class Atoms:
     ----------
     delay : in hours, in order, shape (k,).
     survival : logarithm of the product up to and with each of them, shape (k,).
+    share : of all pays, those that come at one of them.
     """
 
     delay: Float64
     survival: Float64
+    share: float = 0.0
 
     @classmethod
     def of(cls, delays: Int64) -> Atoms:
@@ -44,12 +49,31 @@ class Atoms:
         many = (counts >= FEWEST) & (counts >= ATOM * left)
         # Half a pay more than were seen: after the last atom few are left, and not none.
         steps = np.log((left - counts + 0.5) / (left + 0.5))[many]
-        return cls(values[many] / HOUR, np.cumsum(steps))
+        share = counts[many].sum() / max(counts.sum(), 1)
+        return cls(values[many] / HOUR, np.cumsum(steps), float(share))
 
     def log_survival(self, age: Float64) -> Float64:
         """Return the logarithm of the product at ages in hours. Age 0 is the click itself, before all that follows."""
         passed = np.searchsorted(self.delay, age + ROUNDING, side="right")
         return np.concatenate([np.zeros(1), self.survival])[np.where(age > 0, passed, 0)]
+
+    @property
+    def whole(self) -> bool:
+        """Whether nearly all pays come at atoms, so that between two of them nothing happens."""
+        return self.share >= 1 - REST
+
+    def as_of(self, clicks: OpenClicks) -> OpenClicks:
+        """Return clicks as of an instant that stands for their own: where atoms are all there is, the middle of two of them.
+
+        Nothing happens between them, and whoever is asked just before a sale opens must not look as if it had.
+        """
+        if not self.whole:
+            return clicks
+        age = clicks.age
+        passed = np.searchsorted(self.delay, age + ROUNDING, side="right")
+        edges = np.concatenate([np.zeros(1), self.delay, [np.inf]])
+        middle = np.where(passed < len(self.delay), (edges[passed] + edges[passed + 1]) / 2, age)
+        return replace(clicks, now=clicks.click + np.where(age > 0, middle, 0.0))
 
 
 NO_ATOMS = Atoms(np.empty(0), np.empty(0))

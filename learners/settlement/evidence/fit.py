@@ -137,7 +137,7 @@ def fit(
     net.mean_logit = float(clicks.logit.mean())
     order = rng.permutation(len(place))
     some = order[:STANDARD]
-    net.standardise(net.layout.numbers(open_at(clicks, place[some], now[some])))
+    net.standardise(net.layout.numbers(net.atoms.as_of(open_at(clicks, place[some], now[some]))))
     size = parameters.batch_size
     steps = parameters.epochs * -(-len(place) // size)
     adam = FlatAdam(net.layers, parameters.learning_rate)
@@ -166,7 +166,7 @@ def _mini_batches(
         for begin in range(0, len(order), BLOCK * size):
             chosen = order[begin : begin + BLOCK * size]
             state = open_at(clicks, place[chosen], now[chosen])
-            numbers = torch.from_numpy(net.layout.numbers(state))
+            numbers = torch.from_numpy(net.layout.numbers(net.atoms.as_of(state)))
             logit = torch.from_numpy(state.logit + net.atoms.log_survival(state.age)).float()
             label = torch.from_numpy(np.isfinite(clicks.pay[place[chosen]])).float()
             for a in range(0, len(chosen), size):

@@ -78,9 +78,10 @@ class EvidenceNet:
             first = self._stack[0].weight * self._scale
             layers = [(first, (self._stack[0].bias - first @ self._mean).unsqueeze(1))]
             layers += [(layer.weight, layer.bias.unsqueeze(1)) for layer in self._stack[1:]]
+            seen = self.atoms.as_of(clicks)
             for begin in range(0, len(clicks), CHUNK):
                 part = slice(begin, begin + CHUNK)
-                values = torch.from_numpy(self.layout.numbers(clicks[part]))
+                values = torch.from_numpy(self.layout.numbers(seen[part]))
                 for place, (weight, bias) in enumerate(layers):
                     values = torch.addmm(bias, weight, values)
                     if place < len(layers) - 1:
@@ -100,6 +101,7 @@ class EvidenceNet:
             "scale": self._scale,
             "mean_logit": self.mean_logit,
             "atoms": torch.from_numpy(np.stack([self.atoms.delay, self.atoms.survival])),
+            "at_atoms": self.atoms.share,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -114,4 +116,5 @@ class EvidenceNet:
             raise ValueError(f"the state has {len(state['mean'])} numbers, not {len(self._mean)}")
         self._mean, self._scale = state["mean"], state["scale"]
         self.mean_logit = float(state["mean_logit"])
-        self.atoms = Atoms(*state["atoms"].numpy())
+        delay, survival = state["atoms"].numpy()
+        self.atoms = Atoms(delay, survival, float(state["at_atoms"]))

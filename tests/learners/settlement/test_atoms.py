@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ from learners.settlement.evidence.layout import Layout, OpenClicks
 from learners.settlement.evidence.parameters import NetParameters
 from learners.settlement.evidence.progressive import KnownClicks
 from learners.settlement.evidence.uncertain import moved
-from simulator.calendar import Calendar
+from simulator.calendar import Calendar, Promotion
 from simulator.learning import Clicks, Question
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR, SECOND
@@ -145,3 +146,49 @@ def test_atoms_are_kept_with_the_net_and_go_where_it_goes(dated):
     )
     np.testing.assert_array_equal(moved(net, 0, 5.0).shift(state), net.shift(state))
     np.testing.assert_array_equal(again.shift(state), net.shift(state))
+
+
+def as_of(atoms: Atoms, *ages: float) -> list[float]:
+    n = len(ages)
+    nothing = np.empty((n, 0), np.float32)
+    state = OpenClicks(np.full(n, 240.0), 240 + np.array(ages), np.full(n, np.inf), np.zeros(n), nothing)
+    return atoms.as_of(state).age.tolist()
+
+
+def test_between_two_dates_nothing_moves():
+    """Asked just before the date of a sale, a click must look as on the day before, and on that date as in the sale."""
+    atoms = Atoms.of(in_days(20_000))
+    assert as_of(atoms, 0, JUST_BEFORE, 23.9, 24 - JUST_BEFORE, 24, 48 - JUST_BEFORE) == [
+        0,
+        12,
+        12,
+        12,
+        36,
+        36,
+    ]
+    assert as_of(atoms, 72, 80.5) == [72, 80.5]  # beyond the last
+    late = Atoms.of(in_days(20_000) + DAY)
+    assert as_of(late, 1, 24) == [12, 36]  # before the first
+    rng = generator(4, "half")
+    half = np.where(rng.random(20_000) < 0.5, in_days(20_000), rng.exponential(DAY, 20_000).astype(np.int64))
+    for moving in (Atoms.of(half), NO_ATOMS):  # much happens at other times
+        assert as_of(moving, 0, 3.5, 24 - JUST_BEFORE) == pytest.approx([0, 3.5, 24 - JUST_BEFORE], abs=1e-12)
+
+
+def test_a_sale_by_dates_opens_at_its_date(dated):
+    """Those who wait for a sale are still waiting a microsecond before its date, and no more after it."""
+    log = dated.history.log
+    opening = 5 * DAY
+    log.time -= log.time % DAY  # clicks have dates alone, too
+    waits = (log.time < opening) & (log.time >= opening - 3 * DAY) & (np.arange(len(log.time)) % 2 == 0)
+    log.delay = np.where(waits, opening - log.time, log.delay)
+    calendar = Calendar((Promotion("sale", opening, opening + DAY),))
+    net = evidence_net(NetParameters(epochs=6, batch_size=256), replace(dated, calendar=calendar))
+    assert net.atoms.whole
+    click, one = np.full(2, opening / HOUR - 24), np.ones(2)
+    now = click + np.array([24 - JUST_BEFORE, 24.0])
+    state = OpenClicks(click, now, one * np.inf, one * np.log(0.2 / 0.8), np.empty((2, 0), np.float32))
+    before, after = 1 / (1 + np.exp(-state.logit - net.shift(state)))
+    others = 0.1 * (1 - np.cumsum(SHARES))  # half of those who pay do not wait
+    assert before == pytest.approx((0.1 + others[0]) / (1 - 0.1 + others[0]), rel=0.2)
+    assert after == pytest.approx(others[1] / (1 - 0.2 + others[1]), rel=0.6)
