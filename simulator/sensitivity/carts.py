@@ -160,6 +160,9 @@ def _columns(
     }
     days = (before.opening(clicks.time[chosen]) - clicks.time[chosen]) / DAY
     found["time to the sale"] = [days, days**2]
+    # A click late on its day has less of it left to put something in the cart.
+    hour = before.calendar.clock.local(clicks.time[chosen]) % DAY / DAY
+    found["time of the day"] = [hour, hour**2, hour**4]
     found["which sale"] = [(place[chosen] == k).astype(np.float64) for k in np.unique(place[chosen])[1:]]
     return found, np.concatenate(ids)[order]
 

@@ -108,7 +108,15 @@ def test_it_is_asked_of_clicks_before_a_sale_that_did_not_pay_on_their_day(made)
         np.testing.assert_array_equal(found, column[rows])
     assert asked.instrument.coin
     assert asked.instrument.values[:, 0].tolist() == made[6][rows, 1].tolist()
-    assert set(observed.groups) == {"category", "shop", "price", "latest", "time to the sale", "which sale"}
+    assert set(observed.groups) == {
+        "category",
+        "shop",
+        "price",
+        "latest",
+        "time to the sale",
+        "time of the day",
+        "which sale",
+    }
     assert not np.isnan(observed.covariates).any()
 
 
