@@ -35,7 +35,8 @@ class GatedDelay(Stacked):
     multiplies what the layer reads by 2 sigmoid(g), g = W2 relu(W1 [s; H]) (PEPNet: Chang et al., KDD 2023); W2 starts at 0, so
     that all gates start at 1.
 
-    Where embeddings are moved by Adam, the frozen ones stay with ``fresh_moments`` and without ``weight_decay``.
+    Where embeddings are moved by Adam, the frozen ones stay with ``fresh_moments`` and without ``weight_decay``. Under
+    ``[learner] attention`` the weights of a list go by both embeddings, so that the trunk reads what the stream moves.
     """
 
     embeddings: ClassVar[int] = 2
@@ -87,9 +88,12 @@ class GatedDelay(Stacked):
         context = width // self._features * len(self._places) if self._places else width
         read = hidden + context + inputs
         widths = (read, *self.tower)
+        trunk = self.stack(width + inputs, self.sizes, generator)
         everyday = last_layers(hidden, [head for head in heads if head in EVERYDAY], generator)
-        later = last_layers(self.tower[-1], [head for head in heads if head not in EVERYDAY], generator)
-        gates = [self._gate(read, units, generator) for units in widths[:-1]] if self.gate else []
+        # The tower has draws of its own: whatever it is, the everyday model and all embeddings start alike.
+        apart = torch.Generator().manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
+        later = last_layers(self.tower[-1], [head for head in heads if head not in EVERYDAY], apart)
+        gates = [self._gate(read, units, apart) for units in widths[:-1]] if self.gate else []
         start = float(logit(np.array([self.rate]))[0])
         with torch.no_grad():
             for head in later.values():
@@ -100,9 +104,9 @@ class GatedDelay(Stacked):
         both = {**everyday, **later}
         return nn.ModuleDict(
             {
-                "trunk": self.stack(width + inputs, self.sizes, generator),
+                "trunk": trunk,
                 "everyday": everyday,
-                "tower": nn.ModuleList([linear(a, b, generator) for a, b in pairwise(widths)]),
+                "tower": nn.ModuleList([linear(a, b, apart) for a, b in pairwise(widths)]),
                 "gates": nn.ModuleList(gates),
                 "heads": nn.ModuleDict({head: both[head] for head in heads}),
             }

@@ -104,3 +104,19 @@ def test_the_tower_reads_its_context_alone_of_its_own_embeddings():
     assert moved.tolist() == [False, False, True]
     with pytest.raises(ScenarioError, match=r"context.*'prise'.*price"):
         network(context=["prise"]).reading(FEATURES)
+
+
+def test_the_everyday_model_starts_alike_whatever_the_tower_is():
+    plain = made(network())
+    mixed = Model(
+        network(gate=False, tower=[7]).pretraining(),
+        ("direct", "cart", "treated", "untreated"),
+        FEATURES,
+        LEARNER,
+        seed=4,
+    )
+    np.testing.assert_array_equal(mixed.table.weight, plain.table.weight)
+    for head in ("direct", "cart"):
+        np.testing.assert_array_equal(
+            mixed.outputs(features())[head], made(network(), everyday=True).outputs(features())[head]
+        )
