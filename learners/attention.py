@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
 from learners.embedding import Cells
 from learners.layers import linear
@@ -36,9 +35,13 @@ class ActivationUnit(nn.Module):
         """Return the weighed sum (B, width) of the tags (B, W, width) of clicks; ``target`` has shape (B, width)."""
         alone, met = self.tag.weight.t().chunk(2)  # a click's target makes of both one map of its tags
         of_click = torch.addcmul(alone, target.unsqueeze(2), met)
-        hidden = torch.baddbmm((self.target(target) + self.tag.bias).unsqueeze(1), tags, of_click)
-        weight = self.last(functional.prelu(hidden.flatten(0, 1), self.slope)).view(tags.shape[:2])
-        return torch.bmm(weight.unsqueeze(1), tags).squeeze(1)
+        hidden = torch.baddbmm((self.target(target) + self.tag.bias).unsqueeze(1), tags, of_click).flatten(
+            0, 1
+        )
+        # PReLU(h) = s h + (1 - s) ReLU(h): its own backward pass takes more than all else.
+        last, slope = self.last.weight[0], self.slope
+        weight = torch.addmv(hidden @ (last * slope), torch.relu(hidden), last * (1 - slope)) + self.last.bias
+        return torch.bmm(weight.view(-1, 1, tags.shape[1]), tags).squeeze(1)
 
 
 @dataclass(frozen=True, slots=True)

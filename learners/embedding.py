@@ -120,7 +120,7 @@ class EmbeddingTable:
 
     def gather(self, rows: Int64) -> Tensor:
         """Return the training rows, shape (len(rows), embeddings * dim)."""
-        return self.weight.index_select(0, torch.from_numpy(rows))
+        return taken(self.weight, rows)
 
     def served(self, rows: Int64) -> Tensor:
         """Return the rows as they were when last published."""
@@ -148,7 +148,7 @@ class EmbeddingTable:
         unique = rows[chosen]
         index = torch.from_numpy(unique)
         total = summed(gradient, *_grouped(inverse, len(unique)))
-        before = values.index_select(0, torch.from_numpy(chosen))  # still in cache, which the table is not
+        before = taken(values, chosen)  # still in cache, which the table is not
         self._changed.remember(unique, before)
         split = total.view(-1, self.embeddings, self.dim)
         energy = self.accumulator.index_select(0, index).add_(split.square().mean(2))
@@ -211,7 +211,12 @@ class Cells:
         """Return the gradient of each row, given that of the entries."""
         if self.entry is None or self.share is None:
             return gradient
-        return gradient.index_select(0, self.entry) * self.share
+        return taken(gradient, self.entry.numpy()).mul_(self.share)
+
+
+def taken(values: Tensor, rows: Int64) -> Tensor:
+    """Return some rows: numpy takes half the time of index_select."""
+    return torch.from_numpy(values.numpy().take(rows, 0))
 
 
 def summed(values: Tensor, order: Tensor, begin: Tensor) -> Tensor:
