@@ -72,7 +72,7 @@ def build_learner(
         model.network = network
         return model
 
-    materials = Materials(source, calendar, observation, learner, seed, cache, start, replayed)
+    materials = Materials(source, calendar, observation, learner, seed, cache, start, replayed, method.start)
     offset = None
     if method.offset is not None:
         with calling(method.offset, "prepare"):
@@ -83,6 +83,9 @@ def build_learner(
         with calling(auxiliary, "prepare"):
             estimator = auxiliary.completed(observation).prepare(materials)
     model = start() if made is None else made(network.pretraining(), heads)
+    if made is None:
+        with calling(network, "prepare"):
+            network.prepare(model, materials)
     model.begin(learner)
     if made is None:
         model.freeze()

@@ -10,6 +10,7 @@ from typing import Any
 from learners.auxiliary import Estimator, FittedAuxiliary
 from learners.history import History
 from learners.model import Model
+from learners.networks import Network
 from learners.networks.mlp import MLP
 from learners.offsets import KnownOffset
 from learners.past import SeenLog
@@ -33,6 +34,7 @@ class Materials:
     observation : observation window of the method's policy in microseconds.
     start : returns the model that the method starts from, as it is before the stream.
     replayed : the log with the times at which the stream learns of its events; None: those that the log says itself.
+    recipe : what the method pre-trains; None where it starts at random.
     offset : what the method adds to the outputs; None for nothing (and while the offset itself is made).
     shared : what the method's parts have in common, each under a key of its own.
     """
@@ -45,6 +47,7 @@ class Materials:
     cache: Path
     start: Callable[[], Model]
     replayed: SeenLog | None = None
+    recipe: Recipe | None = None
     offset: KnownOffset | None = None
     shared: dict[object, Any] = field(default_factory=dict, compare=False)
 
@@ -53,10 +56,16 @@ class Materials:
         """The log as the stream sees it, the future included: `learners.past.Past` refuses that."""
         return self.history.log if self.replayed is None else self.replayed
 
-    def pretrained(self, recipe: Recipe) -> Model:
-        """Fit a perceptron of the learner's sizes by a recipe, or load it: equal recipes share one."""
-        network = MLP().completed(self.learner)
-        return pretrained(Pretraining(recipe, network, (), self.learner, self.history, self.seed), self.cache)
+    def pretrained(
+        self, recipe: Recipe, network: Network | None = None, history: History | None = None
+    ) -> Model:
+        """Fit a network by a recipe on a history, or load it: equal ones share one.
+
+        Unless given, the network is a perceptron of the learner's sizes, and the history the workbench's.
+        """
+        network = MLP().completed(self.learner) if network is None else network
+        span = self.history if history is None else history
+        return pretrained(Pretraining(recipe, network, (), self.learner, span, self.seed), self.cache)
 
     def fitted(self, auxiliary: FittedAuxiliary) -> Estimator:
         """Return the estimator of an auxiliary that is a recipe."""

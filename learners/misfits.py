@@ -99,7 +99,7 @@ def made_fault(objective: Objective, network: Network) -> str:
         return ""
     able = [kind for kind, cls in NETWORKS.items() if needed <= set(cls.made)]
     return (
-        f"{network.kind!r} does not make {', '.join(sorted(needed))}, a loss of its own layers that objective "
+        f"{network.kind!r} does not make {', '.join(sorted(needed))} of its own layers, which objective "
         f"{objective.kind!r} reads; allowed: {', '.join(able)}"
     )
 

@@ -137,7 +137,7 @@ class Model:
         names = self.network.frozen_layers
         self._table_frozen = "embeddings" in names
         # Put back after each step: Adam's momentum moves a weight that has no gradient.
-        parameters = [p for name in names if name != "embeddings" for p in self.layers[name].parameters()]
+        parameters = [p for name in names if name in self.layers for p in self.layers[name].parameters()]
         self._kept = [(parameter, parameter.detach().clone()) for parameter in parameters]
 
     def begin(self, learner: LearnerBlock) -> None:
@@ -163,6 +163,11 @@ class Model:
         """Return the raw outputs per head of the weights as they are now."""
         self.layers.eval()
         return self._evaluate(self.layers, self.table.gather, features, inputs)
+
+    def embedded(self, features: Int32) -> Tensor:
+        """Return what the network reads of rows as the embeddings are now, shape (embeddings, B, F * dim)."""
+        with torch.no_grad():
+            return self._read(self.layers, self.table.gather, features)
 
     def publish(self) -> None:
         """Make the weights as they are now the served ones."""
@@ -192,15 +197,17 @@ class Model:
         outputs = {head: np.empty(len(features)) for head in self.heads}
         with torch.inference_mode():
             for begin in range(0, len(features), CHUNK):
-                chunk = features[begin : begin + CHUNK]
-                cells = self.table.cells(chunk)
-                values = lookup(cells.rows)
-                lists = () if self._attention is None else self._attention.lists(cells, values)
-                embedded = self._arranged(self._weighed(layers, cells.pooled(values), lists), len(chunk))
+                embedded = self._read(layers, lookup, features[begin : begin + CHUNK])
                 known = None if inputs is None else _tensor(inputs[begin : begin + CHUNK])
                 for head, output in self._forward(layers, embedded, known).items():
                     outputs[head][begin : begin + CHUNK] = output.numpy()
         return outputs
+
+    def _read(self, layers: nn.ModuleDict, lookup: Callable[[Int64], Tensor], features: Int32) -> Tensor:
+        cells = self.table.cells(features)
+        values = lookup(cells.rows)
+        lists = () if self._attention is None else self._attention.lists(cells, values)
+        return self._arranged(self._weighed(layers, cells.pooled(values), lists), len(features))
 
     def _forward(self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None) -> Outputs:
         rows = embedded.shape[1]

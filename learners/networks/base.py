@@ -10,6 +10,8 @@ from simulator.parts import Part, Registry
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
+    from learners.materials import Materials
+    from learners.model import Model
     from simulator.log.schema import Feature
     from simulator.scenario.learner import LearnerBlock
 
@@ -26,8 +28,8 @@ class Network(Part):
     embeddings: ClassVar[int] = 1
     """How many embeddings of each feature it takes (2 or more: shared and private ones)."""
     made: ClassVar[tuple[str, ...]] = ()
-    """Heads that are no estimates but made from its inner layers, so that no other network has them: losses of each row. The
-    last layer of such a head is any layer with a bias, which is left as it starts."""
+    """Heads that are made from its inner layers, so that no other network has them, such as losses of each row. The last
+    layer of such a head is any layer with a bias, which is left as it starts."""
 
     def completed(self, learner: LearnerBlock) -> Self:
         """Return a copy in which sizes left open are those of ``[learner]``."""
@@ -48,8 +50,11 @@ class Network(Part):
 
     @property
     def frozen_layers(self) -> tuple[str, ...]:
-        """Names of the layers that the stream leaves as they start; "embeddings" are the table."""
+        """Names of the layers that the stream leaves as they start, where there are such; "embeddings" are the table."""
         return ()
+
+    def prepare(self, model: Model, materials: Materials) -> None:
+        """Fit on the history what pre-training leaves, in a model of this network that is about to set out into the stream."""
 
     def bias(self, head: str, value: float) -> float:
         """Return the bias of a head's last layer with which it starts out saying ``value``."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
-from learners.composite import Nested, following, union
 from learners.finals import of_clicks
 from learners.history import batches
 from learners.past import Past
@@ -18,13 +17,11 @@ from learners.reuse.days import day_vectors
 from learners.reuse.shift import Shift
 from simulator.calendar import Promotion
 from simulator.errors import RunError, unknown
-from simulator.learning import Clicks, Question
+from simulator.learning import Clicks
 from simulator.log.schema import Bool, ClickBatch, Feature, Float64, Int64
 from simulator.logistic import expit
-from simulator.policies import Policy
 from simulator.randomness import generator
 from simulator.samples import Samples
-from simulator.scenario.model import Scenario
 from simulator.units import DAY, Duration, format_duration
 
 if TYPE_CHECKING:
@@ -35,13 +32,6 @@ if TYPE_CHECKING:
 OWN = ("reused_cvr", "reuses")
 """What the copy says of a click, and whether it is served for it (1) or not (0)."""
 CATEGORY = "category"
-
-
-def _beside(name: str, own: tuple[str, ...]) -> tuple[str, ...]:
-    def both(part: HistoricalDataReuse) -> tuple[str, ...]:
-        return own if part.beside is None else union(own, getattr(part.beside, name))
-
-    return following(own, both)
 
 
 @AUXILIARIES.register("historical-data-reuse")
@@ -61,12 +51,8 @@ class HistoricalDataReuse(Auxiliary):
     starts if it can only raise the rate is not published: ours.
     """
 
-    estimates = _beside("estimates", OWN)
-    answers = _beside("answers", ())
-    peeks: ClassVar[bool] = following(False, lambda part: part.beside is not None and part.beside.peeks)
+    estimates = OWN
 
-    beside: Annotated[Auxiliary | None, Nested(AUXILIARIES, optional=True)] = "none"  # type: ignore[assignment]
-    """The auxiliary that the method's objective asks, or its policy."""
     after: Duration = "10h"  # type: ignore[assignment]
     """Length of the first hours: from a sale's opening, and from each day after it, to the decision."""
     days: PositiveInt = 3
@@ -89,24 +75,8 @@ class HistoricalDataReuse(Auxiliary):
     epochs: PositiveInt = 1
     """Passes over the retrieved days."""
 
-    def completed(self, observation: int) -> Self:
-        return self._with(None if self.beside is None else self.beside.completed(observation))
-
-    def completed_for(self, policy: Policy, observation: int) -> Self:
-        return self._with(None if self.beside is None else self.beside.completed_for(policy, observation))
-
-    def _with(self, beside: Auxiliary | None) -> Self:
-        return self.model_copy(update={"beside": beside})
-
-    def misfit(self, scenario: Scenario) -> str:
-        return "" if self.beside is None else self.beside.misfit(scenario)
-
-    def reads(self) -> dict[str, str]:
-        return {} if self.beside is None else self.beside.reads()
-
     def prepare(self, materials: Materials) -> Estimator:
-        beside = Estimator() if self.beside is None else self.beside.prepare(materials)
-        return ReusedDays(self, materials, beside)
+        return ReusedDays(self, materials)
 
     def column(self, features: Sequence[Feature]) -> tuple[int, int]:
         """Return the column of the category, and how many values it has.
@@ -130,23 +100,17 @@ class HistoricalDataReuse(Auxiliary):
 class ReusedDays(Estimator):
     """Watches the calendar, and has the copy made and dropped."""
 
-    def __init__(self, part: HistoricalDataReuse, materials: Materials, beside: Estimator) -> None:
-        self._part, self._materials, self._beside = part, materials, beside
+    def __init__(self, part: HistoricalDataReuse, materials: Materials) -> None:
+        self._part, self._materials = part, materials
         self._column = part.column(materials.history.log.features)
         self._copy: TunedCopy | None = None
         self._span = (0, 0)
         self._decided = -1
         self._found: list[dict[str, Any]] = []
 
-    @property
-    def adapts(self) -> bool:  # type: ignore[override]
-        """Whether the auxiliary beside it does: the copy learns from the log, not from what is told."""
-        return self._beside.adapts
-
     def of_samples(self, samples: Samples) -> Mapping[str, Float64]:
-        """Return what the auxiliary beside it estimates: the copy learns from no sample, and says nothing of them."""
-        nothing = {name: np.zeros(len(samples)) for name in OWN}
-        return nothing if self._part.beside is None else {**self._beside.of_samples(samples), **nothing}
+        """Say nothing of samples: the copy learns from the log, and is served alone."""
+        return {name: np.zeros(len(samples)) for name in OWN}
 
     def of_clicks(self, clicks: Clicks) -> Mapping[str, Float64]:
         start, end = self._span
@@ -156,17 +120,10 @@ class ReusedDays(Estimator):
             said[on] = self._copy.predict(clicks[on], self._offset)
         return {"reused_cvr": said, "reuses": on.astype(float)}
 
-    def answer(self, question: Question) -> Mapping[str, Float64]:
-        return self._beside.answer(question)
-
-    def hear(self, clicks: Clicks, now: Int64, known: Mapping[str, Float64]) -> None:
-        self._beside.hear(clicks, now, known)
-
     def _offset(self, clicks: Clicks) -> Mapping[str, Float64]:
         return {} if self._materials.offset is None else self._materials.offset(clicks)
 
     def published(self, model: Model, now: int) -> None:
-        self._beside.published(model, now)
         if now >= self._span[1]:
             self._copy, self._span = None, (0, 0)
         sale = next((p for p in self._materials.calendar.promotions if p.start <= now < p.end), None)
@@ -240,12 +197,10 @@ class ReusedDays(Estimator):
         return expit(logit + self._offset(clicks).get(HEAD, 0.0))
 
     def notes(self) -> Mapping[str, Any]:
-        found = {"reuse": [dict(entry) for entry in self._found]} if self._found else {}
-        return {**self._beside.notes(), **found}
+        return {"reuse": [dict(entry) for entry in self._found]} if self._found else {}
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "beside": self._beside.state_dict(),
             "copy": None if self._copy is None else self._copy.state_dict(),
             "span": list(self._span),
             "decided": self._decided,
@@ -253,7 +208,6 @@ class ReusedDays(Estimator):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._beside.load_state_dict(state["beside"])
         begin, end = state["span"]
         self._span, self._decided = (begin, end), state["decided"]
         self._found = [dict(entry) for entry in state["found"]]

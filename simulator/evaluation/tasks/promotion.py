@@ -2,6 +2,7 @@
 
 They are judged on these clicks alone (`simulator.prepromotion.PrePromotion` says which), so on none where the stream holds no
 anticipation. ``delayed`` is told apart by days to the sale, by cart or none, and by whether the item takes part in the sale.
+``takes_part`` alone is judged on the clicks of the sale: whether a world's item takes part in it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from simulator.calendar import PHASES
 from simulator.evaluation import metrics
 from simulator.evaluation.task import TASKS, Occasion, Outcome, Task, Truth
 from simulator.evaluation.tasks.binary import CHANCE, binary, chance
@@ -132,3 +134,32 @@ for name, of, among, needs in (
 ):
     cut = _task(f"Delayed, {of}", of, _delayed, _known("p_delayed"), among)
     TASKS.register(f"delayed_{name}")(replace(cut, reads="delayed", beside="delayed", needs=needs))
+
+
+def _in_a_sale(occasion: Occasion) -> Task:
+    """Judge on the clicks of sales whether their items take part."""
+
+    def inside(labels: Labels) -> Bool:
+        del labels  # the time alone says it
+        within: Bool = occasion.calendar.phase(occasion.time) == PHASES.index("promotion")
+        return within
+
+    def label(labels: Labels) -> Float64:
+        return _participating(occasion, labels).astype(np.float64)
+
+    return replace(TAKES_PART, kept=inside, label=label)
+
+
+TAKES_PART = replace(
+    binary(
+        "Taking part: whether the item of a click in a sale takes part in it",
+        "clicks in a sale",
+        lambda labels: np.zeros(len(labels), np.bool_),
+        lambda labels: np.zeros(len(labels)),
+        lambda _: None,
+        scaled=False,
+    ),
+    needs=("participating",),
+    on=_in_a_sale,
+)
+TASKS.register("takes_part")(TAKES_PART)

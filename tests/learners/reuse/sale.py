@@ -5,9 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from learners.build import build_learner
-from learners.kit.ground import HISTORY, LEARNER, OBSERVATION, WINDOWS, TrialLog, resolved, trial_log
+from learners.kit.ground import (
+    DAYS,
+    HISTORY,
+    LEARNER,
+    OBSERVATION,
+    WINDOWS,
+    TrialLog,
+    delivered,
+    resolved,
+    trial_log,
+)
 from simulator.calendar import Calendar, Promotion
-from simulator.learning import Clicks
+from simulator.learning import PREDICTIONS, Clicks, Question
+from simulator.pipeline.mailbox import mini_batches
 from simulator.units import DAY, HOUR
 
 OPENING, END = 6 * DAY, 7 * DAY + 12 * HOUR
@@ -37,3 +48,26 @@ def clicks_from(start, end):
     log = trial_log()
     row = np.arange(*np.searchsorted(log.click_time, (start, end)))
     return Clicks(row, log.click_time[row], log.feature_matrix[row])
+
+
+def served(learner, clicks):
+    """Ask for the conversion rate of clicks."""
+    return learner.ask(Question(PREDICTIONS, clicks))["cvr"]
+
+
+def streamed(learner, *, until=END + 12 * HOUR, every=6 * HOUR, save=None, stop=None):
+    """Serve, learn and publish from the fifth day on; return what was served, by the end of its segment."""
+    samples, found = delivered(until=DAYS * DAY), {}
+    if stop is None or stop > 4 * DAY:
+        learner.publish(4 * DAY)
+    for now in range(4 * DAY + every, until + 1, every):
+        if stop is not None and now > stop:
+            break
+        found[now] = served(learner, clicks_from(now - every, now))
+        seen = (samples.visible_time >= now - every) & (samples.visible_time < now)
+        for batch in mini_batches(samples[seen], 64):
+            learner.learn(batch)
+        learner.publish(now)
+        if now == save:
+            learner.save()
+    return found

@@ -6,54 +6,25 @@ import numpy as np
 import pytest
 
 from learners.journal import Journal
-from learners.kit.ground import DAYS, WINDOWS, TrialLog, delivered, trial_log
+from learners.kit.ground import DAYS, WINDOWS, TrialLog, resolved, trial_log
 from learners.past import UNKNOWN, Past
 from learners.reuse.days import RECENT, DayVectors, day_vectors
 from simulator.audit.futures import scrambled
 from simulator.errors import RunError
-from simulator.learning import PREDICTIONS, Question
 from simulator.log.schema import Kind
-from simulator.pipeline.mailbox import mini_batches
 from simulator.units import DAY, HOUR
-from tests.learners.reuse.sale import END, MOMENT, OPENING, clicks_from, learner_of
+from tests.learners.reuse.sale import END, MOMENT, OPENING, clicks_from, learner_of, served, streamed
 
 
-def served(learner, clicks):
-    return learner.ask(Question(PREDICTIONS, clicks))["cvr"]
-
-
-def streamed(learner, *, until=END + 12 * HOUR, every=6 * HOUR, save=None, stop=None):
-    """Serve, learn and publish from the fifth day on; return what was served, by the end of its segment."""
-    samples, found = delivered(until=DAYS * DAY), {}
-    if stop is None or stop > 4 * DAY:
-        learner.publish(4 * DAY)
-    for now in range(4 * DAY + every, until + 1, every):
-        if stop is not None and now > stop:
-            break
-        found[now] = served(learner, clicks_from(now - every, now))
-        seen = (samples.visible_time >= now - every) & (samples.visible_time < now)
-        for batch in mini_batches(samples[seen], 64):
-            learner.learn(batch)
-        learner.publish(now)
-        if now == save:
-            learner.save()
-    return found
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """Pre-trained models, made once for all of these tests."""
-    return tmp_path_factory.mktemp("cache")
-
-
-AUXILIARY = {"rate": 0.01, "block_rate": 0.05}
-"""Fast enough for a few hundred clicks."""
+def reuse(**other):
+    """Return the auxiliary, with rates that are high enough for a few hundred clicks."""
+    return {"second": {"kind": "historical-data-reuse", "rate": 0.01, "block_rate": 0.05, **other}}
 
 
 def test_a_copy_is_served_in_the_sale_and_dropped_after_it(cache):
     """Outside the sale each prediction is that of the method below it, to the bit."""
     own = streamed(learner_of(cache, method="es-dfm"))
-    learner = learner_of(cache, method="hdr", auxiliary=AUXILIARY)
+    learner = learner_of(cache, method="hdr", auxiliary=reuse())
     found = streamed(learner)
     first = next(now for now in own if now >= MOMENT)  # of the publication at which it is decided
     differ = [now for now in own if not np.array_equal(own[now], found[now])]
@@ -63,14 +34,13 @@ def test_a_copy_is_served_in_the_sale_and_dropped_after_it(cache):
     assert note["sale"] == "sale"
     assert note["steps"] > 0
     assert note["width"] == pytest.approx(note["width"])
-    late = {"auxiliary": {**AUXILIARY, "after": "2d"}}
-    later = learner_of(cache, method="hdr", **late)
+    later = learner_of(cache, method="hdr", auxiliary=reuse(after="2d"))
     assert all(np.array_equal(own[now], values) for now, values in streamed(later).items())
     assert later.notes() == {}
 
 
 def test_every_day_of_a_sale_has_its_decision(cache):
-    learner = learner_of(cache, method="hdr", auxiliary={**AUXILIARY, "after": "6h", "days": 1})
+    learner = learner_of(cache, method="hdr", auxiliary=reuse(after="6h", days=1))
     streamed(learner)
     assert [note["at"] for note in learner.notes()["reuse"]] == ["6.25d", "7.25d"]
 
@@ -89,22 +59,20 @@ def test_every_day_of_a_sale_has_its_decision(cache):
 )
 def test_each_choice_tells(other, cache):
     usual, changed = (
-        streamed(learner_of(cache, method="hdr", auxiliary={**AUXILIARY, **own}), until=END)
-        for own in ({}, other)
+        streamed(learner_of(cache, method="hdr", auxiliary=reuse(**own)), until=END) for own in ({}, other)
     )
     assert not np.array_equal(usual[END], changed[END])
 
 
-def test_the_reference_has_a_ridge_of_one(cache):
-    learner = learner_of(cache, method="hdr", fidelity="reference", auxiliary=AUXILIARY)
-    other = learner_of(cache, method="hdr", auxiliary={**AUXILIARY, "ridge": 1.0})
-    assert streamed(learner, until=END)[END].tolist() == streamed(other, until=END)[END].tolist()
+def test_the_reference_has_a_ridge_of_one():
+    assert resolved(method="hdr").auxiliary.second.ridge == 1e-4
+    assert resolved(method="hdr", fidelity="reference").auxiliary.second.ridge == 1.0
 
 
 @pytest.mark.parametrize("save", [OPENING, OPENING + 12 * HOUR, OPENING + 18 * HOUR, END, END + 6 * HOUR])
 def test_resumed_anywhere_it_goes_on_to_the_same_bits(save, cache, tmp_path):
     def build():
-        return learner_of(cache, method="hdr", auxiliary=AUXILIARY)
+        return learner_of(cache, method="hdr", auxiliary=reuse())
 
     whole = streamed(build())
     streamed(Journal(build(), tmp_path, "m"), save=save, stop=save)
@@ -119,7 +87,7 @@ def test_the_copy_knows_nothing_of_the_future(cache):
     """With all clicks and events after the decision exchanged, the copy says the same of every click."""
     other = TrialLog(scrambled(trial_log(), OPENING + 12 * HOUR - 1, (DAYS + 9) * DAY, seed=3), "kit")
     clicks = clicks_from(OPENING + 12 * HOUR, END)
-    one, two = (learner_of(cache, log, method="hdr", auxiliary=AUXILIARY) for log in (None, other))
+    one, two = (learner_of(cache, log, method="hdr", auxiliary=reuse()) for log in (None, other))
     for learner in (one, two):
         learner.publish(4 * DAY)
         learner.publish(OPENING + 12 * HOUR)
@@ -127,7 +95,7 @@ def test_the_copy_knows_nothing_of_the_future(cache):
     assert one.notes() == two.notes()
     np.testing.assert_array_equal(before, after)
     earlier = TrialLog(scrambled(trial_log(), OPENING - 2 * DAY, (DAYS + 9) * DAY, seed=3), "kit")
-    third = learner_of(cache, earlier, method="hdr", auxiliary=AUXILIARY)
+    third = learner_of(cache, earlier, method="hdr", auxiliary=reuse())
     third.publish(OPENING + 12 * HOUR)
     assert not np.array_equal(before, served(third, clicks)), "what came before it does tell"
 
@@ -197,11 +165,11 @@ def test_the_nearest_days_come_first_and_of_equals_the_later():
 
 def test_a_category_that_the_log_does_not_have_is_named(cache):
     with pytest.raises(RunError, match=r"category: unknown feature 'aa'; allowed: a, b, c"):
-        learner_of(cache, method="hdr", auxiliary={"category": "aa"})
+        learner_of(cache, method="hdr", auxiliary=reuse(category="aa"))
 
 
 def test_it_goes_with_any_objective(cache):
-    own = {"policy": "fake-negative", "objective": "fnw", "auxiliary": {**AUXILIARY, "beside": "none"}}
+    own = {"policy": "fake-negative", "objective": "fnw", "auxiliary": reuse()["second"]}
     learner = learner_of(cache, method="hdr", **own)
     streamed(learner, until=END)
     assert learner.notes()["reuse"]
