@@ -85,6 +85,29 @@ class Arrivals:
         return [(generator(self._seed, "world", part, self._day, s), n) for s, n in enumerate(self._counts)]
 
 
+class Some:
+    """The draws of some of a day's clicks."""
+
+    def __init__(self, draws: Arrivals, index: Int64) -> None:
+        self._draws, self._index = draws, index
+        self.time: Int64 = draws.time[index]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def uniform(self, part: str) -> Float64:
+        """Draw one uniform a click, as for all clicks of the day."""
+        return self._draws.uniform(part)[self._index]
+
+    def normal(self, part: str) -> Float64:
+        """Draw one standard normal a click."""
+        return self._draws.normal(part)[self._index]
+
+    def exponential(self, part: str) -> Float64:
+        """Draw one standard exponential a click."""
+        return self._draws.exponential(part)[self._index]
+
+
 class Sampled:
     """Draws for ``count`` clicks of a day that are not in the log (used to solve for the world's levels)."""
 

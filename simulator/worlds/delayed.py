@@ -12,7 +12,8 @@ no treatment: they come of the wish to pay later, and change nothing.
 * ``p_cart``: P(carted | neither paid nor begun to wait by the end of the click's day), hidden intent known; with a hidden
   intent ``p_cart_marginal`` is the same given the features alone. Among those clicks, given features and intent, being carted
   is independent of both potential outcomes.
-* ``intent``: the hidden value; 0 without one.
+* ``intent``: the hidden value; 0 without one. ``participating`` (0 or 1): whether the item takes part in the promotion that is
+  on, or comes next.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from simulator.worlds.paying import BLOCK, pay_probabilities
 from simulator.worlds.promotion_settings import WorldPromotion
 
 PROBABILITIES = ("p_direct", "p_delayed", "p_delayed_if_cart", "p_delayed_if_none", "p_cart")
-DELAYED_COLUMNS = (*PROBABILITIES, "delayed_if_cart", "delayed_if_none", "intent")
+DELAYED_COLUMNS = (*PROBABILITIES, "delayed_if_cart", "delayed_if_none", "intent", "participating")
 MARGINAL = "p_cart_marginal"
 
 

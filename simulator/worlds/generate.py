@@ -16,14 +16,14 @@ from simulator.windows import Windows
 from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Arrivals
 from simulator.worlds.constants import ORIGIN
-from simulator.worlds.delayed import potential_outcomes
+from simulator.worlds.following import Following
 from simulator.worlds.impressions import EXPOSURE, LONGEST_LAG, Clicked, Impressions, Ordered, Shown
-from simulator.worlds.journeys import Events, Journeys
-from simulator.worlds.levels import Levels, Reach, cart_level, refund_by_item, solve_levels
+from simulator.worlds.journeys import Events
+from simulator.worlds.levels import Levels, Reach, solve_levels
 from simulator.worlds.mechanism import Mechanism
 from simulator.worlds.population import Market, Users
 from simulator.worlds.settings import WorldSettings
-from simulator.worlds.truth import Truth, truth_columns
+from simulator.worlds.truth import truth_columns
 
 GENERATOR_VERSION = 4
 """Raised whenever the same settings and seed give another world."""
@@ -62,11 +62,11 @@ class World:
         self._users = Users(settings, self._market, seed)
         ordinary = Mechanism(settings, windows, observation, ordinary=True)
         self.levels: Levels = solve_levels(settings, self._fresh(), _reach(ordinary), seed)
-        self.mechanism = Mechanism(settings, windows, observation, repurchase=self.levels.repurchase)
-        self.truth = Truth(self.mechanism, self.levels)
+        self.following = Following(settings, windows, observation, self.levels, seed)
+        self.mechanism = self.following.mechanism
         self.impressions: Impressions | None = None
         if settings.impressions:
-            self.impressions = Impressions(settings, self.mechanism, self.levels, self._fresh(), seed)
+            self.impressions = Impressions(settings, self.following, self._fresh(), seed)
 
     def _fresh(self) -> DayMarket:
         return DayMarket(self.settings, self._market, self._users, self.seed)
@@ -92,32 +92,20 @@ class World:
     def _live(
         self, market: DayMarket, day: int, arrivals: Arrivals, visit: Visit, first: int, *, truth: bool
     ) -> WorldDay:
-        mechanism, settings = self.mechanism, self.settings
-        time = arrivals.time / HOUR
-        state = mechanism.considering(time, visit, self.levels)
         visit.spending = visit.spending + self.levels.amount
-        by_item = refund_by_item(settings, market.items.level[visit.slot], self.levels.pay)
-        refund = np.exp(self.levels.refund + visit.refund + by_item)
-        cart = np.exp(self.levels.cart) * cart_level(settings, mechanism.hidden, visit)
-        columns: dict[str, Float64] = {}
-        if truth:
-            columns = self.truth.columns(day, state, visit, refund, cart)
-            columns |= self.truth.hidden_columns(time, visit, self.levels)
-        journeys = Journeys(mechanism, arrivals, visit)
-        events = journeys.events(state, cart, refund)
-        if truth and journeys.first_pays is not None:
-            columns |= potential_outcomes(self.truth.before_sales, arrivals.time, journeys.first_pays)
+        item, level = market.items.id[visit.slot], market.items.level[visit.slot]
+        columns, events = self.following.live(day, arrivals, visit, item, level, truth=truth)
         shown = None
         if truth and self.impressions is not None:
             # No journey has a pay after the attribution window.
-            paid = np.zeros(len(time), bool)
+            paid = np.zeros(len(arrivals), bool)
             paid[events.row[events.kind == Kind.PAY]] = True
             shown = self.impressions.hours(market, Clicked(arrivals, visit, columns["p_pay"], paid, first))
         return WorldDay(
             day,
             arrivals.time,
             visit.user,
-            market.items.id[visit.slot],
+            item,
             visit.features,
             columns,
             self.levels.pay + visit.eta,

@@ -18,9 +18,7 @@ from simulator.units import HOUR
 from simulator.worlds.affinity import DayMarket, Visit
 from simulator.worlds.arrivals import Arrivals, Sampled
 from simulator.worlds.clicking import Clicking
-from simulator.worlds.levels import Levels
-from simulator.worlds.mechanism import Mechanism
-from simulator.worlds.paying import pay_by_intent
+from simulator.worlds.following import Following
 from simulator.worlds.positions import uniform_of
 from simulator.worlds.settings import WorldSettings
 
@@ -118,10 +116,8 @@ class Candidates:
 class Impressions:
     """Make the impressions of a world, hour by hour. ``market`` is used up to solve for the base rate."""
 
-    def __init__(
-        self, settings: WorldSettings, mechanism: Mechanism, levels: Levels, market: DayMarket, seed: int
-    ) -> None:
-        self._mechanism, self._levels, self._seed = mechanism, levels, seed
+    def __init__(self, settings: WorldSettings, following: Following, market: DayMarket, seed: int) -> None:
+        self._following, self._mechanism, self._seed = following, following.mechanism, seed
         self._exposure = settings.exposure
         per_day = max(SAMPLE // settings.days, 200)
 
@@ -130,7 +126,7 @@ class Impressions:
                 yield market.visit(Sampled(settings, seed, day, per_day), np.zeros(per_day))
                 market.advance()
 
-        self.clicking = Clicking(settings, mechanism.hidden, visits())
+        self.clicking = Clicking(settings, self._mechanism.hidden, visits())
 
     def hours(self, market: DayMarket, clicked: Clicked) -> Iterator[Shown]:
         """Yield the impressions whose clicks fall, or would fall, into each hour of a day; each hour's by time.
@@ -174,16 +170,16 @@ class Impressions:
 
     def _shown(self, market: DayMarket, time: Int64, lag: Int64, visit: Visit) -> Shown:
         """Return impressions as if nobody had clicked, and paid."""
-        hidden, n = self._mechanism.hidden, len(time)
-        p_pay, would_click, passes = pay_by_intent(
-            self._mechanism, self._levels, time / HOUR, visit, (hidden.chance, hidden.shown)
+        hidden, n, item = self._mechanism.hidden, len(time), market.items.id[visit.slot]
+        p_pay, would_click, passes = self._following.pay_by_intent(
+            time / HOUR, visit, item, (hidden.chance, hidden.shown)
         )
         given = self.clicking.given_features(visit, would_click, passes)
         none, outside = np.full(n, -1), np.full(n, -1, np.int8)
         return Shown(
             np.maximum(time - lag, 0),
             visit.user,
-            market.items.id[visit.slot],
+            item,
             visit.features.T,
             none,
             none,

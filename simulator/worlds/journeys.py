@@ -12,7 +12,7 @@ import numpy as np
 from simulator.log.schema import Bool, Columns, Float64, Int64, Kind, UInt8
 from simulator.units import HOUR
 from simulator.worlds.affinity import Visit
-from simulator.worlds.arrivals import Arrivals
+from simulator.worlds.arrivals import Arrivals, Some
 from simulator.worlds.constants import PARTIAL_REFUND_POWER
 from simulator.worlds.hazards import Considering, invert
 from simulator.worlds.mechanism import Mechanism
@@ -63,7 +63,7 @@ class _Pays:
 class Journeys:
     """Draw the events that follow one day's clicks."""
 
-    def __init__(self, mechanism: Mechanism, draws: Arrivals, visit: Visit) -> None:
+    def __init__(self, mechanism: Mechanism, draws: Arrivals | Some, visit: Visit) -> None:
         self._mechanism, self._draws, self._visit = mechanism, draws, visit
         self._journey = draws.normal("journey amount")
         plain = mechanism.settings.amount.plain

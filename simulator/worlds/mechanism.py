@@ -24,7 +24,8 @@ from simulator.worlds.settings import WorldSettings
 class Mechanism:
     """Hazards, calendar and windows of a world. Lengths of time are in hours here.
 
-    With ``ordinary`` set it is the same world without its promotions. ``repurchase``: `Levels.repurchase`.
+    With ``ordinary`` set it is the same world without its promotions. ``repurchase``: `Levels.repurchase`. ``taking_part``:
+    which promotions, in order of their start, the items take part in for which this holds; default: all.
     """
 
     def __init__(
@@ -35,18 +36,18 @@ class Mechanism:
         *,
         ordinary: bool = False,
         repurchase: float = 0.0,
+        taking_part: Sequence[bool] | None = None,
     ) -> None:
         self.settings, self.windows = settings, windows
         self.attribution, self.refund_window = windows.attribution / HOUR, windows.refund / HOUR
         self.observation = observation / HOUR
         self.cells = 24 * settings.days + int(np.ceil(windows.span / HOUR)) + 24
         delay, again = settings.delay, settings.repurchase
-        schedule = Schedule.of(
-            () if ordinary else settings.promotion, self.cells, buying_rhythm(delay.rhythm, delay.by_hour)
-        )
+        sales = [] if ordinary else sorted(settings.promotion, key=lambda p: p.start)
+        part = [True] * len(sales) if taking_part is None else taking_part
+        schedule = Schedule.of(sales, self.cells, buying_rhythm(delay.rhythm, delay.by_hour), part)
         self.schedule = schedule
-        sales = () if ordinary else sorted(settings.promotion, key=lambda p: p.start)
-        self._openings = Openings(sales, [True] * len(sales)) if settings.delayed and sales else None
+        self._openings = Openings(sales, part) if settings.delayed and sales else None
         self.hidden = Hidden(settings.confounder)
         pay = hours(delay.scales)
         self.pay = PayHazards(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, pairwise
 
 import numpy as np
 
@@ -111,18 +111,28 @@ class Schedule:
     coupons: tuple[Coupon, ...]
 
     @classmethod
-    def of(cls, promotions: Sequence[WorldPromotion], cells: int, daily: Float64) -> Schedule:
-        """Build the calendar of ``cells`` hours over the pay hazard's ``daily`` rhythm (24,). Multipliers of
-        several promotions multiply.
+    def of(
+        cls,
+        promotions: Sequence[WorldPromotion],
+        cells: int,
+        daily: Float64,
+        taking_part: Sequence[bool] | None = None,
+    ) -> Schedule:
+        """Build the calendar of ``cells`` hours over the pay hazard's ``daily`` rhythm (24,). Multipliers of several
+        promotions multiply. ``taking_part``: which of them, in order of their start, the item takes part in, so that paying,
+        prices and waiting change by it (default: all).
         """
         sales = sorted(promotions, key=lambda p: p.start)
+        part = [True] * len(sales) if taking_part is None else taking_part
         one = np.ones(cells)
         common, cart, refund, repurchase, price, traffic = (one.copy() for _ in range(6))
         taste, fast = np.zeros(cells), np.zeros(cells)
-        for sale in sales:
+        for sale, own in zip(sales, part, strict=True):
             hours = _hours_since(sale, cells)
             during = (hours > 0) & (hours < sale.length / HOUR)
-            common *= _pay_around(sale, hours)
+            if own:
+                common *= _pay_around(sale, hours)
+                price[during] *= 1 - sale.price.discount
             cart[during] *= sale.cart.during
             after = (hours > sale.length / HOUR) & (hours < (sale.length + sale.cart.after_length) / HOUR)
             cart[after] *= sale.cart.after
@@ -131,12 +141,11 @@ class Schedule:
                 (hours > 0) & (sale.refund.wave * wave >= NEGLIGIBLE), 1 + sale.refund.wave * wave, 1.0
             )
             repurchase[during] *= sale.repurchase.during
-            price[during] *= 1 - sale.price.discount
             traffic *= _traffic(sale.traffic, sale.conversion.days, hours, sale.length / HOUR)
             taste[during] = sale.taste.shift
             fast += _faster(sale, hours, during)
-        deal = np.zeros(cells)
-        for sale in sales:
+        deal, theirs = np.zeros(cells), list(compress(sales, part))
+        for sale in theirs:
             hours = _hours_since(sale, cells)
             during = (hours > 0) & (hours < sale.length / HOUR)
             level = _pay_during(sale, hours[during])
@@ -144,8 +153,10 @@ class Schedule:
             common[during] *= np.minimum(level, SHARED_DEAL_LEVEL)
         for sale in sales:
             second = _coupon_days(sale, _hours_since(sale, cells))
-            deal[second] += common[second] * sale.coupon.conversion
             traffic[second] *= 1 + sale.coupon.traffic
+        for sale in theirs:
+            second = _coupon_days(sale, _hours_since(sale, cells))
+            deal[second] += common[second] * sale.coupon.conversion
         hourly = np.tile(daily, -(-cells // 24))[:cells]
         return cls(
             common * hourly,
@@ -158,7 +169,7 @@ class Schedule:
             traffic,
             taste,
             fast,
-            _waiting(sales),
+            _waiting(sales, part),
             tuple(_coupon(sale, cells) for sale in sales if sale.coupon.repurchase),
         )
 
@@ -242,14 +253,14 @@ def _traffic(effect: TrafficEffect, days: Sequence[float], hours: Float64, lengt
     return result
 
 
-def _waiting(sales: Sequence[WorldPromotion]) -> Waiting:
+def _waiting(sales: Sequence[WorldPromotion], taking_part: Sequence[bool]) -> Waiting:
     """Cut the anticipation of each sale into cells counted back from its opening, not before the sale
     preceding it ends.
     """
     edges: list[int] = []
     chance, index = [0.0], [0]
     free_from = 0
-    for number, sale in enumerate(sales):
+    for number, (sale, part) in enumerate(zip(sales, taking_part, strict=True)):
         opening, waiting = sale.start // HOUR, sale.waiting
         first = max(opening - waiting.onset // HOUR, free_from)
         starts = (
@@ -258,7 +269,7 @@ def _waiting(sales: Sequence[WorldPromotion]) -> Waiting:
         for start, end in pairwise([*starts, opening]):
             days = (opening - 0.5 * (start + end)) * HOUR / DAY
             edges.append(start)
-            chance.append(waiting.floor + waiting.rise * float(np.exp(-days * DAY / waiting.scale)))
+            chance.append(part * (waiting.floor + waiting.rise * float(np.exp(-days * DAY / waiting.scale))))
             index.append(number)
         if starts:
             edges.append(opening)

@@ -250,6 +250,8 @@ class WorldPromotion(Block):
     """Its prices."""
     taste: TasteEffect = TasteEffect()
     """Its tastes."""
+    participation: Share = 1.0
+    """Share of the items that take part; prices, paying, waiting and coming back change for these alone."""
     revisit: RevisitEffect | None = None
     """Who comes back at its opening without having waited; default: nobody."""
 

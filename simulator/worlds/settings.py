@@ -161,8 +161,8 @@ class WorldSettings(Block):
 
     @property
     def delayed(self) -> bool:
-        """Whether the truth tells pays on the click's day from those at a sale."""
-        return any(sale.revisit is not None for sale in self.promotion)
+        """Whether the truth tells pays on the click's day from those at a sale: with a revisit, or items that take no part."""
+        return any(sale.revisit is not None or sale.participation < 1 for sale in self.promotion)
 
     def sizes(self) -> dict[str, int]:
         """Return the number of values of every feature, in the order of the columns."""
