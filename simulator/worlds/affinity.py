@@ -1,4 +1,4 @@
-"""What a click is: who, what and where, the 22 features it shows, and the log-hazard that nobody sees."""
+"""What a click is: who, what and where, the features it shows, and the log-hazard that nobody sees."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from simulator.worlds.arrivals import zipf_rank
 from simulator.worlds.constants import TASTE_RANK
 from simulator.worlds.drift import CONTEXT_FIELDS, DriftingEffects
 from simulator.worlds.loyalty import loyalty_classes
+from simulator.worlds.offer import Offer
 from simulator.worlds.population import Campaigns, Items, Market, Users, bucket, crossed
-from simulator.worlds.settings import WorldSettings
+from simulator.worlds.settings import CARDINALITIES, WorldSettings
 
 DENSE_TASTE = 1_000_000
 """Up to this many segment x category pairs the day's tastes are one table."""
@@ -37,7 +38,7 @@ class Visit:
     user: Int64
     slot: Int64
     features: Int32
-    """Shape (22, n): one row a feature."""
+    """Shape (features, n): one row a feature."""
     eta: Float64
     """Log-hazard of paying, its base level left out."""
     response: Float64
@@ -54,6 +55,8 @@ class Visit:
     """Depth of the item's deals, in standard deviations."""
     hidden: Int64 | None = None
     """Point of the hidden intent (`confounder.Hidden`), which none of the above contains; None without one."""
+    prominence: Float64 | None = None
+    """What the prominence of the cart adds to its log-hazard; None without an instrument."""
 
     def take(self, index: Int64 | slice) -> Visit:
         """Return some of the clicks."""
@@ -69,6 +72,7 @@ class Visit:
             self.own[index],
             self.depth[index],
             None if self.hidden is None else self.hidden[index],
+            None if self.prominence is None else self.prominence[index],
         )
 
 
@@ -80,6 +84,7 @@ class DayMarket:
         self.items, self.drift = Items(settings, market, seed), DriftingEffects(settings, seed)
         self._campaigns, self.day = Campaigns(settings, seed), 0
         self._sizes = settings.sizes()
+        self._offer = Offer(settings, market, seed) if settings.offer else None
         by_hour = settings.amount.by_hour
         self._by_hour: Float64 = np.zeros(24) if by_hour is None else np.log(by_hour)
 
@@ -94,7 +99,7 @@ class DayMarket:
         settings, users, items, market = self.settings, self.users, self.items, self.market
         user = zipf_rank(draws.uniform("user"), settings.users, settings.user_zipf)
         slot = zipf_rank(draws.uniform("item"), settings.items, settings.item_zipf)
-        features = np.empty((22, len(draws)), np.int32)
+        features = np.empty((len(self._sizes), len(draws)), np.int32)
         features[:8], features[8:14] = users.features[user].T, items.features[slot].T
         context = self._context(draws, items.own[slot], features)
         segment, category = features[2].astype(np.int64), items.category[slot].astype(np.int64)
@@ -104,6 +109,13 @@ class DayMarket:
         eta += settings.effects.price * (1.0 - away * away / 1.25) / np.sqrt(2.0)
         eta += self._taste(segment, category)
         eta += np.einsum("nr,nr->n", users.taste[user], market.category_taste.astype(np.float32)[category])
+        if self._offer is not None:
+            offer = self._offer.features(draws.time, items.id[slot], items.price[slot], category)
+            features[len(CARDINALITIES) : len(CARDINALITIES) + len(offer)] = offer
+        prominence = None
+        if settings.cart.prominence:
+            features[-1] = draws.uniform("prominence") < 0.5
+            prominence = settings.cart.prominence * (2.0 * features[-1] - 1.0)
         if sale_taste.any():
             eta += sale_taste * self._sale_taste(segment, category)
         return Visit(
@@ -117,6 +129,7 @@ class DayMarket:
             loyalty_classes(settings.repurchase, market, segment, category),
             users.own[user],
             market.category_deals[category],
+            prominence=prominence,
         )
 
     def _context(self, draws: Draws, item_level: Float64, features: Int32) -> Float64:

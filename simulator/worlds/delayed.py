@@ -73,9 +73,7 @@ def probabilities(mechanism: Mechanism, before: PrePromotion, state: Considering
         first = np.maximum(before.start[sale] / HOUR, tonight[ahead]) - state.time
         last = np.minimum(before.end[sale] / HOUR - state.time, mechanism.attribution)
         first = np.minimum(first, last)
-        for column, chance in zip(
-            columns[1:4], (revisit.chance, revisit.some, revisit.chance_if_none), strict=True
-        ):
+        for column, chance in zip(columns[1:4], (revisit.chance, revisit.some, revisit.none), strict=True):
             paid = [pay_probabilities(state, until, waiting, chance).total for until in (first, last)]
             column[ahead] = paid[1] - paid[0]
     return tuple(columns)

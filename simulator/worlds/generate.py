@@ -38,7 +38,7 @@ class WorldDay:
     user_id: Int64
     item_id: Int64
     features: Int32
-    """Shape (22, n)."""
+    """Shape (features, n)."""
     truth: dict[str, Float64]
     eta: Float64
     """Log-hazard of paying; never written."""

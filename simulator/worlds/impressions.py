@@ -34,7 +34,7 @@ LONGEST_LAG = 10
 
 @dataclass(slots=True)
 class Shown(Columns):
-    """Impressions: the columns of ``impressions/`` (``features`` has shape (n, 22)), and then those of ``exposure/``."""
+    """Impressions: the columns of ``impressions/`` (``features`` has shape (n, features)), and then those of ``exposure/``."""
 
     time: Int64
     user_id: Int64

@@ -72,6 +72,10 @@ class Cart(Block):
     """Their shares; sum 1."""
     rhythm: Share = 0.0
     """Hour of day in the hazard: 0 none, 1 that of clicks."""
+    prominence: Annotated[float, Field(ge=0, le=3)] = 0.0
+    """By how much a fair coin a click moves the log-hazard, up or down, and nothing else: an instrument. Above 0 it is shown as
+    the feature cart_prominence.
+    """
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

@@ -129,15 +129,9 @@ class Journeys:
         """Let some of those who still consider at an opening come back there, and not leave as they would have."""
         draws, waiting = self._draws, self._mechanism.schedule.waiting
         considers = (revisit.sale >= 0) & (left >= revisit.opening - time)
-        target, uniform = draws.exponential("cart"), draws.uniform("revisit")
-        carted, today = target < revisit.carts, target < revisit.today
-        later = draws.exponential("cart later") < revisit.carts - revisit.today
-
-        def comes(carted: Bool) -> Bool:
-            back: Bool = considers & (uniform < np.where(carted, revisit.some, revisit.none))
-            return back
-
-        back = comes(carted)
+        carted, uniform = draws.exponential("cart") < revisit.today, draws.uniform("revisit")
+        if_cart, if_none = considers & (uniform < revisit.some), considers & (uniform < revisit.none)
+        back = np.where(carted, if_cart, if_none)
         since = draws.uniform("revisit time")
         then = np.full(len(time), NEVER)
         for number, times in enumerate(waiting.times):
@@ -147,8 +141,6 @@ class Journeys:
         then[then - draws.time > self._mechanism.windows.longest_pay] = NEVER
         otherwise = np.full(len(time), NEVER)
         otherwise[pays.click] = pays.time
-        if_none = comes(np.where(today, later, carted))
-        if_cart = comes(np.ones_like(today))
         self.first_pays = np.where(if_cart, then, otherwise), np.where(if_none, then, otherwise)
         left = np.where(back, revisit.opening - time, left)
         waits, pays = waits.without(back), pays.without(back)

@@ -83,6 +83,8 @@ def cart_level(settings: WorldSettings, hidden: Hidden, visit: Visit, point: Int
     point = visit.hidden if point is None else point
     if point is not None:
         log += hidden.cart[point]
+    if visit.prominence is not None:
+        log += visit.prominence
     level: Float64 = np.exp(log)
     return level
 

@@ -111,10 +111,8 @@ class Mechanism:
         leaving[some] = state.take(some).cumulative_at(opening[some].astype(np.int64))
         day = np.minimum(np.minimum(end_of_day(time), opening), time + self.attribution)
         today = cart * self.cart.mass(time, day - time)
-        carts = today.copy()
-        carts[some] = cart[some] * self.cart.mass(time[some], (opening - time)[some])
         without, with_cart = openings.chances(sale, eta, depth)
-        return Revisit(sale, opening, leaving, carts, today, without, with_cart)
+        return Revisit(sale, opening, leaving, today, without, with_cart)
 
 
 def end_of_day(time: Float64) -> Float64:

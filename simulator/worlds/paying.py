@@ -195,9 +195,9 @@ def _delayed_or_back(
     end = state.time + mechanism.attribution
     back = (whole.revisited - early.revisited).sum(0)
     late = np.maximum(whole.total - early.total - _returning(early, waiting, end) - back, 0.0)
-    without, before = np.exp(-cart), np.exp(-np.where(inside, revisit.carts, cart))
-    unpaid = before * back + without * late
     cut = np.minimum(window, revisit.opening - state.time)
+    without, before = np.exp(-cart), np.exp(-cart_level * mechanism.cart.mass(state.time, cut))
+    unpaid = before * back + without * late
     first = pay_probabilities(state, cut, waiting, chance).direct
     came = np.where(inside, chance * revisit.still, 0.0)
     none = (1.0 - early.direct - early.waited.sum(0) - came) * without + before * came

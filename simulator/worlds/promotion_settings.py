@@ -202,7 +202,7 @@ class TasteEffect(Block):
 class RevisitEffect(Block):
     """Who comes back at the opening. Of those who then still consider what they clicked on, from ``waiting.onset`` before
     the sale on, a share sigmoid(level + slope * (log-hazard of paying, its base left out) + deal * (depth of the item's deals
-    in standard deviations) + cart * (1 with a cart before the opening)) comes back, and pays as those who waited do.
+    in standard deviations) + cart * (1 with a cart on the click's day)) comes back, and pays as those who waited do.
     """
 
     level: float = -3.0

@@ -1,7 +1,8 @@
 """Who comes back when a sale opens: those who still consider what they clicked on, the likelier with a cart.
 
 Given features and intent, the hazards of carts and of leaving "considering" are independent: of those who still consider at
-the opening, e^-K have no cart, K being the integrated hazard of carts up to then. So all that follows has a closed form.
+the opening, e^-K had no cart on the click's day, K being the integrated hazard of carts on it. So all that follows has a closed
+form.
 """
 
 from __future__ import annotations
@@ -69,12 +70,10 @@ class Revisit:
     """Hours from the log's origin; infinite without one."""
     leaving: Float64
     """Integrated hazard of leaving "considering" from the click to the opening; infinite without one."""
-    carts: Float64
-    """Integrated hazard of carts from the click to the opening."""
     today: Float64
-    """The same up to the end of the click's day."""
+    """Integrated hazard of carts up to the end of the click's day."""
     none: Float64
-    """Chance to come back without a cart before the opening."""
+    """Chance to come back without a cart on that day."""
     some: Float64
     """Chance to come back with one."""
 
@@ -91,17 +90,10 @@ class Revisit:
     @property
     def chance(self) -> Float64:
         """Chance to come back, whatever the carts."""
-        return self._mixed(self.carts)
-
-    @property
-    def chance_if_none(self) -> Float64:
-        """Chance to come back without a cart on the click's day; one may still come before the opening."""
-        return self.chance_without(self.today)
+        return self.chance_without(np.zeros_like(self.today))
 
     def chance_without(self, carts: Float64) -> Float64:
         """Return the chance to come back if no cart came as long as the hazard of carts grew to ``carts``."""
-        return self._mixed(np.maximum(self.carts - carts, 0.0))
-
-    def _mixed(self, carts: Float64) -> Float64:
-        result: Float64 = self.some + np.exp(-carts) * (self.none - self.some)
+        none = np.exp(-np.maximum(self.today - carts, 0.0))
+        result: Float64 = self.some + none * (self.none - self.some)
         return result

@@ -43,9 +43,12 @@ CARDINALITIES: dict[str, int] = {
     "item_quality": 32,
     "position_x_scenario": 240,
 }
-"""The 22 features, 8 of the user, 6 of the item, 8 of the context, and how many values each has unless set
+"""The 22 features of every world, 8 of the user, 6 of the item, 8 of the context, and how many values each has unless set
 otherwise.
 """
+OFFER: dict[str, int] = {"price": 32, "discount": 16, "coupon": 2, "days_to_sale": 16}
+"""Further features, of what is offered, and how many values each has."""
+CART_PROMINENCE = "cart_prominence"
 
 
 class WorldSettings(Block):
@@ -73,6 +76,10 @@ class WorldSettings(Block):
     """Clicks by hour of day; default: Taobao 2014."""
     impressions: bool = False
     """Write impressions/ and exposure/: what was shown, clicked or not, and what is true of it."""
+    offer: tuple[Literal["price", "discount", "coupon", "days_to_sale"], ...] = ()
+    """Further features: price (as it is at the click), discount (its depth in the sale that is on or announced; 0: none, or the
+    item takes no part), coupon (whether that sale hands one out), days_to_sale (0: a sale is on; 15: none within two weeks).
+    """
     effects: Effects = Effects()
     """How much of paying a learner could know."""
     drift: Drift = Drift()
@@ -166,7 +173,10 @@ class WorldSettings(Block):
 
     def sizes(self) -> dict[str, int]:
         """Return the number of values of every feature, in the order of the columns."""
-        return CARDINALITIES | self.cardinalities
+        further = {name: size for name, size in OFFER.items() if name in self.offer}
+        if self.cart.prominence:
+            further[CART_PROMINENCE] = 2
+        return CARDINALITIES | self.cardinalities | further
 
 
 def _sale(preset: str, sale: Any) -> Any:

@@ -300,6 +300,14 @@ def hidden_mean(s: Seen) -> float:
     return float(s.column("hidden").mean())
 
 
+def prominent_carts(s: Seen) -> float:
+    """What the coin of the last feature, if it is that, does to carts."""
+    carted = [
+        np.bincount(d.events.row[d.events.kind == Kind.CART], minlength=len(d.time)) > 0 for d in s.days
+    ]
+    return float(np.corrcoef(np.concatenate(carted), np.concatenate([d.features[-1] for d in s.days]))[0, 1])
+
+
 def hidden_carts(s: Seen) -> float:
     carted = np.concatenate(
         [np.bincount(d.events.row[d.events.kind == Kind.CART], minlength=len(d.time)) for d in s.days]

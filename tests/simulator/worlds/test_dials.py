@@ -48,6 +48,7 @@ from tests.simulator.worlds.seen import (
     of_later_pays,
     pays,
     pays_per_payer,
+    prominent_carts,
     refund_logit,
     refund_slope,
     refunds_per_pay,
@@ -171,6 +172,8 @@ JOINT_DIALS = [
         lambda s: float(np.concatenate([x.coin >= 0 for x in s.shown]).mean()),
         +1,
     ),
+    ("offer", ["discount"], {}, lambda s: len(s.days[0].features), +1),
+    ("cart.prominence", 2.0, {"cart": {"prominence": 0.1}}, prominent_carts, +1),
     ("exposure.position", 3.0, SHOWN, click_slope(lambda x: x.features[:, POSITION]), -1),
 ]
 
@@ -215,6 +218,7 @@ SALE_DIALS = [
     ("coupon.length", "1d", clicks(AFTER + 2), -1),
     ("price.discount", 0.8, lambda s: float(np.median(s.events(Kind.PAY)[2][s.events(Kind.PAY)[0] // DAY == SALE_DAY])), -1),
     ("taste.shift", 2.0, sale_taste, +1),
+    ("participation", 0.5, pays(SALE_DAY), -1),
 ]  # fmt: skip
 JOINT_SALE_DIALS = [
     ("waiting.early_scale", "3h", {"waiting": {"early": 0.9}}, pays(SALE_DAY, first=0, last=1), -1),
