@@ -79,12 +79,12 @@ def test_further_features_change_nothing_else():
         other_shown = list(other.shown)
         for few, many in zip(one.shown, other_shown, strict=True):
             np.testing.assert_array_equal(few.features, many.features[:, :FIRST])
-        shown = dict(
-            (at, row)
+        shown = {
+            at: row
             for many in other_shown
             for at, row in zip(many.click_time.tolist(), many.features.tolist(), strict=True)
             if at >= 0
-        )
+        }
         assert [shown[at] for at in other.time.tolist()] == other.features.T.tolist()
 
 
