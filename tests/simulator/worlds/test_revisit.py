@@ -158,7 +158,7 @@ def test_carts_are_independent_of_what_they_would_do():
             assert abs(z_of_rate(carted[rows], truth["p_cart"][rows])) < LIMIT
     # Without the intent they are not.
     rows = truth["delayed_if_none"] == 1
-    assert z_of_rate(carted[rows], truth[MARGINAL][rows]) > 6
+    assert z_of_rate(carted[rows], truth[MARGINAL][rows]) > LIMIT
     np.testing.assert_array_equal(truth["intent"], truth["hidden"])
 
 
