@@ -173,7 +173,7 @@ class WorldSettings(Block):
 
     def sizes(self) -> dict[str, int]:
         """Return the number of values of every feature, in the order of the columns."""
-        further = {name: size for name, size in OFFER.items() if name in self.offer}
+        further: dict[str, int] = {name: size for name, size in OFFER.items() if name in self.offer}
         if self.cart.prominence:
             further[CART_PROMINENCE] = 2
         return CARDINALITIES | self.cardinalities | further
