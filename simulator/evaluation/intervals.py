@@ -98,13 +98,13 @@ def paired_intervals(
     scopes += [
         (phase, results.phases == code) for code, phase in enumerate(PHASES) if code in set(results.phases)
     ]
+    against = {task: baselines(results, task, baseline) for task in results.tasks}
     found: list[Interval] = []
     for phase, chosen in scopes:
         scope = _Scope(phase, chosen, segments[chosen], seed, resamples)
         for task in results.tasks:
-            against = baselines(results, task, baseline)
             for metric in TASKS[task].compared:
-                found += scope.intervals(results, task, metric, against, confidence=confidence)
+                found += scope.intervals(results, task, metric, against[task], confidence=confidence)
     return found
 
 
