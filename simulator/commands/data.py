@@ -26,6 +26,7 @@ def import_log(
     *,
     opens: Opens | None,
     attribution: str | None,
+    observed_until: str | None = None,
     mapping: Path | None = None,
     common: Sequence[Path] = (),
     fields: Literal["18", "23"] | None = None,
@@ -63,11 +64,22 @@ def import_log(
     for option, given in (("--common", common), ("--fields", fields), ("--min-count", min_count)):
         if given not in (None, ()) and form not in importers.IMPORTERS:
             raise ScenarioError(f"{option}: {form} takes none; only ali-ccp does")
+    if observed_until is not None and form in importers.IMPORTERS:
+        raise ScenarioError(
+            f"--observed-until: {form} takes none; its files say until when they were recorded"
+        )
     if most_bad is not None and not 0 <= most_bad <= 1:
         raise ScenarioError(f"--most-bad {most_bad:g}: must be a share, from 0 to 1")
     if by is not None:
         meta = imports.import_mapped(
-            by, sources, out, attribution=window, on_bad_row=on_bad_row, most_bad=most_bad, replace=replace
+            by,
+            sources,
+            out,
+            attribution=window,
+            observed_until=observed_until,
+            on_bad_row=on_bad_row,
+            most_bad=most_bad,
+            replace=replace,
         )
     elif form in importers.IMPORTERS:
         meta = importers.import_log(
@@ -90,6 +102,7 @@ def import_log(
             out,
             opens=opens,
             attribution=window,
+            observed_until=observed_until,
             on_bad_row=on_bad_row,
             most_bad=most_bad,
             replace=replace,

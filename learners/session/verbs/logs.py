@@ -69,6 +69,10 @@ def import_(
     ] = None,
     opens: Opens | None = None,
     attribution: Attribution = None,
+    observed_until: Annotated[
+        str | None,
+        Parameter(help="Date until which the files were recorded (default: that of their last row)."),
+    ] = None,
     mapping: Annotated[
         Path | None, Parameter(help="Raw feature values to ids (cascade, trace); read as data, never run.")
     ] = None,
@@ -104,6 +108,7 @@ def import_(
         out,
         opens=opens,
         attribution=attribution,
+        observed_until=observed_until,
         mapping=mapping,
         common=common,
         fields=fields,

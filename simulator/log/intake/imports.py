@@ -30,6 +30,7 @@ def import_format(
     *,
     opens: Opens | None = None,
     attribution: int | None = None,
+    observed_until: str | None = None,
     on_bad_row: Literal["quarantine", "fail"] = "quarantine",
     most_bad: float | None = None,
     replace: bool = False,
@@ -51,7 +52,7 @@ def import_format(
     if opens is not None:
         _check_opens(name, shape, opens, table)
         given["opens"] = opens
-    choices = {"on_bad_row": on_bad_row, "most_bad": most_bad}
+    choices = {"on_bad_row": on_bad_row, "most_bad": most_bad, "observed_until": observed_until}
     return _make(name, shape, given, {}, sources, out, attribution, choices, replace=replace)
 
 
@@ -71,6 +72,7 @@ def import_mapped(
     out: Path,
     *,
     attribution: int | None = None,
+    observed_until: str | None = None,
     on_bad_row: Literal["quarantine", "fail"] = "quarantine",
     most_bad: float | None = None,
     replace: bool = False,
@@ -94,7 +96,7 @@ def import_mapped(
             f"{mapping}: [data] names no files; it must have touches, rows or purchases, or clicks and events "
             f"({program()} init writes it)"
         )
-    choices = {"on_bad_row": on_bad_row, "most_bad": most_bad}
+    choices = {"on_bad_row": on_bad_row, "most_bad": most_bad, "observed_until": observed_until}
     return _make(mapping.name, shape, given, document, sources, out, attribution, choices, replace=replace)
 
 
