@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.clock import UTC_CLOCK, Clock
-from simulator.log.schema import Int64, UInt8
+from simulator.log.schema import Bool, Int64, UInt8
 from simulator.units import DAY
 
 PHASES = ("before", "anticipation", "promotion", "after")
@@ -60,6 +60,13 @@ class Calendar:
         """Return the phase code of each instant. Intervals are half-open: a switch belongs to the new phase."""
         times, codes = self.switches()
         return np.concatenate([np.zeros(1, np.uint8), codes])[np.searchsorted(times, time, side="right")]
+
+    def in_sale(self, time: Int64) -> Bool:
+        """Tell which instants lie inside a promotion."""
+        inside = np.zeros(len(time), np.bool_)
+        for promotion in self.promotions:
+            inside |= (time >= promotion.start) & (time < promotion.end)
+        return inside
 
 
 NO_PROMOTIONS = Calendar()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from learners.auxiliary.base import AUXILIARIES, FittedAuxiliary
 from learners.heads import PROBABILITY
 from learners.start.base import CalendarRecipe
@@ -11,9 +13,13 @@ from simulator.prepromotion import PrePromotion
 
 @AUXILIARIES.register("direct")
 class Direct(CalendarRecipe, FittedAuxiliary):
-    """``p_direct`` is P(pays first on the local calendar day of the click), fitted on all clicks of the history."""
+    """``p_direct`` is P(pays first on the local calendar day of the click), fitted on the clicks of the history outside sales.
+
+    It is there for clicks before a sale, who pay on their day as on any other; inside one many more do.
+    """
 
     heads = {"p_direct": PROBABILITY}
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
-        return {"p_direct": PrePromotion(self.calendar).same_day(clicks.time, labels.first_pay).astype(float)}
+        direct = PrePromotion(self.calendar).same_day(clicks.time, labels.first_pay)
+        return {"p_direct": np.where(self.calendar.in_sale(clicks.time), np.nan, direct)}

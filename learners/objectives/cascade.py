@@ -26,6 +26,14 @@ def _of_both(name: str) -> tuple[str, ...]:
     return following((), own)
 
 
+def _trains_refunds(cls: type[Objective]) -> bool:
+    """Tell whether a kind of objective can teach the refund rate alone, told of it by ``of``."""
+    try:
+        return "of" in cls.model_fields and cls.model_validate({"of": "refunded"}).heads == ("rfr",)
+    except ValueError:
+        return False
+
+
 @OBJECTIVES.register("cascade")
 class Cascade(Objective):
     """Conversion after the click and refund after the conversion, each with an objective (NetCVR, WWW 2026, section 3).
@@ -54,7 +62,7 @@ class Cascade(Objective):
                 "a cascade is one for the conversion rate alone"
             )
         if refund is not None and refund.heads != ("rfr",):
-            able = sorted(kind for kind, cls in OBJECTIVES.items() if "of" in cls.model_fields)
+            able = sorted(kind for kind, cls in OBJECTIVES.items() if _trains_refunds(cls))
             raise ValueError(
                 f"refund = {refund.kind!r} trains {', '.join(refund.heads)}: the refund objective of a cascade trains "
                 f"rfr; allowed: {', '.join(able)}, none"

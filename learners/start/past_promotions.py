@@ -36,11 +36,12 @@ class PastPromotions(CalendarRecipe):
 
     recipe: Annotated[Recipe, Nested(RECIPES)] = "cvr"  # type: ignore[assignment]
     """What is pre-trained: any recipe but ``objective`` (and this one)."""
-    before: NonNegativeFloat = 5.0
-    """Weight of clicks in the pre-promotion windows of past promotions."""
-    sale: NonNegativeFloat = 1.0
+    before: NonNegativeFloat = 1.0
+    """Weight of clicks in the pre-promotion windows of past promotions. Above 1 they come again in one pass, and embeddings of
+    rare ids learn them by heart."""
+    sale: NonNegativeFloat = 0.2
     """Weight of clicks inside the sales themselves."""
-    ordinary: NonNegativeFloat = 1.0
+    ordinary: NonNegativeFloat = 0.2
     """Weight of all other clicks."""
     latest: PositiveInt | None = None
     """How many of the past promotions count, the latest ones; all unless given."""
@@ -84,8 +85,7 @@ class PastPromotions(CalendarRecipe):
     def counts(self, clicks: ClickBatch) -> Int64:
         """Return how often each click is among the examples."""
         weight = np.full(len(clicks), self.ordinary)
-        for promotion in self.calendar.promotions:
-            weight[(clicks.time >= promotion.start) & (clicks.time < promotion.end)] = self.sale
+        weight[self.calendar.in_sale(clicks.time)] = self.sale
         weight[PrePromotion(self.calendar).inside(clicks.time)] = self.before
         row = clicks.row + np.arange(len(clicks))
         return np.floor(weight + draws(row, "learners", "start", self.kind)).astype(np.int64)

@@ -5,7 +5,11 @@ import numpy as np
 from learners.catalog import METHODS
 from simulator.learning import Clicks
 
-WITHOUT_SALES = sorted(name for name, method in METHODS.items() if method.policy != "pre-promotion")
+WITHOUT_SALES = sorted(
+    name
+    for name, method in METHODS.items()
+    if method.policy != "pre-promotion" and method.network != "temporal-experts"
+)
 """Methods that learn from any history; the others need a past promotion in it, and have tests of their own."""
 
 

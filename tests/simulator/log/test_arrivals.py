@@ -69,6 +69,9 @@ def test_labels_are_the_closed_form_and_that_of_sql(tmp_path_factory, seed, lag,
     for name in expected.__dataclass_fields__:
         value = np.concatenate([getattr(part, name) for part in parts])
         np.testing.assert_allclose(value, getattr(expected, name), rtol=1e-12, atol=1e-9)
+        if name not in table.column_names:
+            assert name == "first_cart", "a table of clicks has one column for each label but this one"
+            continue
         exported = table.column(name).fill_null(-1) if name.startswith("first") else table.column(name)
         np.testing.assert_allclose(exported.to_numpy(), getattr(expected, name), rtol=1e-12, atol=1e-9)
 
