@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if time.monotonic() - _BEGAN >= item.config.getoption("--begin-within"):
         pytest.skip(f"{item.nodeid} was not begun: the time is over")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of the whole first: they are the longest, and of two processes neither shall wait for the last file."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)

@@ -237,3 +237,13 @@ def test_a_batch_of_retractions_does_not_blow_nise_up(samples):
     leaves = {head: torch.zeros(2, requires_grad=True) for head in ("ctr", "cvr")}
     loss = OBJECTIVES["entire-space"](space="nise").loss(Batch(rows), leaves)
     assert loss.item() == pytest.approx(-np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("space", "unserved"),
+    [("esmm", ()), ("escm2-dr", ("imputation",)), ("dcmt", ("counterfactual",))],
+)
+def test_heads_that_teach_the_others_are_those_that_no_link_serves(space, unserved):
+    made = OBJECTIVES["entire-space"].model_validate({"space": space})
+    assert made.unserved == unserved
+    assert set(made.heads) == {"ctr", "cvr", *unserved}
