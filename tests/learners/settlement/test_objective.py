@@ -118,3 +118,19 @@ def test_without_carts_and_calendar_it_is_dfm_in_increments(samples):
         2, converted=1.0, evidence=[evidence[0], PAID], previous_evidence=[np.nan, evidence[0]], weight=1.0
     )
     assert slope(Batch(paid, dtype=torch.float64), logit) == pytest.approx(p.item() - 1, abs=1e-12)
+
+
+def test_weights_are_the_slope_and_those_of_a_click_sum_to_one(samples):
+    """A first delivery is a soft label, a settlement moves weight from one side to the other; both make the loss's slope."""
+    batch = cell(samples, RIGHT, RIGHT - 1)
+    logit = torch.full((len(batch),), -1.2, dtype=torch.float64, requires_grad=True)
+    part = OBJECTIVES["settlement"]()
+    up, down = part.weights(batch, {"cvr": logit})
+    first = np.isnan(batch.samples.column("previous_evidence"))
+    np.testing.assert_allclose((up + down).numpy(), first.astype(float), atol=1e-12)
+    part.loss(batch, {"cvr": logit}).backward()
+    p = logit.detach().sigmoid()
+    weight = torch.from_numpy(batch.samples.weight)
+    np.testing.assert_allclose(
+        (weight * (down * p - up * (1 - p))).numpy() / len(batch), logit.grad.numpy(), atol=1e-12
+    )

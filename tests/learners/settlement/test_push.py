@@ -121,3 +121,28 @@ def test_amounts_are_audited_by_themselves():
     assert amounts["z"] == pytest.approx(0.5 / np.sqrt(4 + 1 + 0.25))
     assert [cell["z"] for cell in amounts["cells"]] == [pytest.approx(1 / np.sqrt(5)), pytest.approx(-1.0)]
     assert "refunds" not in found
+
+
+def test_the_section_says_what_came_and_draws_the_alarm_on_both_sides():
+    audit = meter()
+    audit.delivered(
+        make_samples(
+            3,
+            visible_time=np.array([1, 1, 3]) * HOUR,
+            prior=[0.0, 0.0, 0.0],
+            evidence=[np.inf, -np.inf, -np.inf],
+            previous_evidence=[np.nan, np.nan, np.nan],
+            weight=[1.0, 1.0, 20.0],
+        )
+    )
+    (section,) = PushMeter.sections({"mine": audit.summary()})
+    (panel,), (table,) = section.panels, section.tables
+    assert panel.title == "pays: net push, sd"
+    assert list(panel.levels) == [-3.0, 0, 3.0]
+    assert panel.series["mine"][0] == [HOUR, 3 * HOUR]
+    assert panel.series["mine"][1] == pytest.approx([0.0, 1.0])
+    assert table.title == "Pays over those believed in"
+    assert [[cell.text for cell in cells] for cells in table.rows["mine"]] == [
+        ["0.05", "+1.0"], ["0.05", "+1.0"], ["0 of 2"],
+    ]  # fmt: skip
+    assert table.note.startswith("Where beliefs are right the ratio is 1, and z within 3 of 0")
