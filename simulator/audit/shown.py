@@ -60,9 +60,10 @@ def hear_again(
     seed: int,
 ) -> Iterator[Heard]:
     """Yield what becomes known up to each cut, with the true future and with others."""
-    whole = _heard(shown, windows, start, cuts[-1] + 1, tick) if cuts else None
+    if not cuts:
+        return
+    whole = _heard(shown, windows, start, cuts[-1] + 1, tick)
     for cut in cuts:
-        assert whole is not None
         true = whole[whole.visible_time <= cut]
         for how, other in _futures(shown, windows, cut, until, seed).items():
             # Other ticks, too: nothing shall depend on how the replay is cut.

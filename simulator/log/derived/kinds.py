@@ -148,13 +148,12 @@ class DaysToSale:
 
     def __init__(self, name: str, block: DerivedBlock, calendar: Calendar) -> None:
         self.feature = Feature(name, block.most + 2, kind="numeric")
-        self._most, self._promotions = block.most, calendar.promotions
+        self._most, self._calendar = block.most, calendar
 
     def of(self, time: Int64, user_id: Int64, item_id: Int64) -> Int32:
         days = np.full(len(time), self._most + 1)
-        for promotion in self._promotions:
+        for promotion in self._calendar.promotions:
             ahead = -(-(promotion.start - time) // DAY)
             days = np.where(ahead > 0, np.minimum(days, ahead), days)
-        for promotion in self._promotions:
-            days[(promotion.start <= time) & (time < promotion.end)] = 0
+        days[self._calendar.in_sale(time)] = 0
         return days.astype(np.int32)[:, None]
