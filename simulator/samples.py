@@ -28,7 +28,12 @@ _COMMON = (
     pa.field("previous_gmv", pa.float64(), False),
     pa.field("previous_time", pa.int64()),
 )
-COMMON = frozenset(column.name for column in _COMMON) | {"features", "elapsed", "order", "at"}
+CAUSES = ("click", "cart", "pay", "refund", "timer", "close", "segment")
+"""What a sample may be delivered at, by the rank that orders samples of one instant."""
+CAUSE = {"cause": "int8", "cause_id": "int64"}
+"""Columns by which the order of samples can be restored (`schema`), kept only where they are written; -1 for null."""
+_CAUSE = (pa.field("cause", pa.dictionary(pa.int8(), pa.string())), pa.field("cause_id", pa.int64()))
+COMMON = frozenset(column.name for column in (*_COMMON, *_CAUSE)) | {"features", "elapsed", "order", "at"}
 """Names that a policy cannot give to what its samples carry besides."""
 CARRIED_TYPES = ("float32", "float64")
 """Types of what samples may carry besides: those that have a null, NaN, for what was not delivered."""
@@ -42,10 +47,13 @@ def schema(carries: Mapping[str, str]) -> pa.Schema:
     are null where the sample says nothing about that task; targets may be soft. ``weight`` is 1 unless the policy says
     otherwise, and negative for a retraction of what was delivered before. ``pay_count`` is the number of pays known at
     ``event_time``, ``previous_gmv`` the GMV of and ``previous_time`` the latest among the pays before the cause (null: none
-    yet). What else there is, the policy explains (`simulator.policies.base.Policy.carries`).
+    yet). ``cause`` is what it was delivered at, and ``cause_id`` the id of that event, or of the click: sorted by
+    ``visible_time``, ``event_time``, ``cause`` as ordered in `CAUSES`, and ``cause_id``, samples of any files are in the
+    order of one replay (null: no replay delivered it). What else there is, the policy explains
+    (`simulator.policies.base.Policy.carries`).
     """
-    own = [pa.field(name, pa.from_numpy_dtype(kind)) for name, kind in carries.items()]
-    return pa.schema([*_COMMON, *own])
+    own = [pa.field(name, pa.from_numpy_dtype(kind)) for name, kind in carries.items() if name not in CAUSE]
+    return pa.schema([*_COMMON, *_CAUSE, *own])
 
 
 @dataclass(slots=True)
@@ -72,9 +80,10 @@ class Samples(Columns):
     previous_time: Int64
     features: Int32
     carried: dict[str, NDArray[Any]] = field(default_factory=dict)
-    """What the policy carries besides, by name; NaN for null."""
+    """What the policy carries besides, by name, NaN for null; and `CAUSE`, where that is kept."""
     roles: tuple[str, ...] = ()
-    """Names of the roles. Batches of one policy have the same ones in the same order, later ones perhaps more."""
+    """Names of the roles, by their codes. Batches of one replay have the same ones in the same order, later ones perhaps
+    more; those of several replays need not, and are told apart by their names wherever they meet."""
 
     def __getitem__(self, index: slice | Int64 | Bool) -> Self:
         chosen = Columns.__getitem__(self, index)
@@ -84,10 +93,13 @@ class Samples(Columns):
 
     def put(self, places: Int64, rows: Self) -> None:
         """Write samples of the same policy over those at ``places``."""
+        roles = _joint((self, rows))
+        self.role = self._coded(roles)
         Columns.put(self, places, rows)
+        self.role[places] = rows._coded(roles)
         for name, values in self.carried.items():
             values[places] = rows.carried[name]
-        self.roles = max(self.roles, rows.roles, key=len)
+        self.roles = roles
 
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
@@ -95,11 +107,13 @@ class Samples(Columns):
         parts = [part for part in parts if len(part)] or parts[:1]
         if len(parts) <= 1:
             return parts[0] if parts else cls.empty()
-        joined = cls._joined(parts)
+        joined, roles = cls._joined(parts), _joint(parts)
         joined.carried = {
             name: np.concatenate([part.carried[name] for part in parts]) for name in parts[0].carried
         }
-        joined.roles = max((part.roles for part in parts), key=len)
+        if any(part.roles != roles[: len(part.roles)] for part in parts):
+            joined.role = np.concatenate([part._coded(roles) for part in parts])  # noqa: SLF001 - of this very class
+        joined.roles = roles
         return joined
 
     @classmethod
@@ -107,7 +121,7 @@ class Samples(Columns):
         """Join batches of different origin in order of their visible time, those of ``one`` first where it is the same."""
         if not len(one) or not len(other):
             return other if len(other) else one
-        roles = tuple(dict.fromkeys((*one.roles, *other.roles)))
+        roles = _joint((one, other))
         parts = [part.with_roles(roles, {**one.carried, **other.carried}) for part in (one, other)]
         joined = cls._joined(parts)
         joined.carried = {
@@ -119,13 +133,18 @@ class Samples(Columns):
     def with_roles(self, roles: tuple[str, ...], carries: Mapping[str, NDArray[Any]]) -> Self:
         """Return them with these roles, which hold their own, and with all that is carried, null where it was not."""
         made = self[:]
-        made.role = np.array([roles.index(name) for name in self.roles], np.int32)[self.role]
-        made.roles = roles
+        made.role, made.roles = self._coded(roles), roles
         made.carried = {
-            name: self.carried[name] if name in self.carried else np.full(len(self), np.nan, like.dtype)
+            name: self.carried[name] if name in self.carried else np.full(len(self), _null(name), like.dtype)
             for name, like in carries.items()
         }
         return made
+
+    def _coded(self, roles: tuple[str, ...]) -> Int32:
+        """Return the roles as places in other ``roles``, which hold their own."""
+        if self.roles == roles[: len(self.roles)]:
+            return self.role
+        return np.array([roles.index(name) for name in self.roles], np.int32)[self.role]
 
     @classmethod
     def empty(cls) -> Self:
@@ -138,7 +157,7 @@ class Samples(Columns):
         types = cls.types()
         shapes = {name: (n, width) if name == "features" else n for name in types}
         made = cls._of(np.empty(shapes[name], kind) for name, kind in types.items())
-        made.carried = {name: np.full(n, np.nan, kind) for name, kind in (carries or {}).items()}
+        made.carried = {name: np.full(n, _null(name), kind) for name, kind in (carries or {}).items()}
         made.roles = ()
         return made
 
@@ -184,4 +203,19 @@ class Samples(Columns):
         for name, values in {**columns, **self.carried}.items():
             if name in (*self.carried, "converted", "refunded", "gmv"):
                 columns[name] = pa.array(values, mask=np.isnan(values))
+        none = np.full(len(self), -1)
+        cause, cause_id = (self.carried.get(name, none.astype(kind)) for name, kind in CAUSE.items())
+        unknown = cause < 0
+        names = pa.array(CAUSES, pa.string())
+        columns["cause"] = pa.DictionaryArray.from_arrays(pa.array(cause, mask=unknown), names)
+        columns["cause_id"] = pa.array(cause_id, mask=unknown)
         return pa.table(columns, schema=schema(carries))
+
+
+def _joint(parts: Sequence[Samples]) -> tuple[str, ...]:
+    """Return the roles of all, in the order of their coming."""
+    return tuple(dict.fromkeys(name for part in parts for name in part.roles))
+
+
+def _null(name: str) -> float:
+    return -1 if name in CAUSE else np.nan

@@ -275,6 +275,7 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             stream_start=timeline.stream_start,
             exposures=any(m.listens for m in plan.methods),
             in_slice=any(m.listens == "slice" for m in plan.methods),
+            causes=recorder.dumps,
         )
 
     log, first = plan.log, timeline.stream_start

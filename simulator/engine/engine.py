@@ -11,6 +11,7 @@ from simulator.engine.batch import Scene
 from simulator.engine.future import Future
 from simulator.engine.journeys import Journeys
 from simulator.engine.late import LateRefunds
+from simulator.engine.order import ReplayOrder
 from simulator.engine.runner import PolicyRunner, TickItems
 from simulator.engine.waves import Waves
 from simulator.errors import PolicyError
@@ -58,6 +59,7 @@ class Engine:
     stream_start : when the first segment begins, at the start of the stream; default: ``start``.
     exposures, in_slice : whether somebody listens to the log's impressions, and to those of its randomised slice. What became
         known of them before the stream is left out.
+    causes : whether samples keep what they were delivered at (`simulator.samples.CAUSE`).
 
     Results do not depend on how the replay is cut into ticks, nor on ``batch_rows``.
     """
@@ -76,6 +78,7 @@ class Engine:
         stream_start: int | None = None,
         exposures: bool = False,
         in_slice: bool = False,
+        causes: bool = False,
     ) -> None:
         width = sum(feature.width for feature in source.features) if features else 0
         self.now = start
@@ -89,7 +92,10 @@ class Engine:
         self._exposures = ExposureReader(*reading) if exposures else None
         self._slice = SliceReader(*reading) if in_slice else None
         self._late: LateRefunds | None = None
-        self._runners = {key: PolicyRunner(policy, self.journeys, key) for key, policy in policies.items()}
+        self._runners = {
+            key: PolicyRunner(policy, self.journeys, key, causes=causes) for key, policy in policies.items()
+        }
+        self._order = ReplayOrder()
         self._advisors = {} if advisors is None else advisors
         peeking = any(policy.peeks for policy in policies.values())
         self._future = Future(source, windows, start, batch_rows) if peeking else None
@@ -118,6 +124,7 @@ class Engine:
             _late=deepcopy(self._late),
             _runners={key: runner.fork() for key, runner in self._runners.items()},
             _advisors=deepcopy(dict(self._advisors)),
+            _order=deepcopy(self._order),
             _clicks=clicks,
             _events=events,
         )
@@ -134,6 +141,7 @@ class Engine:
         clicks = ClickBatch.concatenate(parts) if parts else None
         new = slice(0, 0) if clicks is None else self.journeys.append(clicks)
         events = EventBatch.concatenate(self._events.take(until))
+        self._order.check(start, until, parts, events)
         if events.late and self._late is None:
             self._late = LateRefunds()
             self.journeys.track_arrivals()

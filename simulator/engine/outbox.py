@@ -14,7 +14,7 @@ from simulator.engine.batch import At
 from simulator.engine.timers import TimerBatch
 from simulator.errors import PolicyError, unknown
 from simulator.log.schema import Int64, Kind
-from simulator.samples import Samples
+from simulator.samples import CAUSE, Samples
 
 Value = NDArray[Any] | float | bool | None
 
@@ -36,10 +36,13 @@ class Outbox:
     ----------
     policy : key of the policy, for messages.
     carries : names and types of what its samples carry besides (`Policy.carries`).
+    causes : whether samples keep what they were delivered at (`simulator.samples.CAUSE`).
     """
 
-    def __init__(self, policy: str, carries: Mapping[str, str] | None = None) -> None:
-        self._policy, self._carries = policy, carries or {}
+    def __init__(
+        self, policy: str, carries: Mapping[str, str] | None = None, *, causes: bool = False
+    ) -> None:
+        self._policy, self._carries, self._causes = policy, carries or {}, causes
         self._roles: dict[str, int] = {}
         """Code of each role, in the order of first use."""
         self._deliveries: list[_Delivery] = []
@@ -47,7 +50,7 @@ class Outbox:
 
     def fork(self) -> Outbox:
         """Return an empty outbox that has used the same roles."""
-        twin = Outbox(self._policy, self._carries)
+        twin = Outbox(self._policy, self._carries, causes=self._causes)
         twin._roles = dict(self._roles)
         return twin
 
@@ -166,10 +169,14 @@ class Outbox:
         if not total:
             return Samples.empty()
         places = _places(deliveries, sizes)
-        samples = Samples.blank(total, deliveries[0].at.features.shape[1], self._carries)
+        carries = {**self._carries, **CAUSE} if self._causes else self._carries
+        samples = Samples.blank(total, deliveries[0].at.features.shape[1], carries)
         samples.roles = tuple(self._roles)
         for delivery, place in zip(deliveries, places, strict=True):
             _write(samples, place, delivery)
+            if self._causes:
+                samples.carried["cause"][place] = delivery.at.rank
+                samples.carried["cause_id"][place] = delivery.order
         return samples
 
 

@@ -98,10 +98,10 @@ class TickItems:
 class PolicyRunner:
     """One policy with its timers, its own values and its revision counters."""
 
-    def __init__(self, policy: Policy, journeys: Journeys, key: str) -> None:
+    def __init__(self, policy: Policy, journeys: Journeys, key: str, *, causes: bool = False) -> None:
         self.policy = policy
         self.key = key
-        self._out = Outbox(key, policy.carries)
+        self._out = Outbox(key, policy.carries, causes=causes)
         self._timers = Timers()
         self._prefix = f"{key}/"
         self._revision = f"{key}#revision"

@@ -13,6 +13,7 @@ import pyarrow as pa
 from simulator.clock import Clock
 from simulator.errors import LogError
 from simulator.log.files import File
+from simulator.log.order import last_in_order
 from simulator.log.schema import ROW_GROUP, Feature, Int32, Int64, UInt8
 from simulator.log.sql import one_line
 from simulator.units import DAY, HOUR
@@ -101,15 +102,12 @@ class Scan:
         """Assert that rows ascend strictly by ``keys`` within a batch and from the ``last`` key on; return
         the new last.
         """
-        later = keys[-1][1:] > keys[-1][:-1]
-        for key in reversed(keys[:-1]):
-            later = (key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & later)
-        first = tuple(int(key[0]) for key in keys)
-        if (last and first <= last) or not later.all():
+        found = last_in_order(last, *keys)
+        if found is None:
             raise LogError(
-                f"{self.path}: {what} are not in replay order near time {first[0]}. Import the log again"
+                f"{self.path}: {what} are not in replay order near time {int(keys[0][0])}. Import the log again"
             )
-        return tuple(int(key[-1]) for key in keys)
+        return found
 
 
 class Matrix:

@@ -105,6 +105,11 @@ class Recorder:
         """Return what the report shows of the policies' own meters."""
         return sections_of({method: self._meters[policy] for method, policy in self._policy_of.items()})
 
+    @property
+    def dumps(self) -> bool:
+        """Whether what learners are fed is written down."""
+        return bool(self._dumps)
+
     def close(self) -> None:
         """Close the files."""
         for dump in self._dumps.values():

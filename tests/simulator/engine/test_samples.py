@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from threading import Thread
 
@@ -15,7 +16,7 @@ from simulator.log.memory import random_log
 from simulator.log.schema import Columns, Feature, Int32
 from simulator.policies import Policy
 from simulator.randomness import generator
-from simulator.samples import Samples, schema
+from simulator.samples import CAUSE, CAUSES, Samples, schema
 from simulator.units import DAY, HOUR
 from simulator.windows import Windows
 from tests.simulator.engine.replay import replay
@@ -130,6 +131,77 @@ def test_later_batches_and_forks_go_on_with_the_roles_so_far():
     whole = Samples.concatenate([first, Samples.empty(), rest])
     assert whole.role_names.tolist() == [*first.role_names, *rest.role_names]
     assert len(Samples.concatenate([])) == 0
+
+
+def test_samples_of_two_replays_keep_the_names_of_their_roles():
+    """Codes count by first use, which another replay (in another process, over another part of a log) may have otherwise."""
+    one, other = (Samples.blank(2, 0) for _ in range(2))
+    one.role[:], one.roles = [0, 1], ("delayed_positive", "negative")
+    other.role[:], other.roles = [0, 1], ("negative", "immediate_positive")
+    other = pickle.loads(pickle.dumps(other))
+    names = ["delayed_positive", "negative", "negative", "immediate_positive"]
+    assert Samples.concatenate([one, other]).role_names.tolist() == names
+    assert Samples.concatenate([one, other, one]).role_names.tolist() == [*names, *names[:2]]
+    one.put(np.array([1]), other[1:])
+    assert one.role_names.tolist() == ["delayed_positive", "immediate_positive"]
+    assert other.role_names.tolist() == names[2:]
+
+
+class AtAll(Carrier):
+    """Delivers at everything there is."""
+
+    def on_click(self, at, out):
+        super().on_click(at, out)
+        out.timer(at, after=3 * HOUR)
+
+    def on_cart(self, at, out):
+        out.deliver(at, converted=0.0, role="cart")
+
+    def on_refund(self, at, out):
+        out.deliver(at, converted=1.0, role="refund")
+
+    def on_timer(self, at, out):
+        out.deliver(at, converted=0.0, role="timer")
+
+    def on_segment(self, at, out):
+        out.deliver(at, converted=0.0, role="segment", order=at.click_id + 7)
+
+
+@pytest.mark.parametrize("lag", [0, 10 * HOUR])
+def test_the_cause_of_a_sample_restores_the_order(lag):
+    windows = Windows(2 * DAY, DAY, lag)
+    log = random_log(generator(3, "log"), 200, windows, days=3, lag=lag)
+
+    def delivered(*, causes: bool) -> Samples:
+        engine = Engine(log, windows, {"p": AtAll()}, start=0, causes=causes)
+        edges = range(7 * HOUR, 7 * DAY, 7 * HOUR)
+        return Samples.concatenate([engine.advance(at, segment_end=True).samples["p"] for at in edges])
+
+    plain, told = delivered(causes=False), delivered(causes=True)
+    assert plain.carried.keys() == {"age", "odd"}
+    for name in CAUSE:
+        assert plain.to_arrow()[name].null_count == len(plain)
+    table = told.to_arrow()
+    assert table.drop_columns([*CAUSE]).equals(plain.to_arrow().drop_columns([*CAUSE]))
+    cause = table["cause"].to_pylist()
+    assert cause == told.role_names.tolist(), "each role is named after its cause"
+    assert set(cause) == set(CAUSES)
+    keys = list(
+        zip(
+            table["visible_time"].to_pylist(),
+            table["event_time"].to_pylist(),
+            [CAUSES.index(name) for name in cause],
+            table["cause_id"].to_pylist(),
+            strict=True,
+        )
+    )
+    assert keys == sorted(set(keys))
+    events = dict(zip(log.event.event_id.tolist(), log.event.row.tolist(), strict=True))
+    for name, key, row, click in zip(cause, keys, told.row.tolist(), told.click_id.tolist(), strict=True):
+        if name in {"cart", "pay", "refund"}:
+            assert events[key[-1]] == row
+        else:
+            assert key[-1] == click + 7 * (name == "segment")
 
 
 SHORT = NDArray[np.int16]
