@@ -32,8 +32,7 @@ def _at_rest(scenario: Scenario, cache: Path, progress: str) -> Path:
     if scenario.world is not None:
         with Progress(progress, [], 0, 1_000_000, Calendar()) as view:
             view.enter("world")
-            windows = scenario.windows.windows()
-            return cached_world(scenario.world, windows, scenario.windows.observation, scenario.seed, cache)
+            return cached_world(scenario.world, scenario.windows.windows(), scenario.seed, cache)
     data = scenario.data
     if data is None:
         raise ScenarioError("give exactly one of [data] and [world]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,12 @@ from learners.auxiliary.base import AUXILIARIES, Estimator
 from learners.auxiliary.windows import TwoWindows
 from learners.heads import SMALLEST
 from simulator.errors import ScenarioError
+from simulator.log.reader import Log
 from simulator.log.schema import Float64, Int64
 from simulator.pieces import RowQueue
 from simulator.samples import Samples
 from simulator.units import format_duration, parse_duration
+from simulator.worlds.observed import lacks_observed, with_observed
 
 if TYPE_CHECKING:
     from learners.history import History
@@ -88,6 +91,9 @@ class Oracle(TwoWindows):
         ScenarioError : the log has no truth, or one for other windows than the scenario's.
         """
         history = materials.history
+        if isinstance(history.log, Log) and lacks_observed(history.log.meta):
+            log = with_observed(history.log, materials.observation, materials.cache)
+            history = replace(history, log=log)
         columns = {column for columns, _ in ESTIMATES.values() for column in columns}
         if missing := sorted(columns - set(history.log.meta.truth)):
             raise ScenarioError(

@@ -60,3 +60,12 @@ class NewDirectory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
+
+
+def link(file: Path, target: Path) -> None:
+    """Give a file of a log a second name; copy it where the two lie on different disks."""
+    target.parent.mkdir(exist_ok=True)
+    try:
+        os.link(file, target)
+    except OSError:
+        shutil.copyfile(file, target)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simulator.errors import LogError
+from simulator.locks import alone
 from simulator.log.meta import check_files, read_meta
 from simulator.sources import sources_of
 from simulator.windows import Windows
@@ -17,9 +18,9 @@ from simulator.worlds.generate import GENERATOR_VERSION, generate
 from simulator.worlds.settings import WorldSettings
 
 
-def world_key(settings: WorldSettings, windows: Windows, observation: int, seed: int) -> str:
+def world_key(settings: WorldSettings, windows: Windows, seed: int) -> str:
     """Return the SHA-256 of all that a world depends on (names of promotions do not matter to it, but are
-    counted).
+    counted). The observation window is none of it: only columns of the truth do, which are made apart (`observed`).
     """
     identity = {
         "generator": GENERATOR_VERSION,
@@ -29,7 +30,6 @@ def world_key(settings: WorldSettings, windows: Windows, observation: int, seed:
         "refund": windows.refund,
         "lateness": windows.lateness,
         "edges": windows.edges,
-        "observation": observation,
         "seed": seed,
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -38,40 +38,46 @@ def world_key(settings: WorldSettings, windows: Windows, observation: int, seed:
 def cached_world(
     settings: WorldSettings,
     windows: Windows,
-    observation: int,
     seed: int,
     cache: Path,
     progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Return the directory of a world's log, generating it if ``cache`` does not hold it.
 
-    It is written aside and renamed. Of two processes that generate the same world, one comes first; the other
-    finds its own copy superfluous, and both return the same directory. A damaged world is made again.
+    It is written aside and renamed. Of processes that want the same world one generates it, and the others wait. A damaged
+    world is made again.
 
     Raises
     ------
     LogError
         If ``cache`` cannot be written, or holds something that is no world in the world's place.
     """
-    place = cache / world_key(settings, windows, observation, seed)
-    if place.exists():
+    place = cache / world_key(settings, windows, seed)
+    with alone(place):
         try:
             check_files(place, read_meta(place))
-        except LogError:  # damaged: it can be made again
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            return place
+        except LogError:  # not there, or damaged: it can be made again
+            _make(settings, windows, seed, place, progress)
+    return place
+
+
+def _make(
+    settings: WorldSettings,
+    windows: Windows,
+    seed: int,
+    place: Path,
+    progress: Callable[[float], None] | None,
+) -> None:
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".world-", dir=cache))
+        aside = Path(tempfile.mkdtemp(prefix=".world-", dir=place.parent))
     except OSError as error:
-        raise LogError(f"{cache}: cannot be written ({error.strerror})") from None
+        raise LogError(f"{place.parent}: cannot be written ({error.strerror})") from None
     try:
-        generate(settings, windows, observation, seed, aside / "log", progress=progress)
+        generate(settings, windows, None, seed, aside / "log", progress=progress)
+        shutil.rmtree(place, ignore_errors=True)
         try:
             (aside / "log").rename(place)
         except OSError:
             read_meta(place)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return place

@@ -28,7 +28,7 @@ class Following:
     """Journeys and truth of a world's clicks. ``mechanism`` and ``truth`` are those of items that take part everywhere."""
 
     def __init__(
-        self, settings: WorldSettings, windows: Windows, observation: int, levels: Levels, seed: int
+        self, settings: WorldSettings, windows: Windows, observation: int | None, levels: Levels, seed: int
     ) -> None:
         self.settings, self.levels = settings, levels
         self.participation = Participation(settings.promotion, seed)

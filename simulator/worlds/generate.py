@@ -56,7 +56,7 @@ class World:
     (`Levels`) are solved on all days, promotions left out.
     """
 
-    def __init__(self, settings: WorldSettings, windows: Windows, observation: int, seed: int) -> None:
+    def __init__(self, settings: WorldSettings, windows: Windows, observation: int | None, seed: int) -> None:
         self.settings, self.seed = settings, seed
         self._market = Market(settings, seed)
         self._users = Users(settings, self._market, seed)
@@ -156,7 +156,7 @@ class _Pending:
 def generate(
     settings: WorldSettings,
     windows: Windows,
-    observation: int,
+    observation: int | None,
     seed: int,
     out: Path,
     *,
@@ -169,7 +169,8 @@ def generate(
 
     Parameters
     ----------
-    observation : the waiting window of ``p_pay_observed`` and ``p_refund_observed``, microseconds.
+    observation : the waiting window of `truth.OBSERVED`, microseconds; None leaves those columns out
+        (`observed.with_observed` adds them).
     progress : told the finished share after each day.
     """
     features = [Feature(name, size) for name, size in settings.sizes().items()]
@@ -181,7 +182,7 @@ def generate(
         "windows": {
             "attribution": format_duration(windows.attribution),
             "refund": format_duration(windows.refund),
-            "observation": format_duration(observation),
+            **({} if observation is None else {"observation": format_duration(observation)}),
         },
     }
     world = World(settings, windows, observation, seed)
@@ -190,7 +191,7 @@ def generate(
         name="world",
         origin=ORIGIN,
         features=features,
-        truth=truth_columns(settings),
+        truth=truth_columns(settings, observed=observation is not None),
         exposure=EXPOSURE if settings.impressions else (),
         provenance=provenance,
     ) as writer:

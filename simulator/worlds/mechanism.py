@@ -25,14 +25,15 @@ class Mechanism:
     """Hazards, calendar and windows of a world. Lengths of time are in hours here.
 
     With ``ordinary`` set it is the same world without its promotions. ``repurchase``: `Levels.repurchase`. ``taking_part``:
-    which promotions, in order of their start, the items take part in for which this holds; default: all.
+    which promotions, in order of their start, the items take part in for which this holds; default: all. ``observation``: the
+    waiting window that the truth speaks of; None: of none.
     """
 
     def __init__(
         self,
         settings: WorldSettings,
         windows: Windows,
-        observation: int,
+        observation: int | None,
         *,
         ordinary: bool = False,
         repurchase: float = 0.0,
@@ -40,7 +41,7 @@ class Mechanism:
     ) -> None:
         self.settings, self.windows = settings, windows
         self.attribution, self.refund_window = windows.attribution / HOUR, windows.refund / HOUR
-        self.observation = observation / HOUR
+        self.observed, self.observation = observation is not None, (observation or 0) / HOUR
         self.cells = 24 * settings.days + int(np.ceil(windows.span / HOUR)) + 24
         delay, again = settings.delay, settings.repurchase
         sales = [] if ordinary else sorted(settings.promotion, key=lambda p: p.start)

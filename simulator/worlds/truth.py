@@ -51,13 +51,18 @@ COLUMNS = (
     "p_delayed_cart",
     "p_delayed_no_cart",
 )
+OBSERVED = ("p_pay_observed", "p_refund_observed", "p_delayed_cart", "p_delayed_no_cart")
+"""Those of an observation window; nothing else of a world depends on it."""
+UNOBSERVED = tuple(name for name in COLUMNS if name not in OBSERVED)
 HIDDEN_COLUMNS = ("p_pay_marginal", "hidden")
 
 
-def truth_columns(settings: WorldSettings) -> tuple[str, ...]:
-    """Return the names of the truth columns of a world."""
+def truth_columns(settings: WorldSettings, *, observed: bool) -> tuple[str, ...]:
+    """Return the names of the truth columns of a world, with those of an observation window or without."""
     hidden = settings.confounder.strength > 0
-    names: tuple[str, ...] = COLUMNS + HIDDEN_COLUMNS if hidden else COLUMNS
+    names = COLUMNS if observed else UNOBSERVED
+    if hidden:
+        names += HIDDEN_COLUMNS
     if settings.delayed:
         names += (*DELAYED_COLUMNS, MARGINAL) if hidden else DELAYED_COLUMNS
     return names
@@ -103,7 +108,9 @@ class Truth:
     ) -> dict[str, Float64]:
         """Return the truth columns. The levels (n,) are those of each click's refund and cart hazards."""
         tables, n = self._of_day(day, state), len(refund_level)
-        names = COLUMNS + PROBABILITIES if state.revisit is not None else COLUMNS
+        names = COLUMNS if self.mechanism.observed else UNOBSERVED
+        if state.revisit is not None:
+            names += PROBABILITIES
         truth = np.empty((len(names), n))
         for first in range(0, n, BLOCK):
             part = slice(first, first + BLOCK)
@@ -142,15 +149,17 @@ class Truth:
     ) -> tuple[Float64, ...]:
         mechanism, waiting = self.mechanism, self.mechanism.schedule.waiting
         whole = pay_probabilities(state, mechanism.attribution, waiting)
-        early = pay_probabilities(state, mechanism.observation, waiting)
         value, *refunds = self._expect(
             tables, state, loyalty=loyalty, level=refund_level, direct=whole.direct, back=whole.returned
         )
         amount, paid = mechanism.settings.amount, whole.total
         size = np.exp(amount.level + spending + amount.spread)
-        refunded = (np.divide(r, paid, out=np.zeros_like(paid), where=paid > 0) for r in refunds)
-        delayed = delayed_pay(mechanism, state, cart_level, whole, early)
-        columns = paid, early.total, *refunded, size * value, *delayed
+        refunded, seen = (np.divide(r, paid, out=np.zeros_like(paid), where=paid > 0) for r in refunds)
+        columns: tuple[Float64, ...] = paid, refunded, size * value
+        if mechanism.observed:
+            early = pay_probabilities(state, mechanism.observation, waiting)
+            delayed = delayed_pay(mechanism, state, cart_level, whole, early)
+            columns = paid, early.total, refunded, seen, size * value, *delayed
         return (
             columns if state.revisit is None else columns + probabilities(mechanism, self.before_sales, state)
         )

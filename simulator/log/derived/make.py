@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from dataclasses import replace as replaced
@@ -19,10 +17,11 @@ import pyarrow.parquet as pq
 
 from simulator.calendar import Calendar
 from simulator.errors import LogError, ScenarioError
+from simulator.locks import alone
 from simulator.log.dayfiles import parquet_writer
 from simulator.log.derived.kinds import DaysToSale, Derived, Latest, Popularity
 from simulator.log.derived.past import Past
-from simulator.log.directory import NewDirectory
+from simulator.log.directory import NewDirectory, link
 from simulator.log.files import index
 from simulator.log.fingerprint import fingerprint, parquet_files
 from simulator.log.meta import check_files, read_meta, write_meta
@@ -87,12 +86,13 @@ def with_derived(path: Path, scenario: Scenario, cache: Path) -> Path:
     )
     digest = hashlib.sha256(f"{meta.fingerprint}\0{setting.key}".encode()).hexdigest()
     out = cache / f"{digest[:16]}"
-    try:
-        check_files(out, read_meta(out))
-    except LogError:
-        log = Log.open(path)
-        source: Source = log if upload is None else Uploaded(log, upload.upload(scenario.seed))
-        derive(log, source, setting, out)
+    with alone(out):
+        try:
+            check_files(out, read_meta(out))
+        except LogError:
+            log = Log.open(path)
+            source: Source = log if upload is None else Uploaded(log, upload.upload(scenario.seed))
+            derive(log, source, setting, out)
     return out
 
 
@@ -120,9 +120,9 @@ def derive(log: Log, source: Source, setting: Setting, out: Path) -> None:
                 features = tuple(one.feature for one in made)
         for file in parquet_files(log.path):
             if not file.startswith(tuple(f"{name}/" for name in _ASKING)):
-                _link(log.path / file, directory.path / file)
+                link(log.path / file, directory.path / file)
         if (quarantine := log.path / "quarantine.parquet").exists():
-            _link(quarantine, directory.path / quarantine.name)
+            link(quarantine, directory.path / quarantine.name)
         meta = replaced(
             log.meta,
             features=(*log.meta.features, *features),
@@ -164,12 +164,3 @@ def _columns(rows: pa.Table, made: Sequence[Derived]) -> list[pa.Array]:
     asked = [rows.column(name).to_numpy() for name in ("time", "user_id", ITEM)]
     found = [one.of(*asked) for one in made]
     return [pa.array(column) for ids in found for column in np.ascontiguousarray(ids.T)]
-
-
-def _link(file: Path, target: Path) -> None:
-    """Give a file a second name; copy it where the two lie on different disks."""
-    target.parent.mkdir(exist_ok=True)
-    try:
-        os.link(file, target)
-    except OSError:
-        shutil.copyfile(file, target)

@@ -14,6 +14,7 @@ import duckdb
 
 from simulator.clock import UTC_CLOCK
 from simulator.errors import LogError, UsageError
+from simulator.locks import alone
 from simulator.log.ingest import ingest
 from simulator.log.intake import events, purchases, rows, touches
 from simulator.log.intake.files import find
@@ -83,10 +84,11 @@ def open_own(data: DataBlock, settings: Settings, cache: Path) -> Path:
     LogError : see `make_log`.
     """
     out = cache / key_of(data, settings)
-    try:
-        check_files(out, read_meta(out))
-    except LogError:
-        make_log(data, settings, out, replace=True)
+    with alone(out):
+        try:
+            check_files(out, read_meta(out))
+        except LogError:
+            make_log(data, settings, out, replace=True)
     return out
 
 

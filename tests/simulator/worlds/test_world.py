@@ -19,7 +19,9 @@ from simulator.worlds.arrivals import zipf_rank
 from simulator.worlds.cache import cached_world, world_key
 from simulator.worlds.constants import CLICK_SHARE, WEEKDAY_CLICKS
 from simulator.worlds.generate import World, generate
+from simulator.worlds.observed import with_observed
 from simulator.worlds.settings import CARDINALITIES, WorldSettings
+from simulator.worlds.truth import OBSERVED
 from tests.simulator.worlds.small import OBSERVATION, SALE_DAY, WINDOWS, world
 
 SMALL = {"days": 3, "clicks_per_day": 400, "users": 500, "items": 300}
@@ -290,17 +292,18 @@ def test_the_log_holds_the_world(tmp_path):
 
 
 def race(cache: str) -> str:
-    return str(cached_world(WorldSettings.model_validate(SMALL), WINDOWS, OBSERVATION, 5, Path(cache)))
+    return str(cached_world(WorldSettings.model_validate(SMALL), WINDOWS, 5, Path(cache)))
 
 
 def test_two_processes_that_race_for_a_world_both_get_it(tmp_path):
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         places = set(pool.map(race, [str(tmp_path)] * 4))
     assert len(places) == 1
-    assert [p.name for p in tmp_path.iterdir()] == [Path(places.pop()).name]
-    before = [p.stat().st_mtime_ns for p in tmp_path.iterdir()]
+    place = Path(places.pop())
+    assert {p.name for p in tmp_path.iterdir()} == {place.name, f".{place.name}.lock"}
+    before = place.stat().st_mtime_ns
     race(str(tmp_path))
-    assert [p.stat().st_mtime_ns for p in tmp_path.iterdir()] == before
+    assert place.stat().st_mtime_ns == before
 
 
 def test_a_damaged_world_is_made_again(tmp_path):
@@ -318,14 +321,34 @@ def test_a_damaged_world_is_made_again(tmp_path):
 def test_the_key_depends_on_everything_the_world_does():
     settings = WorldSettings()
     keys = {
-        world_key(settings, WINDOWS, OBSERVATION, 1),
-        world_key(settings, WINDOWS, OBSERVATION, 2),
-        world_key(settings, WINDOWS, OBSERVATION + 1, 1),
-        world_key(WorldSettings(days=26), WINDOWS, OBSERVATION, 1),
-        world_key(WorldSettings.model_validate({"effects": {"user": 0.45}}), WINDOWS, OBSERVATION, 1),
+        world_key(settings, WINDOWS, 1),
+        world_key(settings, WINDOWS, 2),
+        world_key(settings, Windows(WINDOWS.attribution, WINDOWS.refund + 1), 1),
+        world_key(WorldSettings(days=26), WINDOWS, 1),
+        world_key(WorldSettings.model_validate({"effects": {"user": 0.45}}), WINDOWS, 1),
     }
     assert len(keys) == 5
-    assert world_key(WorldSettings(days=25), WINDOWS, OBSERVATION, 1) in keys
+    assert world_key(WorldSettings(days=25), WINDOWS, 1) in keys
+
+
+def test_the_truth_of_an_observation_window_is_made_apart(tmp_path):
+    """To the bit what a world made for the window holds; the log without it says all the rest."""
+    settings = WorldSettings.model_validate(SMALL)
+    bare = Log.open(cached_world(settings, WINDOWS, 5, tmp_path))
+    assert not set(OBSERVED) & set(bare.meta.truth)
+    for observation in (OBSERVATION, 4 * OBSERVATION):
+        generate(settings, WINDOWS, observation, 5, tmp_path / f"log-{observation}")
+        whole = Log.open(tmp_path / f"log-{observation}")
+        made = with_observed(bare, observation, tmp_path)
+        assert made.meta.fingerprint == whole.meta.fingerprint
+        assert made.meta.provenance == whole.meta.provenance
+        for (_, one), (_, other) in zip(made.truth(), whole.truth(), strict=True):
+            assert one.keys() == other.keys()
+            for name in one:
+                np.testing.assert_array_equal(one[name], other[name])
+    places = {p.name for p in tmp_path.iterdir()}
+    with_observed(bare, OBSERVATION, tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == places
 
 
 @pytest.mark.parametrize(
