@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from learners.halved import Halves
+
 
 class FlatAdam:
     """Adam (Kingma and Ba, ICLR 2015, algorithm 1) for parameters that become views of one vector.
@@ -16,10 +18,22 @@ class FlatAdam:
     copy. torch.optim.Adam gives the same numbers up to rounding. On one core and 33,025 weights in four layers a
     step takes 0.06 ms here, 0.36 ms there (0.27 with ``foreach``, 0.11 with ``fused``), and its first use loads a
     compiler, for 1.3 s.
+
+    Parameters
+    ----------
+    module : its parameters become views of `weight`.
+    rate : the learning rate.
+    halved : its linear layers multiply in bfloat16 (`learners.halved`). A step is then one pass, whose last bits differ.
     """
 
     def __init__(
-        self, module: nn.Module, rate: float, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8
+        self,
+        module: nn.Module,
+        rate: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        *,
+        halved: bool = False,
     ) -> None:
         self.rate, self.betas, self.epsilon = rate, betas, epsilon
         self.decay = 0.0
@@ -28,11 +42,39 @@ class FlatAdam:
         self._mean = torch.zeros_like(self.weight)
         self._square = torch.zeros_like(self.weight)
         self._scratch = torch.empty_like(self.weight)
+        self._count = torch.zeros(())
         self.steps = 0
+        self.halves = Halves(module, self.weight) if halved else None
 
     def step(self) -> None:
         """Move the weights by the gradient accumulated since the last step, and forget it."""
         self.steps += 1
+        if self.halves is not None:
+            self.halves.hand_over(self._gradient)
+            self._in_one_pass()
+        else:
+            self._in_passes()
+        self._gradient.zero_()
+
+    def _in_one_pass(self) -> None:
+        first, second = self.betas
+        torch._fused_adamw_(
+            [self.weight],
+            [self._gradient],
+            [self._mean],
+            [self._square],
+            [],
+            [self._count.fill_(self.steps)],
+            lr=self.rate,
+            beta1=first,
+            beta2=second,
+            weight_decay=self.decay,
+            eps=self.epsilon,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _in_passes(self) -> None:
         first, second = self.betas
         self._mean.lerp_(self._gradient, 1 - first)
         self._square.mul_(second).addcmul_(self._gradient, self._gradient, value=1 - second)
@@ -41,7 +83,6 @@ class FlatAdam:
         if self.decay:  # decoupled from the gradient: AdamW (Loshchilov and Hutter, ICLR 2019)
             self.weight.mul_(1 - self.rate * self.decay)
         self.weight.addcdiv_(self._mean, self._scratch, value=-self.rate / (1 - first**self.steps))
-        self._gradient.zero_()
 
     def begin(self, rate: float, decay: float, *, fresh: bool) -> None:
         """Set rate and weight decay for the stream, with or without the moments of pre-training."""

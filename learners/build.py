@@ -14,6 +14,7 @@ from learners.materials import Materials
 from learners.model import Model
 from learners.networks import Network
 from learners.past import SeenLog
+from learners.precision import settled
 from learners.pretrain import Pretraining, heads_beyond, pretrained
 from simulator.calendar import NO_PROMOTIONS, Calendar
 from simulator.calls import called, calling
@@ -57,7 +58,7 @@ def build_learner(
     ------
     RunError : the history holds no click that the method's pre-training can learn from.
     """
-    calendar = calendar or NO_PROMOTIONS
+    learner, calendar = settled(learner), calendar or NO_PROMOTIONS
     source = History(log, windows, *history, calendar)
     network = method.network.completed(learner)
     heads = tuple(dict.fromkeys((*method.objective.heads, *method.link.heads)))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from learners.dropout import Dropout
 
@@ -14,16 +15,38 @@ SLOPE = 0.01
 """Negative slope of the leaky ReLU."""
 
 
-class _Blank(nn.Linear):
-    """A linear layer that draws nothing; torch's own way, by the meta device, loads sympy: a second of every start."""
+class Linear(nn.Linear):
+    """A linear layer that may have a copy of its matrix in bfloat16 (`learners.halved`), by which it multiplies then.
+
+    With one output it multiplies in float32 nonetheless: bfloat16 has 64 values between a logit of -2 and one of -3, and
+    there is nothing to win.
+    """
+
+    halved: Tensor | None = None
+    """The copy, taken under autocast alone. It is no parameter: who makes it moves its gradient to that of the matrix."""
+    exact: bool = False
+    """Whether products are in float32 although those around are not."""
 
     def reset_parameters(self) -> None:
-        """Leave the values to `linear`."""
+        """Leave the values to `linear`; torch's own way to draw nothing loads sympy: a second of every start."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        if self.halved is not None and torch.is_autocast_enabled("cpu"):
+            return functional.linear(values, self.halved, self.bias)
+        if self.exact and values.ndim == 2:
+            row, numbers = self.weight[0], values.to(self.weight.dtype)
+            said = torch.mv(numbers, row) if self.bias is None else torch.addmv(self.bias, numbers, row)
+            return said.unsqueeze(1)
+        return super().forward(values)
 
 
-def linear(inputs: int, outputs: int, generator: Generator, *, bias: bool = True) -> nn.Linear:
+class Trunk(nn.Sequential):
+    """Hidden layers, which run one after the other, whole or from one linear layer to another."""
+
+
+def linear(inputs: int, outputs: int, generator: Generator, *, bias: bool = True) -> Linear:
     """Return a linear layer, uniform in +-1/sqrt(inputs): torch's default, from our generator."""
-    layer = _Blank(inputs, outputs, bias=bias)
+    layer = Linear(inputs, outputs, bias=bias)
     bound = 1 / math.sqrt(inputs)
     with torch.no_grad():
         for parameter in layer.parameters():
@@ -57,7 +80,7 @@ def trunk(
     norm: bool = True,
     slope: float = SLOPE,
     dropout: float = 0.0,
-) -> nn.Sequential:
+) -> Trunk:
     """Return linear, batch norm, leaky ReLU for every hidden layer, and dropout where there is any.
 
     Under batch norm the linear layers have no bias: it takes any constant away again and has a shift of its own.
@@ -71,4 +94,13 @@ def trunk(
         if dropout:
             layers.append(Dropout(dropout, generator))
         inputs = units
-    return nn.Sequential(*layers)
+    return Trunk(*layers)
+
+
+def folded(layer: nn.Linear, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of the one linear layer that says what a layer and its batch norm, as it serves, say."""
+    assert norm.running_mean is not None, "it is normalised by what it has seen"
+    assert norm.running_var is not None, "it is normalised by what it has seen"
+    gain = norm.weight / (norm.running_var + norm.eps).sqrt()
+    shift = -norm.running_mean if layer.bias is None else layer.bias - norm.running_mean
+    return layer.weight * gain[:, None], shift * gain + norm.bias

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,18 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from learners.adam import FlatAdam, flatten
+from learners.adam import FlatAdam
 from learners.attention import Attention, TagList, spread
 from learners.dense_adam import AdamTable
 from learners.embedding import EmbeddingTable
 from learners.networks import Network
+from learners.precision import settled
+from learners.served import ServedLayers, copied, restore
 from simulator.calls import calling, checked
 from simulator.errors import PartError
 from simulator.log.schema import Feature, Float64, Int32, Int64
 from simulator.scenario.learner import LearnerBlock
 
-CHUNK = 2048
-"""Rows of one forward pass of a prediction; constant, since last bits may depend on a product's size."""
+CHUNK, HALVED_CHUNK = 2048, 4096
+"""Rows of one forward pass of a prediction, in float32 and in bfloat16; constant, since last bits may depend on a product's
+size, and in bfloat16 so many that the calls cost little beside the products."""
 
 Outputs = dict[str, Tensor]
 Inputs = Float64 | NDArray[np.float32]
@@ -75,12 +77,12 @@ class Model:
         if learner.attention:
             self._attention = Attention(learner.attention, features)
             self.layers["attention"] = self._attention.layers(self.table.weight.shape[1], generator)
-        self.adam = FlatAdam(self.layers, learner.learning_rate)
-        self._halved = learner.precision == "bfloat16"
+        self._halved = settled(learner).precision == "bfloat16"
+        self.adam = FlatAdam(self.layers, learner.learning_rate, halved=self._halved)
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._table_frozen = False
-        self._served: nn.ModuleDict | None = None
-        self._served_weight = torch.empty(0)
+        self._served: ServedLayers | None = None
+        self._current: ServedLayers | None = None
 
     def set_biases(self, biases: Mapping[str, float]) -> None:
         """Start heads at their base rate (a logit, or a mean amount in log1p space)."""
@@ -98,14 +100,17 @@ class Model:
         ------
         PartError : the loss is not a finite number.
         """
-        self.layers.train(len(features) > 1)
+        if self.layers.training != (len(features) > 1):
+            self.layers.train(len(features) > 1)
+        if self.adam.halves is not None:
+            self.adam.halves.renew()
         cells = self.table.cells(features)
         values = self.table.gather(cells.rows)
         entries = cells.pooled(values).requires_grad_()
         lists = () if self._attention is None else self._attention.lists(cells, values)
         gathered = self._weighed(self.layers, entries, lists)
         embedded = self._arranged(gathered, len(features))
-        value = loss(self._trained_forward(embedded, _tensor(inputs)))
+        value = loss(self._forward(self.layers, embedded, _tensor(inputs)))
         if not torch.isfinite(value):
             raise PartError(
                 f"the loss is {value.item()} at step {self.adam.steps + 1}; a lower learning_rate may help"
@@ -124,13 +129,6 @@ class Model:
         if self._attention is None:
             return entries
         return self._attention.pooled(layers["attention"], entries, lists)  # type: ignore[arg-type]
-
-    def _trained_forward(self, embedded: Tensor, inputs: Tensor | None) -> Outputs:
-        if not self._halved:
-            return self._forward(self.layers, embedded, inputs)
-        with torch.autocast("cpu", torch.bfloat16):
-            found = self._forward(self.layers, embedded, inputs)
-        return {head: output.float() for head, output in found.items()}
 
     def freeze(self) -> None:
         """Leave the network's frozen layers as they are now, however many steps follow."""
@@ -161,8 +159,12 @@ class Model:
 
     def outputs(self, features: Int32, inputs: Inputs | None = None) -> dict[str, Float64]:
         """Return the raw outputs per head of the weights as they are now."""
-        self.layers.eval()
-        return self._evaluate(self.layers, self.table.gather, features, inputs)
+        layers = self.layers
+        if self._halved:
+            self._current = self._current or self._copy_to_serve()
+            self._current.take(self.adam.weight, self.layers)
+            layers = self._current.layers
+        return self._evaluate(layers.eval(), self.table.gather, features, inputs)
 
     def embedded(self, features: Int32) -> Tensor:
         """Return what the network reads of rows as the embeddings are now, shape (embeddings, B, F * dim)."""
@@ -171,21 +173,17 @@ class Model:
 
     def publish(self) -> None:
         """Make the weights as they are now the served ones."""
-        layers = self._served if self._served is not None else self._serve_copy()
-        self._served_weight.copy_(self.adam.weight)
-        for served, buffer in zip(layers.buffers(), self.layers.buffers(), strict=True):
-            served.copy_(buffer)
+        self._served = self._served or self._copy_to_serve()
+        self._served.take(self.adam.weight, self.layers)
         self.table.publish()
 
-    def _serve_copy(self) -> nn.ModuleDict:
-        self._served = copy.deepcopy(self.layers).eval().requires_grad_(requires_grad=False)
-        self._served_weight = flatten(self._served)
-        return self._served
+    def _copy_to_serve(self) -> ServedLayers:
+        return ServedLayers(self.layers, halved=self._halved)
 
     def served_outputs(self, features: Int32) -> dict[str, Float64]:
         """Return the raw outputs per head of the weights published last."""
         assert self._served is not None, "publish() comes before serving"
-        return self._evaluate(self._served, self.table.served, features)
+        return self._evaluate(self._served.layers, self.table.served, features)
 
     def _evaluate(
         self,
@@ -195,12 +193,14 @@ class Model:
         inputs: Inputs | None = None,
     ) -> dict[str, Float64]:
         outputs = {head: np.empty(len(features)) for head in self.heads}
+        chunk = HALVED_CHUNK if self._halved else CHUNK
         with torch.inference_mode():
-            for begin in range(0, len(features), CHUNK):
-                embedded = self._read(layers, lookup, features[begin : begin + CHUNK])
-                known = None if inputs is None else _tensor(inputs[begin : begin + CHUNK])
+            for begin in range(0, len(features), chunk):
+                part = slice(begin, begin + chunk)
+                embedded = self._read(layers, lookup, features[part])
+                known = None if inputs is None else _tensor(inputs[part])
                 for head, output in self._forward(layers, embedded, known).items():
-                    outputs[head][begin : begin + CHUNK] = output.numpy()
+                    outputs[head][part] = output.numpy()
         return outputs
 
     def _read(self, layers: nn.ModuleDict, lookup: Callable[[Int64], Tensor], features: Int32) -> Tensor:
@@ -212,7 +212,12 @@ class Model:
     def _forward(self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None) -> Outputs:
         rows = embedded.shape[1]
         with calling(self.network, "forward", f"a batch of {rows} rows"):
-            found = self.network.forward(layers, embedded, inputs)
+            if self._halved:
+                with torch.autocast("cpu", torch.bfloat16):
+                    found = self.network.forward(layers, embedded, inputs)
+                found = {head: output.float() for head, output in found.items()}
+            else:
+                found = self.network.forward(layers, embedded, inputs)
             checked("forward", found, self.heads, rows)
         return found
 
@@ -225,12 +230,10 @@ class Model:
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all state: training weights, optimisers, batch-norm statistics, served weights."""
-        served = None
-        if self._served is not None:
-            served = {"weight": self._served_weight.clone(), "buffers": _copied(self._served)}
+        served = None if self._served is None else self._served.state_dict()
         return {
             "adam": self.adam.state_dict(),
-            "buffers": _copied(self.layers),
+            "buffers": copied(self.layers),
             "table": self.table.state_dict(),
             "rates": [self.adam.rate, self.table.rate],
             "served": served,
@@ -244,28 +247,14 @@ class Model:
         KeyError, ValueError : the state is that of another model.
         """
         self.adam.load_state_dict(state["adam"])
-        _restore(self.layers, state["buffers"])
+        restore(self.layers, state["buffers"])
         self.table.load_state_dict(state["table"])
         self.adam.rate, self.table.rate = state["rates"]
         self._served = None
         if state["served"] is not None:
-            layers = self._serve_copy()
-            self._served_weight.copy_(state["served"]["weight"])
-            _restore(layers, state["served"]["buffers"])
+            self._served = self._copy_to_serve()
+            self._served.load_state_dict(state["served"])
 
 
 def _tensor(inputs: Inputs | None) -> Tensor | None:
     return None if inputs is None or not inputs.shape[1] else torch.from_numpy(inputs).float()
-
-
-def _copied(layers: nn.Module) -> dict[str, Tensor]:
-    return {name: buffer.clone() for name, buffer in layers.named_buffers()}
-
-
-def _restore(layers: nn.Module, buffers: Mapping[str, Tensor]) -> None:
-    for name, buffer in layers.named_buffers():
-        if buffers[name].shape != buffer.shape:
-            raise ValueError(
-                f"buffer {name} has shape {tuple(buffers[name].shape)}, not {tuple(buffer.shape)}"
-            )
-        buffer.copy_(buffers[name])

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from learners.adam import FlatAdam
 from learners.history import batches, in_batches
+from learners.layers import folded
 from learners.materials import Materials
 from learners.model import Model
 from learners.pretrain import history_loss
@@ -65,15 +66,12 @@ def _last_two(network: TemporalExperts, model: Model) -> Iterator[Tensor]:
     """Yield weight and bias of the last hidden layer, batch norm as it serves folded into it, and of the head."""
     trunk: nn.Sequential = model.layers["trunk"]  # type: ignore[assignment]
     last, norm = trunk[network.below], trunk[network.below + 1] if network.norm else None
-    weight: Tensor = last.weight  # type: ignore[assignment]
-    bias: Tensor = weight.new_zeros(len(weight)) if last.bias is None else last.bias  # type: ignore[assignment]
+    assert isinstance(last, nn.Linear), "a trunk is cut at its linear layers"
     if isinstance(norm, nn.BatchNorm1d):
-        assert norm.running_var is not None, "it is normalised by what it has seen"
-        assert norm.running_mean is not None, "it is normalised by what it has seen"
-        gain = norm.weight / (norm.running_var + norm.eps).sqrt()
-        weight, bias = weight * gain[:, None], (bias - norm.running_mean) * gain + norm.bias
-    yield weight
-    yield bias
+        yield from folded(last, norm)
+    else:
+        yield last.weight
+        yield last.bias
     head: nn.Linear = model.layers["heads"][HEAD]  # type: ignore[index]
     yield head.weight
     yield head.bias

@@ -15,6 +15,7 @@ from learners.build import build_learner
 from learners.catalog import ResolvedMethod, resolve_all
 from learners.journal import Journal
 from learners.learner import TorchLearner
+from learners.precision import recorded, settled_scenario
 from learners.session.ending import Done, Stopwatch, conclude
 from learners.session.offline import train_and_judge
 from learners.session.plan import Plan, identity_of, plan_run, read_by
@@ -51,6 +52,7 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
     ------
     AfterclickError : what the user can mend; nothing half-written is left behind.
     """
+    loaded, chosen = settled_scenario(loaded)
     scenario = loaded.scenario
     methods = resolve_all(scenario)
     watch = Stopwatch()
@@ -58,6 +60,8 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
     with watch.timing("data"):
         path = None if scenario.data is None else open_data(loaded, progress)
     identity = identity_of(scenario, methods, path)
+    if chosen is not None and chosen.precision == "float32":
+        warn([chosen.sentence])
     with RunDirectory.create(
         run_dir_base, scenario.name, identity, scenario.seed, replace=replace
     ) as directory:
@@ -65,7 +69,8 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
             with watch.timing("data"):
                 path = open_data(loaded, progress)
         plan = plan_run(scenario, methods, path)
-        write_json(directory.manifest, {**_identity(plan), "dump_samples": dump_samples})
+        precision = recorded(methods, chosen)
+        write_json(directory.manifest, {**_identity(plan), **precision, "dump_samples": dump_samples})
         write_text(directory.resolved, to_toml(loaded))
         return _execute(plan, directory, watch, progress)
 

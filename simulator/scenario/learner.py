@@ -63,9 +63,10 @@ class LearnerBlock(Block):
     """Embeddings start from N(0, this squared)."""
     head_start: Literal["base-rate", "random"] = "base-rate"
     """The bias of each head before pre-training: what says the history's mean, or as of any other layer, near 0."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of products of matrices in training; weights, embeddings, losses and all that is served stay float32. "bfloat16" pays
-    where the processor multiplies it in hardware, and batches are large."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """Of products of matrices. With "bfloat16" they are made from copies of the weights, which stay float32, as do embeddings,
+    sums, batch norm's statistics, last layers of one output and losses; it pays where the processor has instructions for it.
+    "auto" takes whichever is faster, found out when a run begins and recorded with it."""
     learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor on both learning rates at every publication."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0

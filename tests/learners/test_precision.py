@@ -1,30 +1,62 @@
-"""Training with products in bfloat16: nearly the same steps, and nothing but the products is less exact."""
+"""Products in bfloat16: nearly the same steps and predictions for every network, and nothing but the products less exact."""
 
 from __future__ import annotations
+
+import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from learners import precision, served
+from learners.catalog import resolve_all
+from learners.kit.networks import _heads
+from learners.layers import Linear
 from learners.model import Model
 from learners.networks import NETWORKS
+from learners.precision import Choice, recorded, settled, settled_scenario
+from learners.served import ServedLayers
 from simulator.log.schema import Feature
-from simulator.scenario.learner import LearnerBlock
+from simulator.scenario.learner import AttentionBlock, LearnerBlock
+from simulator.scenario.load import load_scenario
+from simulator.scenario.resolve import config_hash, to_toml
 
 FEATURES = (Feature("a", 50), Feature("b", 20))
+SIZE = {"embedding_dim": 8, "hidden": [32, 16], "precision": "bfloat16"}
+ALL = sorted(NETWORKS)
+ROWS = 256
 
 
-def trained(precision: str, network: str, steps: int = 60) -> tuple[Model, list[float]]:
-    size = LearnerBlock.model_validate({"embedding_dim": 8, "hidden": [32, 16], "precision": precision})
-    model = Model(NETWORKS.find(network)().completed(size), ("cvr",), FEATURES, size, seed=3)
-    rng, losses = np.random.default_rng(0), []
+def made(network, features=FEATURES, seed: int = 3, **other) -> Model:
+    size = LearnerBlock.model_validate(SIZE | other)
+    part = NETWORKS.parse(network, "network").completed(size)
+    return Model(part, _heads(part), features, size, seed)
+
+
+def batch(rng: np.random.Generator, model: Model) -> np.ndarray:
+    columns = [rng.integers(0, f.cardinality, (ROWS, f.width)).astype(np.int32) for f in model.table.features]
+    return np.concatenate(columns, axis=1)
+
+
+def total(outputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """A loss of all heads in which each row counts differently."""
+    rows = torch.linspace(-1, 2, ROWS)
+    return sum(((out - rows.to(out.dtype)) ** 2).mean() / (1 + k) for k, out in enumerate(outputs.values()))
+
+
+def trained(network, steps: int = 60, **other) -> tuple[Model, list[float]]:
+    model, losses = made(network, **other), []
+    rng = np.random.default_rng(0)
     for _ in range(steps):
-        ids = np.stack([rng.integers(0, f.cardinality, 256) for f in FEATURES], axis=1).astype(np.int32)
-        label = torch.from_numpy((rng.random(256) < ids[:, 0] / 60).astype(np.float32))
+        ids = batch(rng, model)
+        label = torch.from_numpy((rng.random(ROWS) < ids[:, 0] / 60).astype(np.float32))
 
         def loss(outputs: dict[str, torch.Tensor], label: torch.Tensor = label) -> torch.Tensor:
-            assert outputs["cvr"].dtype == torch.float32
-            found = torch.nn.functional.binary_cross_entropy_with_logits(outputs["cvr"], label)
+            assert {out.dtype for out in outputs.values()} == {torch.float32}
+            found = torch.nn.functional.binary_cross_entropy_with_logits(
+                torch.stack(list(outputs.values())), label.expand(len(outputs), -1)
+            )
             losses.append(float(found.detach()))
             return found
 
@@ -34,8 +66,8 @@ def trained(precision: str, network: str, steps: int = 60) -> tuple[Model, list[
 
 @pytest.mark.parametrize("network", ["mlp", "deepfm", "autoint", "dcn-v2", "mmoe", "ple", "per-head"])
 def test_steps_are_nearly_the_same(network):
-    _, exact = trained("float32", network)
-    model, halved = trained("bfloat16", network)
+    _, exact = trained(network, precision="float32")
+    model, halved = trained(network)
     assert halved != exact
     np.testing.assert_allclose(halved, exact, atol=0.05)
     assert np.mean(halved[-10:]) < np.mean(halved[:10])
@@ -43,13 +75,210 @@ def test_steps_are_nearly_the_same(network):
     assert model.table.weight.dtype == torch.float32
 
 
-def test_what_is_served_is_exact():
-    model, _ = trained("bfloat16", "mlp")
-    ids = np.zeros((3, 2), np.int32)
-    said = model.outputs(ids)["cvr"]
-    layers = model.layers.eval()
-    cells = model.table.cells(ids)
+def gradients(model: Model, layers: torch.nn.ModuleDict, embedded: torch.Tensor) -> np.ndarray:
+    parameters = [*layers.parameters(), embedded]
+    found = torch.autograd.grad(total(model.network.forward(layers, embedded)), parameters, allow_unused=True)
+    return np.concatenate(
+        [
+            np.zeros(p.numel()) if g is None else g.double().numpy().ravel()
+            for p, g in zip(parameters, found, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_gradients_are_those_of_float64_as_nearly_as_under_autocast(network):
+    """To 5 % of their length, and no worse than where autocast casts every matrix anew."""
+    model = made(network)
+    model.layers.train()
+    plain = copy.deepcopy(model.layers)
+    for layer in plain.modules():
+        if isinstance(layer, Linear):
+            layer.halved, layer.exact = None, False
+    draws = torch.Generator().manual_seed(7)
+    embedded = torch.randn(model.network.embeddings, ROWS, 16, generator=draws).requires_grad_()
+    exact = gradients(model, copy.deepcopy(plain).double(), embedded.detach().double().requires_grad_())
+    with torch.autocast("cpu", torch.bfloat16):
+        before = gradients(model, copy.deepcopy(plain), embedded)
+    model.adam.halves.renew()
+    total(model._forward(model.layers, embedded, None)).backward()
+    model.adam.halves.hand_over(model.adam._gradient)
+    found = np.concatenate([p.grad.double().numpy().ravel() for p in [*model.layers.parameters(), embedded]])
+    error, usual = (np.linalg.norm(g - exact) / np.linalg.norm(exact) for g in (found, before))
+    assert 0 < error < 0.05
+    assert error < 1.3 * usual
+
+
+def test_attention_learns_by_the_same_gradients():
+    features = (Feature("a", 50), Feature("b", 20), Feature("carts", 30, 4, "tags"))
+    block = AttentionBlock(target="a", over=("carts",))
+    exact, halved = (
+        trained("mlp", features=features, attention=block, precision=precision)[1]
+        for precision in ("float32", "bfloat16")
+    )
+    assert halved != exact
+    np.testing.assert_allclose(halved, exact, atol=0.05)
+
+
+SPECS = [
+    {"kind": "mlp", "norm": False, "dropout": 0.3},
+    {"kind": "mmoe", "norm": False, "gate": [3], "tower": [4]},
+    {"kind": "ple", "levels": 1, "gate": [3], "tower": [4], "dropout": 0.3},
+    {"kind": "dcn-v2", "form": "public"},
+    {"kind": "dcn-v2", "rank": 2, "structure": "stacked"},
+    {"kind": "autoint", "hidden": [5]},
+]
+
+
+@pytest.mark.parametrize("network", [*ALL, *SPECS], ids=str)
+def test_batch_norm_is_folded_into_what_is_served(network):
+    model, _ = trained(network, 3)
+    copied = ServedLayers(model.layers, halved=True)
+    copied.take(model.adam.weight, model.layers)
+    embedded = torch.randn(model.network.embeddings, ROWS, 16, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():  # without autocast the folded copy multiplies in float32
+        found = model.network.forward(copied.layers, embedded)
+        exact = model.network.forward(copy.deepcopy(model.layers).eval(), embedded)
+    for head, said in exact.items():
+        torch.testing.assert_close(found[head], said, rtol=1e-4, atol=1e-4)
+    assert not any(isinstance(layer, torch.nn.BatchNorm1d) for layer in copied.layers.modules())
+
+
+@pytest.mark.parametrize("network", [*ALL, *SPECS], ids=str)
+def test_what_is_served_is_nearly_exact(network):
+    """To 2 % of what outputs differ by."""
+    model, _ = trained(network, 20)
+    model.publish()
+    ids = batch(np.random.default_rng(5), model)
+    layers = copy.deepcopy(model.layers).eval()
     with torch.no_grad():
-        whole = model.table.gather(cells.rows).view(1, 3, -1)
-        by_hand = model.network.forward(layers, whole)["cvr"].double().numpy()
-    np.testing.assert_array_equal(said, by_hand)
+        exact = model.network.forward(layers, model.embedded(ids))
+    for said in (model.served_outputs(ids), model.outputs(ids)):
+        apart = {}
+        for head, output in exact.items():
+            apart[head] = np.abs(said[head] - output.double().numpy()).max()
+            assert apart[head] < 0.02 * (1 + float(output.std()))
+        assert max(apart.values()) > 0
+
+
+@pytest.mark.parametrize("network", ["mlp", SPECS[0]], ids=str)
+def test_activations_apart_say_nearly_the_same(network, monkeypatch):
+    model, _ = trained(network, 5)
+    ids = batch(np.random.default_rng(5), model)
+    together = model.outputs(ids)
+    monkeypatch.setattr(served, "ONE_PASS", None)
+    for head, apart in model.outputs(ids).items():
+        np.testing.assert_allclose(apart, together[head], atol=0.02)
+        assert (apart != together[head]).any()
+
+
+def test_a_run_goes_on_to_the_same_bits():
+    model, _ = trained("ple", 5)
+    model.publish()
+    rng = np.random.default_rng(1)
+    model.step(batch(rng, model), total)
+    again = made("ple", seed=8)
+    again.load_state_dict(copy.deepcopy(model.state_dict()))
+    asked = batch(rng, model)
+    for head, said in model.served_outputs(asked).items():
+        np.testing.assert_array_equal(again.served_outputs(asked)[head], said)
+    for _ in range(3):
+        ids = batch(rng, model)
+        for one in (model, again):
+            one.step(ids, total)
+            one.publish()
+    assert torch.equal(model.adam.weight, again.adam.weight)
+    for head, said in model.served_outputs(asked).items():
+        np.testing.assert_array_equal(again.served_outputs(asked)[head], said)
+
+
+def test_changed_weights_count_at_once():
+    """Whoever writes into the layers between steps need not know of the copies."""
+    model, _ = trained("mlp", 3)
+    model.publish()
+    ids = batch(np.random.default_rng(2), model)
+    with torch.no_grad():
+        model.layers["trunk"][0].weight.zero_()
+    assert len(set(model.outputs(ids)["cvr"])) == 1
+    assert len(set(model.served_outputs(ids)["cvr"])) > 1
+    seen = []
+    model.step(ids, lambda outputs: seen.append(outputs["cvr"].detach()) or total(outputs))
+    assert len(set(seen[0].tolist())) == 1
+
+
+def loaded(tmp_path: Path, text: str):
+    path = tmp_path / "one.toml"
+    path.write_text(f"[world]\ndays = 7\n{text}\n", encoding="utf-8")
+    return load_scenario(path)
+
+
+@pytest.fixture
+def able(monkeypatch):
+    """A processor that has the instructions, and on which they pay."""
+    monkeypatch.setattr(precision, "has_instructions", lambda: True)
+    monkeypatch.setattr(precision, "speedup", lambda: 4.0)
+    precision.best_precision.cache_clear()
+    yield
+    precision.best_precision.cache_clear()
+
+
+AUTO = """
+[learner]
+precision = "auto"
+
+[[method]]
+method = "fnw"
+
+[[method]]
+method = "fnw"
+name = "exact"
+learner = { precision = "float32" }
+"""
+
+
+def test_auto_is_recorded_and_tells_runs_apart(tmp_path, able):
+    scenario, chosen = settled_scenario(loaded(tmp_path, AUTO))
+    assert chosen == Choice("bfloat16", "products are 4.0 times as fast as in float32")
+    assert recorded(resolve_all(scenario.scenario), chosen) == {
+        "precision": {"fnw": "bfloat16", "exact": "float32"},
+        "precision_auto": {"precision": "bfloat16", "why": chosen.why},
+    }
+    assert 'precision = "bfloat16"' in to_toml(scenario)
+    written = [loaded(tmp_path, AUTO.replace("auto", name)).scenario for name in ("bfloat16", "float32")]
+    assert config_hash(scenario.scenario) == config_hash(written[0]) != config_hash(written[1])
+
+
+def test_auto_of_one_method_is_settled_too(tmp_path, able):
+    text = '[[method]]\nmethod = "fnw"\nlearner = { precision = "auto" }'
+    scenario, _ = settled_scenario(loaded(tmp_path, text))
+    assert resolve_all(scenario.scenario)[0].learner.precision == "bfloat16"
+    assert 'precision = "bfloat16"' in to_toml(scenario)
+
+
+def test_without_auto_nothing_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(precision, "best_precision", lambda: pytest.fail("it measured"))
+    whole = loaded(tmp_path, '[[method]]\nmethod = "fnw"')
+    assert settled_scenario(whole) == (whole, None)
+    assert recorded(resolve_all(whole.scenario), None) == {"precision": {"fnw": "float32"}}
+
+
+@pytest.mark.parametrize(
+    ("able", "times", "why"),
+    [
+        (False, 9.0, "the processor has no instructions for products in bfloat16"),
+        (True, 1.1, "products in bfloat16 are only 1.1 times as fast"),
+    ],
+)
+def test_where_it_does_not_pay_auto_is_float32_and_says_why(monkeypatch, able, times, why):
+    monkeypatch.setattr(precision, "has_instructions", lambda: able)
+    monkeypatch.setattr(precision, "speedup", lambda: times)
+    precision.best_precision.cache_clear()
+    assert precision.best_precision().sentence == f'precision = "auto" is float32 here: {why}'
+    assert settled(LearnerBlock(precision="auto")) == LearnerBlock(precision="float32")
+    precision.best_precision.cache_clear()
+
+
+def test_the_measurement_finds_the_instructions_where_there_are_any():
+    if not precision.has_instructions():
+        pytest.skip("this processor has none")
+    assert precision.speedup() > 1
