@@ -92,8 +92,10 @@ class Engine:
         self._exposures = ExposureReader(*reading) if exposures else None
         self._slice = SliceReader(*reading) if in_slice else None
         self._late: LateRefunds | None = None
+        # Who asks a model comes last: while the others are asked what they deliver, it can finish learning.
         self._runners = {
-            key: PolicyRunner(policy, self.journeys, key, causes=causes) for key, policy in policies.items()
+            key: PolicyRunner(policies[key], self.journeys, key, causes=causes)
+            for key in sorted(policies, key=lambda key: bool(policies[key].asks))
         }
         self._order = ReplayOrder()
         self._advisors = {} if advisors is None else advisors

@@ -18,7 +18,7 @@ from simulator.exposures import UNCLICKED, Exposures
 from simulator.learning import Advisor, Clicks, Predictions
 from simulator.log.schema import Float64, Int32, Int64, Labels
 from simulator.pieces import RowQueue
-from simulator.pipeline.lanes import Lane
+from simulator.pipeline.lanes import Lane, Turns
 from simulator.pipeline.shown import Final, ShownImpressions
 from simulator.pipeline.trainer import MethodRun, Trainer
 from simulator.samples import Samples
@@ -122,9 +122,9 @@ class Pipeline:
         with ThreadPoolExecutor(self._workers, thread_name_prefix="method") as pool:
             advisors: dict[str, Advisor] = {}
             self._engine = self._make_engine(advisors)
-            env = simpy.Environment(initial_time=self._engine.now)
+            env, turns = simpy.Environment(initial_time=self._engine.now), Turns(pool)
             self._trainers = {
-                m.name: Trainer(env, m, Lane(pool, m.name), self._stream.start) for m in self._methods
+                m.name: Trainer(env, m, Lane(turns, m.name), self._stream.start) for m in self._methods
             }
             advisors.update({trainer.method.policy: trainer for trainer in self._trainers.values()})
             try:

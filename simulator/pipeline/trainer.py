@@ -145,6 +145,7 @@ class Trainer:
         """Ask, and wait for the answer; predictions are remembered until the segment is over."""
         known = self._remembered(question.clicks) if question.name == PREDICTIONS else None
         if known is None:
+            self.lane.asked = True
             self.lane.join()
             with of_methods(self.method.name):
                 known = self.method.learner.ask(question)

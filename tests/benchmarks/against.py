@@ -39,10 +39,12 @@ def lay_out(revision: str, folder: Path) -> Path:
 def measured(part: str, tree: Path, scratch: Path, overrides: Sequence[str]) -> Round | str:
     """Measure a part of a tree in a fresh process; a text says why it cannot be."""
     scratch.mkdir(exist_ok=True)
+    # Code is compiled in the first round, whatever the surroundings say of compiled files.
+    compiled = {"PYTHONPYCACHEPREFIX": str(scratch / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("measures.py"), part, tree, scratch, *overrides],
         cwd=scratch,
-        env={**os.environ, "PYTHONPATH": str(tree), "OMP_WAIT_POLICY": "passive"},
+        env={**os.environ, **compiled, "PYTHONPATH": str(tree), "OMP_WAIT_POLICY": "passive"},
         capture_output=True,
         text=True,
         check=False,

@@ -31,10 +31,10 @@ STREAM = {
     "world": {"preset": "cascade", "days": 24, "clicks_per_day": 10_000, "users": 12_000},
     "windows": {"attribution": "3d", "refund": "3d", "observation": "14.4m"},
     "stream": {"history": "10d", "gap": "7d", "length": "7d", "segment": "2.4h"},
-    "learner": {"batch_size": 256, "embedding_dim": 32},
+    "learner": {"batch_size": 256},
     "engine": {"workers": 1},
 }
-"""A world of CASCADE's rates and delays, with as many clicks as were fed to the public code of NetCVR."""
+"""Settings of netcvr_table2.toml, and as many clicks as were fed to the public code of NetCVR."""
 
 
 def part(

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulator.engine import Engine
 from simulator.log.memory import final_labels, random_log
 from simulator.log.schema import Kind
 from simulator.log.upload import Batches, Lags, Uploaded
+from simulator.policies import Policy
 from simulator.randomness import generator
 from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
@@ -17,6 +19,7 @@ from tests.simulator.engine.replay import assert_same, built_in, replay, rows
 from tests.simulator.engine.slow import rules, simulate
 
 WINDOW = 15 * MINUTE
+WINDOWS = Windows(DAY, 0)
 
 
 def _approximately(found: list[tuple], expected: list[tuple]) -> None:
@@ -204,3 +207,23 @@ def test_truncating_the_future_changes_nothing_before(seed, cut):
     )
     for name in policies:
         assert rows(cut_short[name]) == [r for r in rows(whole[name]) if r[1] < at]
+
+
+def test_who_asks_a_model_is_called_last():
+    """The model may still be learning, and the others need not wait for it."""
+    called = []
+
+    class Asking(Policy):
+        asks = ("predictions",)
+
+        def on_segment(self, at, out):
+            called.append("asking")
+
+    class Silent(Policy):
+        def on_segment(self, at, out):
+            called.append("silent")
+
+    log = random_log(generator(1, "log"), 5, WINDOWS, days=0.1)
+    engine = Engine(log, WINDOWS, {"first": Asking(), "then": Silent(), "last": Silent()}, start=0)
+    assert engine.advance(DAY, segment_end=True).samples.keys() == {"first", "then", "last"}
+    assert called == ["silent", "silent", "asking"]

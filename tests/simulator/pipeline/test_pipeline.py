@@ -14,7 +14,7 @@ from simulator.engine import Engine
 from simulator.learning import PREDICTIONS, Clicks, Question
 from simulator.log.memory import final_labels, random_log
 from simulator.pipeline import MethodRun, Pipeline, Stream
-from simulator.pipeline.lanes import Lane
+from simulator.pipeline.lanes import Lane, Turns
 from simulator.pipeline.mailbox import Mailbox, mini_batches
 from simulator.pipeline.trainer import Trainer
 from simulator.policies import policy_from
@@ -107,7 +107,11 @@ def test_who_is_told_at_the_end_of_a_segment_has_served_its_clicks_before(beside
 
 def test_clicks_that_the_policy_asks_about_are_predicted_once():
     m = MethodRun("m", "posterior-settlement", Listener(), 50, SEGMENT)
-    _, audience, _ = run([m])
+    _, audience, pipeline = run([m, method("other")])
+    assert {name: trainer.lane.asked for name, trainer in pipeline._trainers.items()} == {
+        "m": True,
+        "other": False,
+    }
     # At the first segment's end the policy asks about the open clicks of the gap as well, which are not served.
     assert len(m.learner.asked) - 1 == len(audience.predicted["m"]) == (END - START) // SEGMENT
     for rows, (row, predicted) in zip(m.learner.asked[1:], audience.predicted["m"], strict=True):
@@ -120,7 +124,7 @@ def test_clicks_that_stay_open_are_asked_about_anew_in_every_segment():
     clicks = Clicks(np.arange(5), log.click_time, np.zeros((5, 1), np.int32))
     m = MethodRun("m", "never", Diary(), 50, SEGMENT)
     with ThreadPoolExecutor(1) as pool:
-        trainer = Trainer(simpy.Environment(), m, Lane(pool, "m"), START)
+        trainer = Trainer(simpy.Environment(), m, Lane(Turns(pool), "m"), START)
 
         def asked():
             return set(trainer.ask(Question(PREDICTIONS, clicks))["cvr"])
@@ -281,7 +285,7 @@ def test_the_replay_waits_for_a_method_that_falls_behind(monkeypatch):
 
 def test_a_lane_lets_go_at_exactly_as_many_tasks_as_may_be_left():
     with ThreadPoolExecutor(1) as pool:
-        lane, doors = Lane(pool, "m"), [Event() for _ in range(4)]
+        lane, doors = Lane(Turns(pool), "m"), [Event() for _ in range(4)]
         for door in doors:
             lane.submit(door.wait)
         passed = []
