@@ -23,6 +23,11 @@ Overrides = Annotated[
     ),
 ]
 Seed = Annotated[int | None, Parameter(help="Seed, instead of the scenario's.")]
+Seeds = Annotated[
+    str | None, Parameter(help="Several seeds, 0..3 or 0,1,2: a run of each, then their comparison.")
+]
+Workers = Annotated[int | None, Parameter(help="Runs at a time on this machine (default: one a core).")]
+On = Annotated[str | None, Parameter(help="A cluster for the runs: dask://HOST:PORT, or ray.")]
 Out = Annotated[str | None, Parameter(help="Directory for runs, instead of output.dir.")]
 Progress = Annotated[
     Literal["auto", "plain", "none"], Parameter(help="auto: live on a terminal, else plain lines.")

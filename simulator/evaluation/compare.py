@@ -101,7 +101,7 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
         references |= {(group, task, method) for task in ranking for method in ranking[task]["references"]}
         for opening in summary.get("openings", ()):
             _pool(openings[group].setdefault(opening["name"], {}), opening)
-        for phase, task, metric, method, value in _numbers(summary):
+        for phase, task, metric, method, value in numbers_of(summary):
             values[group, phase, task, metric][method][run] = value
     methods = {method for found in values.values() for method in found}
     if baseline is not None and baseline not in methods:
@@ -172,7 +172,7 @@ def read_summary(run: Path) -> tuple[str, dict[str, Any]]:
     return f"{place.parent.name}/{place.name.rsplit('-s', 1)[0]}", summary
 
 
-def _numbers(summary: dict[str, Any]) -> Iterator[tuple[str, str, str, str, float]]:
+def numbers_of(summary: dict[str, Any]) -> Iterator[tuple[str, str, str, str, float]]:
     """Yield (phase, task, metric, method, value) of one run; null is NaN."""
     for phase, methods in ({OVERALL: summary["methods"]} | summary["phases"]).items():
         for method, tasks in methods.items():

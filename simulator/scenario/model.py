@@ -15,6 +15,7 @@ from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.offline import OfflineBlock, Protocol
 from simulator.scenario.places import APART, Place
 from simulator.scenario.sale import PromotionBlock
+from simulator.scenario.seeds import Seeds
 from simulator.scenario.upload import UploadSetting
 from simulator.units import Duration, Period, PositiveDuration, format_duration
 from simulator.windows import Edges, Windows
@@ -194,6 +195,8 @@ class Scenario(Block):
     """Folders in which such modules, and those of "module:Name", are found; default: those of the scenario's files."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Of every random draw: the world, the initial values, the order of samples."""
+    seeds: Annotated[Seeds, APART] = ()
+    """Seeds of several runs, compared as replicates: "0..3", or a list; none: one run, of ``seed``."""
     data: DataBlock | None = None
     """A log of one's own, or a public one."""
     world: WorldSettings | None = None

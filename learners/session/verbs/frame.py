@@ -39,7 +39,13 @@ def run_scenario(
     replace: bool,
 ) -> Path:
     """Run a scenario and return its finished run directory."""
-    loaded = load(scenario, overrides, seed, out)
+    return run_loaded(
+        load(scenario, overrides, seed, out), dump_samples=dump_samples, progress=progress, replace=replace
+    )
+
+
+def run_loaded(loaded: Loaded, *, dump_samples: bool, progress: str, replace: bool) -> Path:
+    """Run a scenario that is loaded already."""
     from learners.session import run as session
 
     output = loaded.scenario.output

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from learners.session.verbs.frame import app, run_scenario
-from simulator.commands.options import Dump, Out, Overrides, Progress, Replace, Seed, verb
+from learners.session.verbs.frame import app, load, run_loaded
+from learners.session.verbs.sweeps import asked_of, seeds_of
+from simulator.commands.options import Dump, On, Out, Overrides, Progress, Replace, Seed, Seeds, Workers, verb
+from simulator.errors import ScenarioError
 
 
 @app.default
@@ -19,19 +21,29 @@ def run(
     *,
     out: Out = None,
     seed: Seed = None,
+    seeds: Seeds = None,
+    workers: Workers = None,
+    on: On = None,
     overrides: Overrides = (),
     dump_samples: Dump = False,
     progress: Progress = "auto",
     replace: Replace = False,
 ) -> int:
-    """Run a scenario and write its run directory."""
+    """Run a scenario and write its run directory; with several seeds, several runs and their comparison."""
     from simulator.commands.results import print_run
 
-    print_run(
-        run_scenario(
-            scenario, overrides, seed, out, dump_samples=dump_samples, progress=progress, replace=replace
-        )
-    )
+    loaded = load(scenario, overrides, seed, out)
+    wanted = seeds_of(loaded.scenario.seeds, seed, seeds, replace=replace)
+    if wanted:
+        from learners.session.sweeping import run_seeds
+
+        base, texts = Path(loaded.scenario.output.dir), (*overrides, *([f"output.dir={out}"] if out else []))
+        folder = base / f"{loaded.scenario.name}-seeds"
+        asked = asked_of(folder, base, workers, on, progress, texts, dump_samples=dump_samples)
+        return run_seeds(loaded.scenario.name, scenario, wanted, asked)
+    if workers is not None or on is not None:
+        raise ScenarioError("--workers and --on are for several runs: give --seeds, or use the verb sweep")
+    print_run(run_loaded(loaded, dump_samples=dump_samples, progress=progress, replace=replace))
     return 0
 
 

@@ -1,0 +1,64 @@
+"""What ``sim.py sweep`` and ``--seeds`` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulator.commands.console import stdout, table, warn
+from simulator.commands.failure import say
+from simulator.commands.results import compared, print_comparison
+from simulator.evaluation.tasks import TASKS
+from simulator.report import numbers
+from simulator.sweep.effects import Effect
+from simulator.sweep.page import paired_cells, written
+
+
+def announce(runs: int, finished: int, seconds: float | None, where: str) -> None:
+    """Say how many runs there are and how long they will take, before they begin."""
+    todo = runs - finished
+    said = f"{runs} run{'s' * (runs != 1)}" + (f", {finished} of them finished before" if finished else "")
+    if todo and seconds is not None:
+        said += f"; about {numbers.duration(seconds)} for {'all' if not finished else 'the rest'}, by their size, on {where}"
+    say(said)
+
+
+def print_sweep(
+    account: Mapping[str, Any],
+    found: Sequence[Effect],
+    runs: Sequence[Path],
+    left: Sequence[Path],
+    best: str = "",
+) -> None:
+    """Print what the sweep says: the comparison of one scenario's seeds, or what each key does; then what failed, and where
+    everything is.
+    """
+    console = stdout()
+    if runs and not found:
+        print_comparison(compared(runs))
+    for effect in found:
+        first, *others = (written(level) for level in effect.levels)
+        title = f"{TASKS[effect.task].title}: {numbers.title(effect.metric)} by {effect.key}"
+        shown = table(title, "method", first, *(f"{level} vs {first}" for level in others))
+        for method, means in effect.means.items():
+            mean = numbers.number(effect.metric, None if means[0].mean != means[0].mean else means[0].mean)
+            shown.add_row(method, mean, *paired_cells(effect, method))
+        console.print(shown)
+        console.print()
+    if found:
+        console.print(
+            "vs: differences between runs that are alike but for the key, 95% t-intervals over seeds; * zero outside"
+        )
+    if best:
+        console.print(best, soft_wrap=True)
+    failed = [run for run in account["runs"] if run["status"] == "failed"]
+    if failed:
+        shown = table(f"{len(failed)} of {len(account['runs'])} runs failed", "run", "seed", "tries", "why")
+        for run in failed:
+            shown.add_row(run["name"], str(run["seed"]), str(run["tries"]), run["error"])
+        console.print(shown)
+    if len(made := {str(run["made_by"]) for run in account["runs"] if "made_by" in run}) > 1:
+        warn([f"the runs were made by {len(made)} different versions or machines: sweep.json says which"])
+    for place in left:
+        console.print(f"{place}", soft_wrap=True)
