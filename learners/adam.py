@@ -49,12 +49,13 @@ class FlatAdam:
     def step(self) -> None:
         """Move the weights by the gradient accumulated since the last step, and forget it."""
         self.steps += 1
-        if self.halves is not None:
-            self.halves.hand_over(self._gradient)
-            self._in_one_pass()
-        else:
+        if self.halves is None:
             self._in_passes()
-        self._gradient.zero_()
+            self._gradient.zero_()
+        else:
+            self.halves.hand_over()
+            self._in_one_pass()
+            self.halves.forget()
 
     def _in_one_pass(self) -> None:
         first, second = self.betas

@@ -54,6 +54,13 @@ def linear(inputs: int, outputs: int, generator: Generator, *, bias: bool = True
     return layer
 
 
+def apart(embedded: Tensor) -> tuple[Tensor, ...]:
+    """Return embeddings (embeddings, B, width) one by one. To take them by their number instead costs a pass over all of
+    them, filled up with zeros, for the gradient of each.
+    """
+    return (embedded.flatten(0, 1),) if len(embedded) == 1 else embedded.unbind(0)
+
+
 def joined(embedded: Tensor, inputs: Tensor | None) -> Tensor:
     """Return the numbers of a batch, (B, width), and beside them the further inputs, where there are any."""
     return embedded if inputs is None else torch.cat([embedded, inputs], dim=1)

@@ -129,18 +129,19 @@ class GatedDelay(Stacked):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
+        each = apart(embedded)
         everyday: Any = layers["everyday"]
         heads: Any = layers["heads"]
         later = {head: heads[head] for head in heads if head not in EVERYDAY}
         if self._everyday:
-            hidden = layers["trunk"](joined(embedded[0], inputs))
+            hidden = layers["trunk"](joined(each[0], inputs))
             constant = 0 * embedded.sum((0, 2))  # asked of the embeddings, so that they have a slope: 0
             return {**said_by(everyday, hidden), **{head: constant + later[head].bias for head in later}}
         layers["trunk"].eval()  # its statistics are frozen with it
-        hidden = layers["trunk"](joined(embedded[0], inputs).detach()).detach()
-        read = joined(hidden, joined(self._context(embedded[1]), inputs))
+        hidden = layers["trunk"](joined(each[0], inputs).detach()).detach()
+        read = joined(hidden, joined(self._context(each[1]), inputs))
         return {**said_by(everyday, hidden), **said_by(later, self._tower(layers, read))}
 
     def _context(self, own: Tensor) -> Tensor:

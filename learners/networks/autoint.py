@@ -69,15 +69,15 @@ class AutoInt(Fielded):
     ) -> dict[str, Tensor]:
         import torch
 
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
         attention: nn.ModuleList = layers["attention"]  # type: ignore[assignment]
         if self.form == "public":
-            whole = related = joined(embedded[0], inputs)
+            whole = related = joined(apart(embedded)[0], inputs)
             for one in attention:
                 related = related + one(related)
         else:
-            tokens = self.tokens(layers, embedded[0], inputs)
+            tokens = self.tokens(layers, apart(embedded)[0], inputs)
             whole = tokens.flatten(1)
             for one in attention:
                 tokens = self._attended(one(tokens))

@@ -83,9 +83,9 @@ class DeepAndCross(Stacked):
     ) -> dict[str, Tensor]:
         import torch
 
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
-        start = crossed = joined(embedded[0], inputs)
+        start = crossed = joined(apart(embedded)[0], inputs)
         crosses: nn.ModuleList = layers["cross"]  # type: ignore[assignment]
         for level, one in enumerate(crosses):
             crossed = torch.addcmul(crossed, start, one(crossed))

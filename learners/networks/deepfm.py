@@ -53,11 +53,12 @@ class DeepFM(Fielded):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
-        linear = said_by(layers["first"], joined(embedded[-1], inputs))
+        each = apart(embedded)
+        linear = said_by(layers["first"], joined(each[-1], inputs))
         own = self.form == "paper"
-        tokens = self.tokens(layers, embedded[0], inputs) if own else joined(embedded[0], inputs).unsqueeze(2)
+        tokens = self.tokens(layers, each[0], inputs) if own else joined(each[0], inputs).unsqueeze(2)
         interactions = 0.5 * (tokens.sum(1).square() - tokens.square().sum(1)).sum(1)
         deep = said_by(layers["heads"], layers["trunk"](tokens.flatten(1)))
         return {head: logit + linear[head] + interactions for head, logit in deep.items()}

@@ -56,14 +56,15 @@ class Towers(AmountNetwork):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         towers: nn.ModuleDict = layers["tower"]  # type: ignore[assignment]
         low: nn.ModuleDict = layers["bottom"]  # type: ignore[assignment]
         hidden: dict[str, Tensor] = {}
+        each = apart(embedded)
         for name, k in self.bottoms(list(heads)).items():
-            hidden[name] = low[name](joined(embedded[k], inputs))
+            hidden[name] = low[name](joined(each[k], inputs))
         return {
             head: self.read(head, last(towers[head](hidden[self.bottom_of(head)])).squeeze(1))
             for head, last in heads.items()

@@ -98,9 +98,9 @@ class ClickAwareTeacher(Mixed):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
-        whole = joined(embedded[0], inputs)
+        whole = joined(apart(embedded)[0], inputs)
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         hidden = _hidden(layers, whole)
         outputs = {head: heads[head](levels[-1]).squeeze(1) for head, levels in hidden.items()}

@@ -36,9 +36,9 @@ class MultiWindow(MLP):
     ) -> dict[str, Tensor]:
         import torch
 
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
-        hidden = layers["trunk"](joined(embedded[0], inputs))
+        hidden = layers["trunk"](joined(apart(embedded)[0], inputs))
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         outputs = {name: head(hidden).squeeze(1) for name, head in heads.items() if name != "cvr"}
         logits = torch.stack([outputs[head] for head in WINDOW_HEADS], dim=1)

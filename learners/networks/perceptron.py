@@ -31,8 +31,8 @@ class Perceptron(Sized):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
-        hidden = layers["trunk"](joined(embedded[0], inputs))
+        hidden = layers["trunk"](joined(apart(embedded)[0], inputs))
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         return {name: self.read(name, head(hidden).squeeze(1)) for name, head in heads.items()}

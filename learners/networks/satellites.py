@@ -65,11 +65,11 @@ class Satellites(Sized):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
         mix: nn.ModuleDict = layers["mix"]  # type: ignore[assignment]
         trunks: nn.ModuleDict = layers["trunks"]  # type: ignore[assignment]
-        own, feature, unbias = embedded[0], embedded[1], embedded[2]
+        own, feature, unbias = apart(embedded)
         read = {
             "main": mix["main"](own) + mix["feature"](feature.detach()) + mix["unbias"](unbias.detach()),
             "feature": feature,

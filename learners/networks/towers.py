@@ -80,8 +80,8 @@ class Towers(Network):
 
     def _dealt(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
         """Return the embeddings that each tower reads, shapes (n, B, width) and (1, B, width)."""
-        own = self.conversion.embeddings
-        return embedded[:own], embedded[own : own + 1]
+        own, second = embedded.split_with_sizes([self.conversion.embeddings, 1])
+        return own, second
 
 
 @NETWORKS.register("separate")
@@ -109,5 +109,5 @@ class Hybrid(Towers):
         import torch
 
         own = self.conversion.embeddings
-        private, second, shared = embedded[:own], embedded[own : own + 1], embedded[own + 1 :]
+        private, second, shared = embedded.split_with_sizes([own, 1, 1])
         return torch.cat([private, shared.expand(own, -1, -1)], dim=2), torch.cat([second, shared], dim=2)

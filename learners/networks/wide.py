@@ -90,7 +90,9 @@ class WideAndDeep(Network):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        wide, deep = embedded[0], embedded
+        from learners.layers import apart
+
+        wide, deep = apart(embedded)[0], embedded
         if self.wide:
             columns: nn.ModuleDict = layers["columns"]  # type: ignore[assignment]
             wide, deep = columns["wide"](wide), columns["deep"](deep)

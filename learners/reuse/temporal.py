@@ -169,10 +169,10 @@ class TemporalExperts(MLP):
 
     def hidden_below(self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None) -> Tensor:
         """Return what the everyday layers say below their last two, shape (B, units)."""
-        from learners.layers import joined
+        from learners.layers import apart, joined
 
         trunk: nn.Sequential = layers["trunk"]  # type: ignore[assignment]
-        found: Tensor = trunk[: self.below](joined(embedded[0], inputs))
+        found: Tensor = trunk[: self.below](joined(apart(embedded)[0], inputs))
         return found
 
     def said_by_expert(

@@ -86,7 +86,7 @@ class TwoClocks(Network):
     def forward(
         self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None = None
     ) -> dict[str, Tensor]:
-        own = self.tower.embeddings
-        few = layers["columns"](embedded[own]) if "columns" in layers else embedded[own][:, :1] * 0
-        said = self.tower.forward(layers["tower"], embedded[:own], inputs)  # type: ignore[arg-type]
+        own, (last,) = embedded.split_with_sizes([self.tower.embeddings, 1])
+        few = layers["columns"](last) if "columns" in layers else last[:, :1] * 0
+        said = self.tower.forward(layers["tower"], own, inputs)  # type: ignore[arg-type]
         return {**said, **said_by(layers["delays"], few)}
