@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.commands.console import stdout, table, warn
 from simulator.commands.failure import say
@@ -12,7 +13,10 @@ from simulator.commands.results import compared, print_comparison
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
 from simulator.sweep.effects import Effect
-from simulator.sweep.page import paired_cells, written
+from simulator.sweep.page import MOST_LEVELS, paired_cells, written
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def announce(runs: int, finished: int, seconds: float | None, where: str) -> None:
@@ -37,19 +41,8 @@ def print_sweep(
     console = stdout()
     if runs and not found:
         print_comparison(compared(runs))
-    for effect in found:
-        first, *others = (written(level) for level in effect.levels)
-        title = f"{TASKS[effect.task].title}: {numbers.title(effect.metric)} by {effect.key}"
-        shown = table(title, "method", first, *(f"{level} vs {first}" for level in others))
-        for method, means in effect.means.items():
-            mean = numbers.number(effect.metric, None if means[0].mean != means[0].mean else means[0].mean)
-            shown.add_row(method, mean, *paired_cells(effect, method))
-        console.print(shown)
-        console.print()
     if found:
-        console.print(
-            "vs: differences between runs that are alike but for the key, 95% t-intervals over seeds; * zero outside"
-        )
+        _print_effects(console, found)
     if best:
         console.print(best, soft_wrap=True)
     failed = [run for run in account["runs"] if run["status"] == "failed"]
@@ -62,3 +55,24 @@ def print_sweep(
         warn([f"the runs were made by {len(made)} different versions or machines: sweep.json says which"])
     for place in left:
         console.print(f"{place}", soft_wrap=True)
+
+
+def _print_effects(console: Console, found: Sequence[Effect]) -> None:
+    for effect in found:
+        if len(effect.levels) > MOST_LEVELS:
+            console.print(
+                f"{effect.key}: {len(effect.levels)} values, drawn in sweep.html ({effect.task})",
+                soft_wrap=True,
+            )
+            continue
+        first, *others = (written(level) for level in effect.levels)
+        title = f"{TASKS[effect.task].title}: {numbers.title(effect.metric)} by {effect.key}"
+        shown = table(title, "method", first, *(f"{level} vs {first}" for level in others))
+        for method, means in effect.means.items():
+            mean = numbers.number(effect.metric, None if math.isnan(means[0].mean) else means[0].mean)
+            shown.add_row(method, mean, *paired_cells(effect, method))
+        console.print(shown)
+        console.print()
+    console.print(
+        "vs: differences between runs that are alike but for the key, 95% t-intervals over seeds; * zero outside"
+    )

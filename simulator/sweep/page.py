@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_DRAWN = 12
 """Of more methods in one figure the lines could not be told apart: the rest can be shown by its legend."""
 
+MOST_LEVELS = 8
+"""Of more values of a key no table is made, but the figure: of values that were drawn hardly two runs make a pair."""
+
 
 def write_sweep_page(path: Path, name: str, account: Mapping[str, Any], found: Sequence[Effect]) -> None:
     """Write the page."""
@@ -90,6 +93,7 @@ def _shown(place: int, effect: Effect) -> dict[str, Any]:
                 "cells": paired_cells(effect, method),
             }
             for method, means in effect.means.items()
+            if len(effect.levels) <= MOST_LEVELS
         ],
     }
 
