@@ -58,8 +58,8 @@ def build_learner(
     ------
     RunError : the history holds no click that the method's pre-training can learn from.
     """
-    learner, calendar = settled(learner), calendar or NO_PROMOTIONS
-    source = History(log, windows, *history, calendar)
+    learner = settled(learner)
+    source = History(log, windows, *history, calendar or NO_PROMOTIONS)
     network = method.network.completed(learner)
     heads = tuple(dict.fromkeys((*method.objective.heads, *method.link.heads)))
 
@@ -73,7 +73,7 @@ def build_learner(
         model.network = network
         return model
 
-    materials = Materials(source, calendar, observation, learner, seed, cache, start, replayed, method.start)
+    materials = Materials(source, observation, learner, seed, cache, start, replayed, method.start)
     offset = None
     if method.offset is not None:
         with calling(method.offset, "prepare"):

@@ -16,7 +16,6 @@ from learners.offsets import KnownOffset
 from learners.past import SeenLog
 from learners.pretrain import Pretraining, pretrained
 from learners.start import Recipe
-from simulator.calendar import Calendar
 from simulator.learning import Clicks
 from simulator.log.schema import Float64
 from simulator.samples import Samples
@@ -29,8 +28,8 @@ class Materials:
 
     Parameters
     ----------
-    history : clicks with complete labels; ``history.log`` is the log, ``history.windows`` its windows.
-    calendar : phases of the promotions, those to come included: it is published in advance.
+    history : clicks with complete labels; ``history.log`` is the log, ``history.windows`` its windows, ``history.calendar`` the
+        promotions, those to come included: they are published in advance.
     observation : observation window of the method's policy in microseconds.
     start : returns the model that the method starts from, as it is before the stream.
     replayed : the log with the times at which the stream learns of its events; None: those that the log says itself.
@@ -40,7 +39,6 @@ class Materials:
     """
 
     history: History
-    calendar: Calendar
     observation: int
     learner: LearnerBlock
     seed: int

@@ -154,7 +154,7 @@ def materials(cache: Path, *, other_future: bool = False) -> Materials:
         return Model(MLP().completed(LEARNER), tuple(heads), log.features, LEARNER, seed=3)
 
     history = History(TrialLog(log, name), WINDOWS, *HISTORY, CALENDAR)
-    return Materials(history, CALENDAR, OBSERVATION, LEARNER, 5, cache / name, start)
+    return Materials(history, OBSERVATION, LEARNER, 5, cache / name, start)
 
 
 @cache

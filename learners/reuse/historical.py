@@ -11,8 +11,9 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
 from learners.finals import of_clicks
+from learners.foreseen import calendar_of
 from learners.history import batches
-from learners.past import Past
+from learners.past import UNKNOWN, Past
 from learners.reuse.days import day_vectors
 from learners.reuse.shift import Shift
 from simulator.calendar import Promotion
@@ -22,12 +23,14 @@ from simulator.log.schema import Bool, ClickBatch, Feature, Float64, Int64
 from simulator.logistic import expit
 from simulator.randomness import generator
 from simulator.samples import Samples
+from simulator.scenario.timeline import stream_start
 from simulator.units import DAY, Duration, format_duration
 
 if TYPE_CHECKING:
     from learners.materials import Materials
     from learners.model import Model
     from learners.reuse.tuned import TunedCopy
+    from simulator.scenario.model import Scenario
 
 OWN = ("reused_cvr", "reuses")
 """What the copy says of a click, and whether it is served for it (1) or not (0)."""
@@ -74,6 +77,30 @@ class HistoricalDataReuse(Auxiliary):
     """Of Adam, for the transition block."""
     epochs: PositiveInt = 1
     """Passes over the retrieved days."""
+
+    def doubt(self, scenario: Scenario) -> str:
+        begin, length = stream_start(scenario, 0), scenario.stream.length
+        end = UNKNOWN if length is None else begin + length
+        every = scenario.engine.publish_every or scenario.stream.segment
+        on = [sale for sale in calendar_of(scenario).promotions if sale.start < end and begin < sale.end]
+        if not on:
+            return (
+                "no sale is on in the stream, so that there is nothing to reuse past days for; take it out."
+            )
+        idle = [sale.name for sale in on if not self._decides(sale, begin, end, every)]
+        if not idle:
+            return ""
+        return (
+            f"no model is published in {' and '.join(map(repr, idle))} once the first {format_duration(self.after)} are over "
+            f"(one comes every {format_duration(every)}), so that no past day is reused there; lower [stream] segment, "
+            "engine.publish_every, or after of this auxiliary."
+        )
+
+    def _decides(self, sale: Promotion, begin: int, end: int, every: int) -> bool:
+        """Tell whether some model is published between a sale's first hours and its end, with clicks still to be served."""
+        first = max(sale.start + self.after, begin)
+        published = begin + -(-(first - begin) // every) * every
+        return published < min(sale.end, end)
 
     def prepare(self, materials: Materials) -> Estimator:
         return ReusedDays(self, materials)
@@ -126,7 +153,7 @@ class ReusedDays(Estimator):
     def published(self, model: Model, now: int) -> None:
         if now >= self._span[1]:
             self._copy, self._span = None, (0, 0)
-        sale = next((p for p in self._materials.calendar.promotions if p.start <= now < p.end), None)
+        sale = next((p for p in self._materials.history.calendar.promotions if p.start <= now < p.end), None)
         if sale is None or now < sale.start + self._part.after:
             return
         day = now - (now - sale.start - self._part.after) % DAY - self._part.after

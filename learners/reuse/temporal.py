@@ -221,7 +221,7 @@ class TemporalExperts(MLP):
         history = materials.history
         past = [
             sale
-            for sale in materials.calendar.promotions
+            for sale in history.calendar.promotions
             if history.start <= sale.start and sale.end <= history.end
         ]
         if len(past) < self.experts:

@@ -14,6 +14,7 @@ from learners.serve.base import LINKS, Link
 from simulator.log.schema import Float64
 
 DIRECT = "p_direct"
+OWN = ("cvr", "direct", "delayed", "all")
 
 
 @LINKS.register("beyond-direct")
@@ -22,13 +23,14 @@ class BeyondDirect(Link):
 
     So every method for the conversion rate can be judged on what it says of a coming sale. Where it says less than the pays of
     the click's own day, nothing is left for the sale (1e-6). A CVR counts the whole attribution window, a sale part of
-    it: pays between the day and the sale, or after it, are in the rate and in neither label.
+    it: pays between the day and the sale, or after it, are in the rate and in neither label. What else the link of the rate
+    serves is served too.
     """
 
     conversion: Annotated[Link, Nested(LINKS)] = "probability"  # type: ignore[assignment]
     """How the conversion rate is served: any link that serves it."""
 
-    tasks = ("cvr", "direct", "delayed", "all")
+    tasks = following(OWN, lambda part: union(part.conversion.tasks, OWN))
     heads = following(("cvr",), lambda part: part.conversion.heads)
     estimates = following((DIRECT,), lambda part: union(part.conversion.estimates, (DIRECT,)))
 
@@ -42,8 +44,9 @@ class BeyondDirect(Link):
         return self
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        cvr, direct = self.conversion.serve(outputs)["cvr"], outputs[DIRECT]
-        return {"cvr": cvr, "direct": direct, "delayed": np.maximum(cvr - direct, SMALLEST), "all": cvr}
+        served, direct = self.conversion.serve(outputs), outputs[DIRECT]
+        cvr = served["cvr"]
+        return {**served, "direct": direct, "delayed": np.maximum(cvr - direct, SMALLEST), "all": cvr}
 
     def on_finals(self) -> Link:
         return self.model_copy(update={"conversion": self.conversion.on_finals()})

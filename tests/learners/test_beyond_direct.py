@@ -37,6 +37,11 @@ def test_what_is_left_of_the_rate_is_delayed():
     odds = LINKS.parse({"kind": "beyond-direct", "conversion": {"kind": "odds", "clip": 0.5}}, "serve")
     assert odds.serve({"cvr": np.array([3.0]), "p_direct": np.zeros(1)})["delayed"][0] == pytest.approx(0.5)
     assert odds.on_finals().conversion.kind == "probability"
+    gated = LINKS.parse({"kind": "beyond-direct", "conversion": "gated"}, "serve")
+    assert gated.tasks == ("cvr", "takes_part", "direct", "delayed", "all")
+    both = {"gated": np.array([0.0]), "gate": np.array([2.0]), "p_direct": np.zeros(1)}
+    assert tuple(gated.serve(both)) == gated.tasks
+    assert gated.on_finals().tasks == link.tasks
     with pytest.raises(ScenarioError, match="serves gmv, and no cvr"):
         LINKS.parse({"kind": "beyond-direct", "conversion": "amount"}, "serve")
 

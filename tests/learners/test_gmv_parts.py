@@ -18,7 +18,6 @@ from learners.model import Model
 from learners.networks import NETWORKS
 from learners.serve import LINKS
 from learners.start import RECIPES
-from simulator.calendar import Calendar
 from simulator.units import DAY, HOUR
 from tests.learners.ask import asked
 
@@ -145,9 +144,7 @@ def test_heads_start_at_their_mean_and_settle_where_they_say():
 def materials(ground, small):
     history = History(ground.log, ground.windows, 0, 8 * DAY)
     small = small.model_copy(update={"pretrain_batch_size": 32, "pretrain_epochs": 4, "learning_rate": 3e-3})
-    return Materials(
-        history, Calendar(), HOUR, small, 1, ground.cache, lambda: pytest.fail("no start is needed")
-    )
+    return Materials(history, HOUR, small, 1, ground.cache, lambda: pytest.fail("no start is needed"))
 
 
 def test_targets_of_the_calibrator(ground):

@@ -54,9 +54,9 @@ class Headless(Objective):
 
 @pytest.fixture
 def doubts(tmp_path):
-    def doubts(method, earlier=""):
+    def doubts(method, earlier="", text=SCENARIO):
         path = tmp_path / "a.toml"
-        path.write_text(SCENARIO.format(method=method, earlier=earlier), encoding="utf-8")
+        path.write_text(text.format(method=method, earlier=earlier), encoding="utf-8")
         scenario = load_scenario(path).scenario
         return lint_methods(resolve_all(scenario), scenario)
 
@@ -97,6 +97,27 @@ def test_a_sale_that_is_not_like_those_learnt_from(doubts):
     assert "('earlier' 3h)" in warning
     settled = f'method = "posterior-settlement"\nauxiliary = {{ {PRIOR} }}\noffset = {{ {PRIOR} }}'
     assert doubts(settled, flash) == []
+
+
+def test_a_sale_in_which_no_past_day_would_be_reused(doubts):
+    def after(hours, **more):
+        second = f'{{ kind = "historical-data-reuse", after = "{hours}h" }}'
+        return doubts(
+            f'method = "hdr"\nauxiliary = {{ kind = "both", first = "delay", second = {second} }}', **more
+        )
+
+    assert after(10) == after(21) == []  # a model comes 21.6 hours after the opening
+    (warning,) = after(22)
+    assert "no model is published in 'sale' once the first 22h are over (one comes every 2.4h)" in warning
+    rare = SCENARIO.replace("[stream]", '[engine]\npublish_every = "1d"\n[stream]')
+    assert "every 1d" in after(10, text=rare)[0]
+    longer = SCENARIO.replace('start = "26d"', 'start = "26d"\nlength = "2d"')
+    assert after(10, text=longer.replace("[stream]", '[engine]\npublish_every = "1d"\n[stream]')) == []
+    (warning,) = after(10, text=SCENARIO.replace('length = "12d"', 'length = "7d"'))
+    assert "no sale is on in the stream" in warning
+    # Its first hours alone are in the stream: what comes after them is not served.
+    ending = SCENARIO.replace('length = "12d"', 'length = "7.4d"')
+    assert "'sale' once the first 10h are over" in after(10, text=ending)[0]
 
 
 def test_a_head_that_is_trained_for_nobody(doubts):

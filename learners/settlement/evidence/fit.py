@@ -51,7 +51,7 @@ def evidence_net(parameters: NetParameters, materials: Materials, about: About =
     history = materials.history
     recipe: Recipe = ConversionRate() if about == "pay" else CascadeRates()
     prior = _prior(parameters, materials, about)
-    layout = parameters.layout(history, materials.calendar, prior)
+    layout = parameters.layout(history, prior)
     if about == "refund":
         layout = replace(layout, window=history.windows.refund / HOUR)
     seed = torch_seed(materials.seed, "learners", "evidence", "weights")
@@ -93,11 +93,9 @@ def evidence_net(parameters: NetParameters, materials: Materials, about: About =
 
 def _prior(parameters: NetParameters, materials: Materials, about: About) -> Prior | None:
     """Open the prior; None where there is none, or no sale to come that it could teach anything of."""
-    if parameters.prior is None or not parameters.calendar or not materials.calendar.promotions:
+    if parameters.prior is None or not parameters.calendar or not materials.history.calendar.promotions:
         return None
-    return open_prior(
-        parameters.prior, materials.history, materials.calendar, materials.cache, refunds=about != "pay"
-    )
+    return open_prior(parameters.prior, materials.history, materials.cache, refunds=about != "pay")
 
 
 def _known(parameters: NetParameters, plan: Pretraining, layout: Layout, at_click: bool) -> KnownClicks:

@@ -8,11 +8,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from learners.foreseen import calendar_of
 from learners.history import History
 from learners.settlement.evidence.layout import DENSE, Layout, sales_of
-from learners.settlement.evidence.prior import Prior, extent_of, identity, read_prior, windows_fault
-from simulator.calendar import Calendar, Promotion
-from simulator.errors import LogError, RunError, unknown
+from learners.settlement.evidence.prior import Prior, identity, read_prior, windows_fault
+from simulator.calendar import Promotion
+from simulator.errors import RunError, unknown
 from simulator.parts import Part
 from simulator.scenario.model import Scenario
 from simulator.scenario.timeline import stream_gap, stream_start
@@ -89,7 +90,7 @@ class NetParameters(Part):
         if not self.calendar:
             return ""
         begun = stream_start(scenario, 0) - stream_gap(scenario)
-        ahead = [p for p in _calendar(scenario).promotions if p.start >= begun]
+        ahead = [p for p in calendar_of(scenario).promotions if p.start >= begun]
         seen = _learnt_from(scenario)
         if self.prior is not None:
             seen += _learnt_from(read_prior(self.prior).scenario)
@@ -113,7 +114,7 @@ class NetParameters(Part):
             return {}
         return {str(Path(self.prior).resolve()): identity(read_prior(self.prior))}
 
-    def layout(self, history: History, calendar: Calendar, prior: Prior | None = None) -> Layout:
+    def layout(self, history: History, prior: Prior | None = None) -> Layout:
         """Return what the net is told on a log.
 
         Raises
@@ -131,6 +132,7 @@ class NetParameters(Part):
                 if name not in known:
                     raise RunError(f"{self.kind!r}, fields: {unknown(f'feature{whose}', name, known)}")
         # A net that saw no sale would say anything of the next one.
+        calendar = history.calendar
         seen = prior is not None or any(history.start <= p.start < history.end for p in calendar.promotions)
         sales = sales_of(calendar) if self.calendar and seen else ()
         if sales and prior is not None:
@@ -138,19 +140,10 @@ class NetParameters(Part):
         return Layout(history.windows.attribution / HOUR, sales, self.carts, fields)
 
 
-def _calendar(scenario: Scenario) -> Calendar:
-    """Return the promotions, those by date only where the log is there to place them on."""
-    try:
-        extent = extent_of(scenario)
-    except LogError:  # whoever opens it says so
-        extent = None
-    return scenario.calendar(None if extent is None else extent.clock)
-
-
 def _learnt_from(scenario: Scenario) -> list[Promotion]:
     """Return the sales that open in a scenario's history, as far as can be told without its log."""
     end = stream_start(scenario, 0) - stream_gap(scenario)
-    return [p for p in _calendar(scenario).promotions if end - scenario.stream.history <= p.start < end]
+    return [p for p in calendar_of(scenario).promotions if end - scenario.stream.history <= p.start < end]
 
 
 def _length(sale: Promotion) -> int:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
+from learners.foreseen import extent_of
 from learners.history import History
 from learners.settlement.evidence.layout import FORGOTTEN, NOTICED, sales_of
-from simulator.calendar import Calendar
 from simulator.clock import Clock
 from simulator.data import open_data
 from simulator.errors import RunError, ScenarioError
@@ -17,9 +17,8 @@ from simulator.log.intake.open import Settings, key_of
 from simulator.log.meta import read_meta
 from simulator.log.reader import Log
 from simulator.scenario.load import Loaded, load_scenario
-from simulator.scenario.model import Scenario
 from simulator.scenario.resolve import config_hash
-from simulator.scenario.timeline import Extent, Timeline, extent_of_world, timeline
+from simulator.scenario.timeline import Extent, Timeline, timeline
 from simulator.units import HOUR, format_duration
 from simulator.windows import Windows
 
@@ -45,19 +44,20 @@ class Prior:
     shift: float
 
     @classmethod
-    def laid_before(cls, own: History, calendar: Calendar, history: History, theirs: Calendar) -> Prior:
+    def laid_before(cls, own: History, history: History) -> Prior:
         """Lay another log before the own one, so long before that no click takes a sale of the other log for its own.
 
         Parameters
         ----------
-        own, calendar : history and promotions of the own log.
-        history, theirs : those of the other one.
+        own : history of the own log, with its promotions.
+        history : that of the other one.
         """
-        begins = [own.start / HOUR, *(opening for opening, _ in sales_of(calendar))]
+        theirs = sales_of(history.calendar)
+        begins = [own.start / HOUR, *(opening for opening, _ in sales_of(own.calendar))]
         ends = [(history.end + history.windows.lifetime) / HOUR]
-        ends += [end + FORGOTTEN for _, end in sales_of(theirs)]
+        ends += [end + FORGOTTEN for _, end in theirs]
         shift = -WEEK * ceil((max(ends) + NOTICED - min(begins)) / WEEK)
-        sales = tuple((opening + shift, end + shift) for opening, end in sales_of(theirs))
+        sales = tuple((opening + shift, end + shift) for opening, end in theirs)
         return cls(history, sales, shift)
 
 
@@ -76,13 +76,13 @@ def read_prior(path: str) -> Loaded:
     return loaded
 
 
-def open_prior(path: str, own: History, calendar: Calendar, cache: Path, *, refunds: bool = False) -> Prior:
+def open_prior(path: str, own: History, cache: Path, *, refunds: bool = False) -> Prior:
     """Open the log of a prior, and lay it before the own one; generate it, if it is that of a world.
 
     Parameters
     ----------
     path : of the scenario, from the working directory.
-    own, calendar : the history that it is added to, and the promotions around that.
+    own : the history that it is added to, with the promotions around it.
     cache : where generated worlds are.
     refunds : the windows of refunds matter as well.
 
@@ -107,8 +107,8 @@ def open_prior(path: str, own: History, calendar: Calendar, cache: Path, *, refu
             f"prior {path}: is the log of this run, and its history goes on to {format_duration(line.history_end)}, "
             f"beyond that of this run ({format_duration(own.end)}); allowed: another log, or a shorter history"
         )
-    history = History(log, windows, line.history_start, line.history_end)
-    return Prior.laid_before(own, calendar, history, scenario.calendar(log.clock))
+    history = History(log, windows, line.history_start, line.history_end, scenario.calendar(log.clock))
+    return Prior.laid_before(own, history)
 
 
 def windows_fault(path: str, prior: Windows, own: Windows, *, refunds: bool = False) -> str:
@@ -132,16 +132,6 @@ def identity(loaded: Loaded) -> str:
     elif data is not None and data.path is not None and Path(data.path).is_dir():
         log = f" of {read_meta(Path(data.path)).fingerprint}"
     return f"{config_hash(scenario)}-s{scenario.seed}{log}"
-
-
-def extent_of(scenario: Scenario) -> Extent | None:
-    """Return the extent of a scenario's log, where that can be known without making it."""
-    world = extent_of_world(scenario)
-    path = None if scenario.data is None else scenario.data.path
-    if world is not None or path is None or not Path(path).is_dir():
-        return world
-    meta = read_meta(Path(path))
-    return Extent.of(meta)
 
 
 def _check_sale(loaded: Loaded, line: Timeline, clock: Clock | None) -> None:

@@ -10,7 +10,6 @@ from learners.escim.estimator import Structural
 from learners.escim.scm import Autoencoder, Prior
 from learners.history import History
 from learners.materials import Materials
-from simulator.calendar import Calendar
 from simulator.units import DAY
 
 FAST = {"epochs": 1, "rate": 1e-2}
@@ -20,7 +19,7 @@ FAST = {"epochs": 1, "rate": 1e-2}
 def materials(ground, small):
     history = History(ground.log, ground.windows, 0, 6 * DAY)
     learner = small.model_copy(update={"embedding_dim": 4})
-    return Materials(history, Calendar(), DAY, learner, 3, ground.cache, start=lambda: None)
+    return Materials(history, DAY, learner, 3, ground.cache, start=lambda: None)
 
 
 def batch_of(materials, samples, n=300, *, clicked=None):

@@ -100,7 +100,7 @@ def dated(fake_log, small, tmp_path):
     log.converted = generator(5, "rate").random(len(log.time)) < 0.2
     log.refunded = log.converted & (generator(6, "rate").random(len(log.time)) < 0.4)
     history = History(log, Windows(attribution=4 * DAY, refund=4 * DAY), 0, 8 * DAY)
-    return Materials(history, Calendar(), 6 * HOUR, small, 5, tmp_path, lambda: None)
+    return Materials(history, 6 * HOUR, small, 5, tmp_path, lambda: None)
 
 
 def evidence(materials, estimator, hours: float, count: int = 2_000) -> float:

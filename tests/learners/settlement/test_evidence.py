@@ -112,10 +112,8 @@ def test_dense_fields_are_read_as_scores():
 @pytest.fixture
 def materials(ground, small):
     def make(calendar=None, log=None, end=8 * DAY, cache=None):
-        history = History(log or ground.log, ground.windows, 0, end)
-        return Materials(
-            history, calendar or Calendar(), 6 * HOUR, small, 5, cache or ground.cache, lambda: None
-        )
+        history = History(log or ground.log, ground.windows, 0, end, calendar or Calendar())
+        return Materials(history, 6 * HOUR, small, 5, cache or ground.cache, lambda: None)
 
     return make
 

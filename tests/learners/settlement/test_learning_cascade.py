@@ -83,8 +83,8 @@ def test_a_stage_does_not_hear_of_the_other(samples):
 @pytest.fixture
 def materials(ground, small):
     def make(log=None, end=8 * DAY, calendar=None):
-        history = History(log or ground.log, ground.windows, 0, end)
-        return Materials(history, calendar or Calendar(), 6 * HOUR, small, 5, ground.cache, lambda: None)
+        history = History(log or ground.log, ground.windows, 0, end, calendar or Calendar())
+        return Materials(history, 6 * HOUR, small, 5, ground.cache, lambda: None)
 
     return make
 

@@ -178,8 +178,8 @@ def test_it_goes_on_from_its_state():
 
 def test_auxiliary_and_offset_hold_the_same_chances(ground, small):
     sales = Calendar((Promotion("earlier", 2 * DAY, 3 * DAY), Promotion("sale", 9 * DAY, 10 * DAY)))
-    history = History(ground.log, ground.windows, 0, 8 * DAY)
-    materials = Materials(history, sales, 6 * HOUR, small, 5, ground.cache, lambda: None)
+    history = History(ground.log, ground.windows, 0, 8 * DAY, sales)
+    materials = Materials(history, 6 * HOUR, small, 5, ground.cache, lambda: None)
     given = {"calendar_uncertainty": "3h"}
     offset = OFFSETS.find("calendar")(**given).prepare(materials)
     estimator = AUXILIARIES.find("evidence")(**given).prepare(materials)

@@ -66,8 +66,8 @@ def scenario(tmp_path):
 @pytest.fixture
 def materials(ground, small):
     def make(calendar=TO_COME, log=None, end=8 * DAY, windows=None):
-        history = History(log or ground.log, windows or ground.windows, 0, end)
-        return Materials(history, calendar, 6 * HOUR, small, 5, ground.cache, lambda: None)
+        history = History(log or ground.log, windows or ground.windows, 0, end, calendar)
+        return Materials(history, 6 * HOUR, small, 5, ground.cache, lambda: None)
 
     return make
 
@@ -92,10 +92,10 @@ def test_neither_log_sees_a_sale_of_the_other(own_sales, other_sales, own_start,
     def calendar(hours):
         return Calendar.of([Promotion("", int(h * HOUR), int((h + 24) * HOUR)) for h in hours])
 
-    own = History(None, windows, int(own_start * HOUR), int(own_start * HOUR) + 10 * DAY)
-    other = History(None, windows, 0, int(other_end * HOUR))
     mine, theirs = calendar(own_sales), calendar(other_sales)
-    prior = Prior.laid_before(own, mine, other, theirs)
+    own = History(None, windows, int(own_start * HOUR), int(own_start * HOUR) + 10 * DAY, mine)
+    other = History(None, windows, 0, int(other_end * HOUR), theirs)
+    prior = Prior.laid_before(own, other)
     both = Layout(72.0, (*prior.sales, *sales_of(mine)), carts=True, fields=DENSE)
     rng = generator(seed, "axis")
     here = rng.uniform(own_start, own_start + 60 * 24, 300)
@@ -115,7 +115,7 @@ def test_neither_log_sees_a_sale_of_the_other(own_sales, other_sales, own_start,
 
 def test_it_is_moved_by_whole_weeks(materials, ground):
     own = materials().history
-    prior = Prior.laid_before(own, TO_COME, own, EARLIER)
+    prior = Prior.laid_before(own, materials(EARLIER).history)
     assert prior.shift < 0
     assert prior.shift % 168 == 0
     assert prior.sales == ((120 + prior.shift, 144 + prior.shift),)
@@ -191,10 +191,10 @@ def test_what_a_sale_does_is_learnt_from_the_other_log(materials, fake_log, grou
     in_sale = (other.time >= 5 * DAY) & (other.time < 6 * DAY)
     odds = other.p / (1 - other.p) * np.where(in_sale, np.e, 1)
     other.converted = generator(6, "sale").random(len(odds)) < odds / (1 + odds)
-    history = History(other, ground.windows, 0, 8 * DAY)
+    history = History(other, ground.windows, 0, 8 * DAY, EARLIER)
 
-    def opened(path, own, calendar, cache, *, refunds):
-        return Prior.laid_before(own, calendar, history, EARLIER)
+    def opened(path, own, cache, *, refunds):
+        return Prior.laid_before(own, history)
 
     monkeypatch.setattr(fit, "open_prior", opened)
     part = OFFSETS.find("calendar")(epochs=6, batch_size=512).model_copy(update={"prior": "opened"})
@@ -265,14 +265,14 @@ def test_refunds_have_one_too(stage, materials, scenario):
 
 def test_the_own_log_must_not_tell_its_future(materials, scenario, ground):
     path = scenario()
-    prior = open_prior(path, materials().history, TO_COME, ground.cache)
+    prior = open_prior(path, materials().history, ground.cache)
     log = prior.history.log
-    known = open_prior(path, History(log, Windows(), 0, 3 * DAY), TO_COME, ground.cache)
+    known = open_prior(path, History(log, Windows(), 0, 3 * DAY, TO_COME), ground.cache)
     assert (known.history.start, known.history.end) == (0, 3 * DAY)
     with pytest.raises(
         RunError, match=r"is the log of this run, and its history goes on to 3d, beyond .*\(2d\)"
     ):
-        open_prior(path, History(log, Windows(), 0, 2 * DAY), TO_COME, ground.cache)
+        open_prior(path, History(log, Windows(), 0, 2 * DAY, TO_COME), ground.cache)
 
 
 def test_fields_that_only_one_log_has_are_left_out_or_told(materials, scenario):

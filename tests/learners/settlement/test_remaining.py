@@ -14,7 +14,6 @@ from learners.history import History
 from learners.materials import Materials
 from learners.objectives import OBJECTIVES
 from learners.settlement.remaining import AT_ONCE, MOMENTS, _count
-from simulator.calendar import Calendar
 from simulator.learning import Clicks, Question
 from simulator.log.schema import ClickBatch, EventBatch, Kind, Labels
 from simulator.randomness import generator
@@ -99,7 +98,7 @@ def test_it_finds_who_pays_again_and_how_much(ground, small, fake_log):
     """The second pay comes an hour after the first and is a quarter of all; .7 of some segments pay it, .2 of others."""
     log = fake_log(30_000)
     materials = Materials(
-        History(log, ground.windows, 0, 8 * DAY), Calendar(), 6 * HOUR,
+        History(log, ground.windows, 0, 8 * DAY), 6 * HOUR,
         small.model_copy(update={"pretrain_epochs": 3}), 5, ground.cache, lambda: None,
     )  # fmt: skip
     estimator = AUXILIARIES["remaining"](batch_size=256).prepare(materials)

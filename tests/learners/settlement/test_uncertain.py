@@ -174,8 +174,8 @@ def test_an_error_moves_the_sales_to_come_and_no_other():
 @pytest.fixture
 def materials(ground, small):
     sales = Calendar((Promotion("earlier", 2 * DAY, 3 * DAY), Promotion("sale", 9 * DAY, 10 * DAY)))
-    history = History(ground.log, ground.windows, 0, 8 * DAY)
-    return Materials(history, sales, 6 * HOUR, small, 5, ground.cache, lambda: None)
+    history = History(ground.log, ground.windows, 0, 8 * DAY, sales)
+    return Materials(history, 6 * HOUR, small, 5, ground.cache, lambda: None)
 
 
 def test_beliefs_share_one_fitted_net(materials):
