@@ -1,4 +1,4 @@
-"""How well scores rank: AUC, average precision, KS and AUC inside users, each from one sort.
+"""How well scores rank: AUC, average precision, KS, AUC inside users and concordance, each from one sort.
 
 They are our own for speed. On 300,000 rows both take 0.1 s against 0.68 s of scikit-learn, on 20,000 rows 2.6 ms against
 44 ms (a run judges thousands of segments of that size), and ``import sklearn`` takes one to three seconds on top. The
@@ -70,6 +70,39 @@ def gauc(predictions: Float64, labels: Float64, users: Int64) -> float:
     above = np.bincount(whose, positive)
     won = np.bincount(whose, positive * rank) - above * (above - 1) / 2
     return float(np.average(won / (above * (rows - above)), weights=rows))
+
+
+def ordered_alike(predictions: Float64, labels: Float64) -> tuple[int, int]:
+    """Return, of all pairs of rows, how many more are ordered alike by both than the other way round (the numerator of
+    Kendall's tau), and how many have different labels. Exact; scipy.stats takes a second to load.
+    """
+    order = np.lexsort((labels, predictions))
+    score, rank = predictions[order], np.unique(labels, return_inverse=True)[1][order]
+    new, other = score[1:] != score[:-1], rank[1:] != rank[:-1]
+    all_pairs = len(order) * (len(order) - 1) // 2
+    different = all_pairs - _pairs(np.bincount(rank))
+    tied, twice = (
+        _pairs(np.diff(np.flatnonzero(np.append(last, True)), prepend=-1)) for last in (new, new | other)
+    )
+    return different - tied + twice - 2 * _inversions(rank), different
+
+
+def _pairs(counts: Int64) -> int:
+    return int((counts * (counts - 1) // 2).sum())
+
+
+def _inversions(rank: Int64) -> int:
+    """Return how often a larger one comes before a smaller one: bit by bit, the two then differ first in one of them."""
+    found = 0
+    for bit in reversed(range(int(rank.max(initial=0)).bit_length())):
+        # Those that are equal in all higher bits lie together, in the order in which they came.
+        high = rank >> bit
+        larger = np.cumsum(high & 1)
+        begin = np.flatnonzero(np.append(True, high[1:] >> 1 != high[:-1] >> 1))
+        before = np.repeat((larger - (high & 1))[begin], np.diff(begin, append=len(rank)))
+        found += int((larger - before)[high & 1 == 0].sum())
+        rank = rank[np.argsort(high, kind="stable")]
+    return found
 
 
 def weighted_auc(scores: Float64, positives: Float64, negatives: Float64) -> float:

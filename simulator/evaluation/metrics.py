@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.log.schema import Float64
+from simulator.ranking import ordered_alike
 
 LOG_FLOOR = -100.0
 """Logarithms of probabilities are clamped here, as in the reference implementations."""
@@ -37,23 +38,13 @@ def pcoc(predictions: Float64, labels: Float64) -> float:
 def concordance(predictions: Float64, labels: Float64) -> float:
     """GMV AUC: share of the pairs with different labels that are ordered alike; equal predictions count half.
 
-    Exact in O(n log n): with S = concordant - discordant pairs it is 1/2 + S / (2 * pairs with different
-    labels), and S is read off Kendall's tau-b (TRACE benchmark, WWW 2026, metric AUC).
+    Exact: 1/2 + S / (2 * pairs with different labels), with S = concordant - discordant pairs, the numerator of Kendall's
+    tau (TRACE benchmark, WWW 2026, metric AUC).
     """
-    n = len(labels)
-    if n < 2 or not _finite(predictions):
+    if not _finite(predictions):
         return math.nan
-    pairs = n * (n - 1) // 2
-    different, distinct = pairs - _tied_pairs(labels), pairs - _tied_pairs(predictions)
-    if not different:
-        return math.nan
-    if not distinct:
-        return 0.5
-    from scipy.stats import kendalltau
-
-    tau = float(kendalltau(predictions, labels).statistic)
-    surplus = round(tau * math.sqrt(distinct) * math.sqrt(different))
-    return 0.5 + surplus / (2 * different)
+    surplus, different = ordered_alike(predictions, labels)
+    return 0.5 + surplus / (2 * different) if different else math.nan
 
 
 def acc(predictions: Float64, labels: Float64, tolerance: float = 0.2) -> float:
@@ -183,8 +174,3 @@ def _mean(values: Float64) -> float:
 
 def _finite(values: Float64) -> bool:
     return bool(np.isfinite(values).all())
-
-
-def _tied_pairs(values: Float64) -> int:
-    counts = np.unique(values, return_counts=True)[1]
-    return int((counts * (counts - 1) // 2).sum())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from simulator.evaluation.tasks import TASKS, measure, outcome
 from simulator.evaluation.tasks.impressions import JudgedLabels
 from simulator.log.schema import Labels
 from simulator.units import HOUR
+from tests.commands import ROOT
 
 
 def pairs(predictions, labels):
@@ -38,6 +41,14 @@ def test_concordance_of_many_rows_is_that_of_all_pairs():
     labels[rng.random(2500) < 0.7] = 0  # as for the value of clicks, most of which do not pay
     predictions = np.round(labels**0.3 * rng.lognormal(0, 1, 2500), 1)
     assert metrics.concordance(predictions, labels) == pytest.approx(pairs(predictions, labels), abs=1e-12)
+
+
+def test_concordance_takes_no_second_to_load():
+    program = (
+        "import sys, numpy as np; from simulator.evaluation.metrics import concordance; a = np.arange(9.0)\n"
+        "assert concordance(a, a) == 1; assert 'scipy.stats' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def test_deciles():
