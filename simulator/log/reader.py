@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from numpy.typing import NDArray
 
 from simulator.errors import LogError
 from simulator.log.exposed import exposed
@@ -30,6 +35,8 @@ from simulator.windows import Windows
 
 HOUR_OF_DAY = Feature("hour", 24)
 WEEKDAY = Feature("weekday", 7)
+HELD = 1_000_000
+"""Labelled clicks that are held at most: some 150 bytes each."""
 
 
 class Log:
@@ -64,6 +71,8 @@ class Log:
         self._matrix = Matrix(self._scan, meta.features, self.clock if time_features else None)
         shown = index(path, folders["impressions"])
         self._impressions = Impressions(self._scan, shown, meta.features, self._matrix)
+        self._reading = Lock()
+        self._held: tuple[object, list[tuple[ClickBatch, Labels]]] = None, []
         self._check_counts()
 
     @classmethod
@@ -158,16 +167,34 @@ class Log:
         features: bool = True,
         batch_rows: int = ROW_GROUP,
     ) -> Iterator[tuple[ClickBatch, Labels]]:
-        """Yield the clicks of ``[start, end)`` with their final labels; memory holds one lifetime of
-        events.
+        """Yield the clicks of ``[start, end)`` with their final labels; memory holds one lifetime of events.
+
+        A span with features and no more than `HELD` clicks is read once and held until another one is asked for: every
+        model that is trained on a history reads it several times.
         """
-        until = None if end is None else end + windows.lifetime + 1
-        join = LabelJoin(self.events(start, until), windows)
-        for batch in self.clicks(start, end, features=features, batch_rows=max(batch_rows, ROW_GROUP)):
-            labels = join.labels(batch.row, batch.time)
+        span = windows, start, end
+        if features and end is not None and self._count(start, end) <= HELD:
+            with self._reading:
+                if self._held[0] != span:
+                    self._held = span, [_shared(*part) for part in self._labelled(*span, features=True)]
+        held = self._held
+        parts = held[1] if held[0] == span else self._labelled(*span, features=features)
+        for batch, labels in parts:
+            clicks = batch if features else replace(batch, features=batch.features[:, :0])
             for at in range(0, len(batch), batch_rows):
                 part = slice(at, at + batch_rows)
-                yield batch[part], labels[part]
+                yield clicks[part], labels[part]
+
+    def _count(self, start: int | None, end: int) -> int:
+        return self._scan.row_of(self._clicks, end) - self._scan.row_of(self._clicks, start)
+
+    def _labelled(
+        self, windows: Windows, start: int | None, end: int | None, *, features: bool
+    ) -> Iterator[tuple[ClickBatch, Labels]]:
+        until = None if end is None else end + windows.lifetime + 1
+        join = LabelJoin(self.events(start, until), windows)
+        for batch in self.clicks(start, end, features=features):
+            yield batch, join.labels(batch.row, batch.time)
 
     def impressions(
         self,
@@ -257,3 +284,11 @@ class Log:
             raise LogError(f"{self.path}: truth/ does not have the rows of clicks/")
         if self._exposure and [f.rows for f in self._exposure] != [f.rows for f in self._impressions.files]:
             raise LogError(f"{self.path}: exposure/ does not have the rows of impressions/")
+
+
+def _shared(batch: ClickBatch, labels: Labels) -> tuple[ClickBatch, Labels]:
+    """Let nobody write to what several will read."""
+    columns: list[NDArray[Any]] = [batch.click_id, batch.time, batch.features, *labels.arrays().values()]
+    for values in columns:
+        values.flags.writeable = False
+    return batch, labels

@@ -5,11 +5,14 @@ import pytest
 
 from simulator.errors import LogError
 from simulator.log.reader import Log
-from simulator.log.schema import ROW_GROUP, Feature
+from simulator.log.schema import ROW_GROUP, ClickBatch, Feature, Labels
 from simulator.log.writer import LogWriter
 from simulator.units import DAY, HOUR
+from simulator.windows import Windows
 
 from .logs import ORIGIN, gather, small, write
+
+WINDOWS = Windows(DAY, DAY)
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,41 @@ def test_ranges_and_rows_do_not_depend_on_batches(wide, batch_rows, span):
         np.testing.assert_array_equal(columns["p_pay"], p_pay[at : at + len(columns["p_pay"])])
         at += len(columns["p_pay"])
     assert at == high
+
+
+def labelled(log, span, **settings):
+    """Click ids, features and labels of a span."""
+    parts = list(log.labelled(WINDOWS, *span, **settings))
+    clicks, labels = ClickBatch.concatenate([c for c, _ in parts]), Labels.concatenate([x for _, x in parts])
+    return [clicks.row, clicks.click_id, clicks.features, *labels.arrays().values()]
+
+
+@pytest.mark.parametrize("held", [0, 1_000_000])
+def test_a_span_of_labelled_clicks_is_read_once_if_it_is_small(wide, monkeypatch, held):
+    monkeypatch.setattr("simulator.log.reader.HELD", held)
+    log, reads = Log.open(wide[0].path), []
+    stream = log._scan.stream
+    monkeypatch.setattr(log._scan, "stream", lambda *a, **k: reads.append(a) or stream(*a, **k))
+    span = (DAY, 3 * DAY)
+    first = labelled(log, span)
+    once = len(reads)
+    for settings in ({}, {"batch_rows": 777}):
+        for a, b in zip(first, labelled(log, span, **settings), strict=True):
+            np.testing.assert_array_equal(a, b)
+    bare = labelled(log, span, features=False)
+    assert bare[2].shape == (len(first[1]), 0)
+    np.testing.assert_array_equal(bare[1], first[1])
+    assert len(reads) == (once if held else 4 * once)
+    assert len(labelled(log, (DAY, 2 * DAY))[1]) < len(first[1])
+    assert len(reads) > once
+
+
+def test_what_is_held_cannot_be_written_to(wide):
+    log = Log.open(wide[0].path)
+    clicks, labels = next(log.labelled(WINDOWS, DAY, 2 * DAY))
+    for values in (clicks.click_id, clicks.time, clicks.features, *labels.arrays().values()):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0] = 0
 
 
 def test_iterators_do_not_disturb_each_other_whatever_the_threads(wide):
