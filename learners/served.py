@@ -67,9 +67,11 @@ class ServedLayers:
 
     def take(self, weight: Tensor, layers: nn.Module) -> None:
         """Take over weights (those of `learners.adam.FlatAdam`) and buffers of the model's layers as they are now."""
-        self._weight.copy_(weight)
-        for own, buffer in zip(self._taken.buffers(), layers.buffers(), strict=True):
-            own.copy_(buffer)
+        pairs = [(self._weight, weight), *zip(self._taken.buffers(), layers.buffers(), strict=True)]
+        if all(torch.equal(own, new) for own, new in pairs):  # a frozen model is asked often
+            return
+        for own, new in pairs:
+            own.copy_(new)
         self._follow()
 
     def _follow(self) -> None:

@@ -1,8 +1,13 @@
-"""The learner's budget: a step costs at most 1.3 times its dense layers alone, whatever the vocabulary."""
+"""The learner's budget, whatever the vocabulary, in float32 and with products in bfloat16.
+
+A step costs at most 1.3 times its dense layers alone, and in bfloat16 at most 0.9 times the float32 dense layers alone (0.6 is
+what is wanted); predictions in bfloat16 come at least at 2.5 times the rate of those in float32.
+"""
 
 from __future__ import annotations
 
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ from learners.learner import TorchLearner
 from learners.model import Model
 from learners.networks import NETWORKS
 from learners.objectives import OBJECTIVES
+from learners.precision import has_instructions
 from learners.serve import LINKS
 from simulator.learning import Clicks
 from simulator.log.schema import Feature
@@ -23,6 +29,10 @@ pytestmark = pytest.mark.benchmark
 
 FIELDS, ROWS, DIM = 22, 2_600_000, 16
 LEARNER = LearnerBlock(embedding_dim=DIM)
+BUDGET = {"float32": 1.3, "bfloat16": 0.9}
+WANTED = 0.6
+halved = pytest.mark.skipif(not has_instructions(), reason="the processor has no instructions for bfloat16")
+PRECISIONS = ["float32", pytest.param("bfloat16", marks=halved)]
 
 
 def features() -> tuple[Feature, ...]:
@@ -61,49 +71,73 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def learner():
-    network = NETWORKS["mlp"]().completed(LEARNER)
-    model = Model(network, ("cvr",), features(), LEARNER, seed=1)
+@cache
+def learner_of(precision: str) -> TorchLearner:
+    block = LEARNER.model_copy(update={"precision": precision})
+    model = Model(NETWORKS["mlp"]().completed(block), ("cvr",), features(), block, seed=1)
     return TorchLearner(model, OBJECTIVES["bce"](), LINKS["probability"]())
 
 
+def dense_step(x: torch.Tensor) -> None:
+    """A step of the float32 dense layers alone."""
+    model = learner_of("float32")._model
+    x.grad = None
+    model.layers.train()
+    logit = model.network.forward(model.layers, x)["cvr"]
+    torch.nn.functional.binary_cross_entropy_with_logits(logit, torch.zeros(len(logit))).backward()
+    model.adam.step()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("size", [512, 1024])
-def test_step_against_dense_layers_alone(learner, size):
-    rng = np.random.default_rng(0)
+def test_step_against_float32_dense_layers_alone(size, precision):
+    rng, learner = np.random.default_rng(0), learner_of(precision)
     batches = [(labels(rng, size, clicks(rng, size, features())),) for _ in range(20)]
-    model = learner._model
-    inputs = [torch.randn(1, size, FIELDS * DIM, requires_grad=True) for _ in range(20)]
-    target = torch.zeros(size)
-
-    def dense(x):
-        x.grad = None
-        model.layers.train()
-        logit = model.network.forward(model.layers, x)["cvr"]
-        torch.nn.functional.binary_cross_entropy_with_logits(logit, target).backward()
-        model.adam.step()
-
+    inputs = [(torch.randn(1, size, FIELDS * DIM, requires_grad=True),) for _ in range(20)]
     best(learner.learn, batches, 1)
-    alternating = [
-        (best(learner.learn, batches, 1), best(dense, [(x,) for x in inputs], 1)) for _ in range(7)
-    ]
+    alternating = [(best(learner.learn, batches, 1), best(dense_step, inputs, 1)) for _ in range(7)]
     step, alone = (min(times) for times in zip(*alternating, strict=True))
-    print(f"\nbatch {size}: step {step:.2f} ms, dense layers alone {alone:.2f} ms, ratio {step / alone:.2f}")
-    assert step / alone <= 1.3
+    print(
+        f"\nbatch {size}: step in {precision} {step:.2f} ms, float32 dense layers alone {alone:.2f} ms, "
+        f"ratio {step / alone:.2f} (wanted in bfloat16: {WANTED})"
+    )
+    assert step / alone <= BUDGET[precision]
 
 
-def test_prediction_and_publication(learner):
-    rng = np.random.default_rng(1)
+def asked(ids: np.ndarray, first: int) -> tuple[Clicks]:
+    """Other clicks every time: who asks twice for the same is answered from memory."""
+    return (Clicks(np.arange(len(ids)) + first, np.zeros(len(ids), np.int64), ids),)
+
+
+@halved
+def test_predictions_in_bfloat16_against_float32():
+    ids = clicks(np.random.default_rng(1), 40_960, features())
+    rounds: dict[str, list[float]] = {}
+    for k in range(7):
+        for precision in BUDGET:
+            learner = learner_of(precision)
+            learner.publish()
+            rounds.setdefault(precision, []).append(best(learner.predict, [asked(ids, k)], 1))
+    rate = {precision: len(ids) / min(times) for precision, times in rounds.items()}
+    told = ", ".join(f"{precision} {found:.0f} k rows/s" for precision, found in rate.items())
+    print(f"\npredictions: {told}, ratio {rate['bfloat16'] / rate['float32']:.1f}")
+    assert rate["bfloat16"] >= 2.5 * rate["float32"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_prediction_and_publication(precision):
+    rng, learner = np.random.default_rng(1), learner_of(precision)
     ids = clicks(rng, 40_960, features())
     learner.publish()
-    # Other clicks every time: who asks twice for the same is answered from memory.
-    asked = [(Clicks(np.arange(len(ids)) + row, np.zeros(len(ids), np.int64), ids),) for row in (0, 1)]
-    clean = best(learner.predict, asked)
+    questions = [asked(ids, row) for row in (0, 1)]
+    clean = best(learner.predict, questions)
     for _ in range(6):
         learner.learn(labels(rng, 512, clicks(rng, 512, features())))
-    stale = best(learner.predict, asked)
+    stale = best(learner.predict, questions)
     publish = best(learner.publish, [()])
     clean_rate, stale_rate = (len(ids) / milliseconds for milliseconds in (clean, stale))
-    print(f"\nprediction {clean_rate:.0f} k rows/s, between publications {stale_rate:.0f} k rows/s")
+    print(
+        f"\n{precision}: prediction {clean_rate:.0f} k rows/s, between publications {stale_rate:.0f} k rows/s"
+    )
     print(f"publication {publish:.2f} ms")
-    assert stale <= 1.5 * clean
+    assert stale <= {"float32": 1.5, "bfloat16": 2.0}[precision] * clean

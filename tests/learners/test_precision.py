@@ -206,6 +206,14 @@ def test_changed_weights_count_at_once():
     assert len(set(seen[0].tolist())) == 1
 
 
+def test_what_has_not_changed_is_not_copied_again(monkeypatch):
+    model, _ = trained("mlp", 3)
+    ids = batch(np.random.default_rng(2), model)
+    first = model.outputs(ids)["cvr"]
+    monkeypatch.setattr(ServedLayers, "_follow", lambda self: pytest.fail("it was copied"))
+    np.testing.assert_array_equal(model.outputs(ids)["cvr"], first)
+
+
 def loaded(tmp_path: Path, text: str):
     path = tmp_path / "one.toml"
     path.write_text(f"[world]\ndays = 7\n{text}\n", encoding="utf-8")
