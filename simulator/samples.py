@@ -196,20 +196,28 @@ class Samples(Columns):
         carries = {name: values.dtype.name for name, values in self.carried.items()}
         columns: dict[str, Any] = {name: getattr(self, name) for name in self.types() if name != "features"}
         # Only the roles at hand, in the order of their names: that of first use may depend on how the replay was cut.
-        used = sorted(self.roles[code] for code in np.unique(self.role))
+        codes = np.flatnonzero(np.bincount(self.role, minlength=len(self.roles)))
+        used = sorted(self.roles[code] for code in codes)
         place = np.array([used.index(role) if role in used else -1 for role in self.roles], np.int32)
         columns["role"] = pa.DictionaryArray.from_arrays(place[self.role], pa.array(used, pa.string()))
-        columns["previous_time"] = pa.array(self.previous_time, mask=self.previous_time < 0)
-        for name, values in {**columns, **self.carried}.items():
-            if name in (*self.carried, "converted", "refunded", "gmv"):
-                columns[name] = pa.array(values, mask=np.isnan(values))
-        none = np.full(len(self), -1)
-        cause, cause_id = (self.carried.get(name, none.astype(kind)) for name, kind in CAUSE.items())
-        unknown = cause < 0
-        names = pa.array(CAUSES, pa.string())
-        columns["cause"] = pa.DictionaryArray.from_arrays(pa.array(cause, mask=unknown), names)
-        columns["cause_id"] = pa.array(cause_id, mask=unknown)
+        columns["previous_time"] = _with_nulls(self.previous_time, self.previous_time < 0)
+        for name in ("converted", "refunded", "gmv"):
+            columns[name] = _with_nulls(columns[name], np.isnan(columns[name]))
+        for name, values in self.carried.items():
+            columns[name] = _with_nulls(values, values < 0 if name in CAUSE else np.isnan(values))
+        for name, kind in CAUSE.items():
+            columns.setdefault(name, pa.nulls(len(self), pa.from_numpy_dtype(kind)))
+        columns["cause"] = pa.DictionaryArray.from_arrays(columns["cause"], pa.array(CAUSES, pa.string()))
         return pa.table(columns, schema=schema(carries))
+
+
+def _with_nulls(values: NDArray[Any], null: Bool) -> pa.Array:
+    """Return a column as Arrow has it; most have no nulls, or nothing else, and then nothing is copied."""
+    if not null.any():
+        return pa.array(values)
+    if null.all():
+        return pa.nulls(len(values), pa.from_numpy_dtype(values.dtype))
+    return pa.array(values, mask=null)
 
 
 def _joint(parts: Sequence[Samples]) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ VERBS = [
     "check",
     "compare",
     "cp",
+    "deliver",
     "describe",
     "export",
     "import",

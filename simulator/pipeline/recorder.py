@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from simulator.evaluation.costs import CostMeter
 from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.meters import Section, sections_of
@@ -17,7 +15,8 @@ from simulator.log.schema import Float64, Int64, Labels
 from simulator.pipeline.shown import Final
 from simulator.policies import Policy
 from simulator.report.progress import Progress
-from simulator.samples import Samples, schema
+from simulator.samples import Samples
+from simulator.samples_file import SamplesFile
 
 
 class Recorder:
@@ -45,7 +44,7 @@ class Recorder:
         self._policy_of = dict(policy_of)
         self._meters = {key: list(policy.meters(ledger.grid)) for key, policy in policies.items()}
         self._dumps = {
-            name: _Dump(samples_dir / f"{name}.parquet", policies[policy])
+            name: SamplesFile(samples_dir / f"{name}.parquet", policies[policy].carries)
             for name, policy in policy_of.items()
             if samples_dir is not None
         }
@@ -119,16 +118,3 @@ class Recorder:
 def _read(tasks: Iterable[str], predictions: Predictions) -> Predictions:
     """Return what each task judges: the prediction of its name, or the one that it reads."""
     return {task: predictions[TASKS[task].reads or task] for task in tasks}
-
-
-class _Dump:
-    """``samples/<method>.parquet``, one row group per segment."""
-
-    def __init__(self, path: Path, policy: Policy) -> None:
-        self._writer = pq.ParquetWriter(path, schema(policy.carries), compression="zstd")
-
-    def write(self, samples: Samples) -> None:
-        self._writer.write_table(samples.to_arrow())
-
-    def close(self) -> None:
-        self._writer.close()

@@ -1,0 +1,105 @@
+"""Deliver: what a policy would have delivered for a log of any length, by as many processes as there are."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomlkit
+
+from simulator.deliver.folder import NewSamples
+from simulator.deliver.merge import Merge, merge
+from simulator.deliver.order import EACH, Order, jobs, slices
+from simulator.deliver.replay import replay_slice, replay_whole
+from simulator.deliver.runs import Run
+from simulator.jobs import check_workers, fan_out
+from simulator.log.reader import Log
+from simulator.policies import policy_from
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was written: a folder with a file of each segment that has samples."""
+
+    path: Path
+    rows: int
+    files: int
+    clicks: int
+    slices: int
+
+
+def deliver(
+    order: Order,
+    out: Path,
+    *,
+    width: int | None = None,
+    workers: int = 1,
+    on: str | None = None,
+    replace: bool = False,
+) -> Delivered:
+    """Write the samples of an order into the folder ``out``, which appears whole or not at all.
+
+    Row for row and in the same order they are those of one replay of the whole log, however it is cut.
+
+    Parameters
+    ----------
+    width : click time of a slice in microseconds; None: as the number of processes and of clicks asks for.
+    workers, on : who is at work (`simulator.jobs.fan_out`).
+
+    Raises
+    ------
+    UsageError : ``out`` is there and not to be replaced, or there is no such cluster.
+    LogError : the log is damaged, or nothing can be written.
+    PolicyError : the policy breaks a rule.
+    """
+    check_workers(workers, on)
+    log, out = Log.open(order.log), out.absolute()
+    cuts = slices(order, log.meta.clicks, width, workers if on is None else max(workers, EACH))
+    with NewSamples(out, replace=replace) as new:
+        if len(cuts) == 1:
+            rows = replay_whole(jobs(order, cuts, new.path)[0])
+        else:
+            rows = _by_slices(order, cuts, new.path, workers, on)
+        (new.path / NewSamples.FILE).write_text(tomlkit.dumps(_account(order, log, rows)), encoding="utf-8")
+        new.commit()
+    return Delivered(out, sum(rows.values()), len(rows), log.meta.clicks, len(cuts))
+
+
+def _by_slices(
+    order: Order, cuts: list[tuple[int, int]], out: Path, workers: int, on: str | None
+) -> dict[int, int]:
+    """Replay slices, then merge what they delivered; what is merged is gone."""
+    between = out / ".runs"
+    between.mkdir()
+    runs = list(fan_out(replay_slice, jobs(order, cuts, between), workers=workers, on=on))
+    found = set().union(*(run.segments for run in runs))
+    size = max(-(-len(found) // (EACH * max(workers, EACH))), 1)
+    groups = [tuple(sorted(found)[at : at + size]) for at in range(0, len(found), size)]
+    merges = [Merge(group, _concerned(runs, group), out) for group in groups]
+    rows: dict[int, int] = {}
+    for part in fan_out(merge, merges, workers=workers, on=on):
+        rows |= part
+    shutil.rmtree(between)
+    return rows
+
+
+def _concerned(runs: list[Run], segments: tuple[int, ...]) -> tuple[Run, ...]:
+    wanted = set(segments)
+    return tuple(run for run in runs if not wanted.isdisjoint(run.segments))
+
+
+def _account(order: Order, log: Log, rows: dict[int, int]) -> dict[str, object]:
+    """Return what identifies the samples, and how many there are: nothing of machines and processes."""
+    windows = order.windows
+    return {
+        "policy": policy_from(order.policy).spec(),
+        "log": {"name": log.meta.name, "fingerprint": log.meta.fingerprint, "clicks": log.meta.clicks},
+        "windows": {name: getattr(windows, name) for name in ("attribution", "refund", "lateness", "edges")},
+        "promotions": [{"start": p.start, "end": p.end} for p in order.calendar.promotions],
+        "segment": order.segment,
+        "start": order.start,
+        "until": order.until,
+        "samples": sum(rows.values()),
+        "files": {f"{segment}": count for segment, count in rows.items()},
+    }

@@ -1,0 +1,66 @@
+"""The folder of samples, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from simulator.atomic import put_in_place
+from simulator.errors import LogError, UsageError
+
+
+class NewSamples:
+    """Write into ``path`` (beside ``out``), then `commit`; whatever goes wrong before leaves nothing behind.
+
+    What a process that was killed left there is removed by the next one: while somebody writes, nobody else can.
+
+    Raises
+    ------
+    UsageError : ``out`` exists and ``replace`` is not set, it is no folder of samples, or somebody is writing it.
+    LogError : nothing can be written there.
+    """
+
+    FILE: ClassVar = "samples.toml"
+
+    def __init__(self, out: Path, *, replace: bool = False) -> None:
+        from filelock import FileLock, Timeout
+
+        if out.exists() and not replace:
+            raise UsageError(f"{out}: exists already; choose another folder, or say --replace")
+        if out.exists() and not self._replaceable(out):
+            raise UsageError(
+                f"{out}: holds something else than samples, so it is not replaced; choose another folder"
+            )
+        self.out, self.path = out, out.with_name(f".{out.name}.partial")
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(out.with_name(f".{out.name}.lock"))
+            self._lock.acquire(timeout=0)
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.path.mkdir()
+        except Timeout:
+            raise UsageError(f"{out}: somebody is writing it; wait, or choose another folder") from None
+        except OSError as error:
+            raise LogError(f"{out}: cannot be written ({error.strerror})") from None
+
+    @classmethod
+    def _replaceable(cls, out: Path) -> bool:
+        """Tell whether nothing but samples would be lost: somebody may have named their home."""
+        if not out.is_dir():
+            return False
+        return all(path.name == cls.FILE or path.match("segment=*.parquet") for path in out.iterdir())
+
+    def commit(self) -> None:
+        """Rename to ``out``."""
+        put_in_place(self.path, self.out)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.release()

@@ -1,0 +1,102 @@
+"""Replay a slice, and write down what is delivered: by segment, or for the merge with other slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from simulator.deliver.order import Job
+from simulator.deliver.runs import Run, RunFile
+from simulator.engine import Engine
+from simulator.log.reader import Log
+from simulator.log.slices import Slice
+from simulator.plugins import load_plugins
+from simulator.policies import policy_from
+from simulator.policies.base import Policy
+from simulator.samples import Samples
+from simulator.samples_file import SamplesFile
+
+
+def segment_file(out: Path, segment: int) -> Path:
+    """Return the file of a segment."""
+    return out / f"segment={segment:05d}.parquet"
+
+
+class SegmentFiles:
+    """The files of segments, which come one after the other; of those without samples there is none.
+
+    ``rows`` are counted by segment.
+    """
+
+    def __init__(self, out: Path, carries: Mapping[str, str]) -> None:
+        self._out, self._carries = out, carries
+        self._file: SamplesFile | None = None
+        self.rows: dict[int, int] = {}
+
+    def write(self, segment: int, samples: Samples) -> None:
+        """Append samples of a segment that is not before the last one."""
+        if not len(samples):
+            return
+        if segment not in self.rows:
+            self.close()
+            self._file = SamplesFile(segment_file(self._out, segment), self._carries)
+            self.rows[segment] = 0
+        assert self._file is not None
+        self._file.write(samples)
+        self.rows[segment] += len(samples)
+
+    def close(self) -> None:
+        """Finish the file that is open."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def replay_whole(job: Job) -> dict[int, int]:
+    """Deliver a slice that is all of an order; return the rows of each segment."""
+    policy = _policy(job)
+    with SegmentFiles(job.out, policy.carries) as files:
+        for edge, samples in _replayed(job, policy):
+            files.write((edge - 1) // job.order.segment, samples)
+        return files.rows
+
+
+def replay_slice(job: Job) -> Run:
+    """Deliver a slice for the merge."""
+    policy = _policy(job)
+    with RunFile(job.out / f"{job.number:05d}.arrow", job.number, policy.carries) as file:
+        for edge, samples in _replayed(job, policy):
+            file.write((edge - 1) // job.order.segment, edge, samples)
+        return file.run
+
+
+def _policy(job: Job) -> Policy:
+    load_plugins((), job.order.folders)
+    return policy_from(job.order.policy)
+
+
+def _replayed(job: Job, policy: Policy) -> Iterator[tuple[int, Samples]]:
+    """Yield what is delivered by the end of each tick."""
+    order = job.order
+    source = Slice(Log.open(order.log), job.begin, job.end, order.windows)
+    engine = Engine(
+        source,
+        order.windows,
+        {policy.kind: policy},
+        start=job.begin,
+        calendar=order.calendar,
+        stream_start=max(job.begin // order.segment * order.segment, order.start),
+        causes=True,
+    )
+    for edge, segment_end in order.edges(job.begin, job.end):
+        yield edge, engine.advance(edge, segment_end=segment_end).samples[policy.kind]

@@ -1,0 +1,57 @@
+"""Samples at rest: one Parquet file, a row group for each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from simulator.samples import Samples, schema
+
+_BATCH = 1 << 17
+
+
+class SamplesFile:
+    """Write batches of samples of one policy, in their order.
+
+    Parameters
+    ----------
+    carries : what they carry besides the common columns (`simulator.policies.base.Policy.carries`).
+    """
+
+    def __init__(self, path: Path, carries: Mapping[str, str]) -> None:
+        self._schema = schema(carries)
+        texts = [field.name for field in self._schema if pa.types.is_dictionary(field.type)]
+        integers = [field.name for field in self._schema if pa.types.is_int64(field.type)]
+        # Measured on samples of elapsed-time: a seventh of the time and half the size of Parquet's defaults with zstd. Most
+        # columns say one thing nearly always, which costs LZ4 nothing and a dictionary a look-up for each value.
+        self._writer = pq.ParquetWriter(
+            path,
+            self._schema,
+            compression="lz4",
+            use_dictionary=texts,
+            column_encoding=dict.fromkeys(integers, "BYTE_STREAM_SPLIT"),
+            write_statistics=["click_time", "visible_time"],
+            write_batch_size=_BATCH,
+        )
+
+    def write(self, samples: Samples) -> None:
+        """Append a batch as a row group; nothing for none."""
+        if len(samples):
+            self._writer.write_table(samples.to_arrow())
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

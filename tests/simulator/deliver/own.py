@@ -1,0 +1,65 @@
+"""Policies of one's own, which other processes find by their module."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import ClassVar
+
+from simulator.policies import Policy
+from simulator.units import HOUR
+
+
+class Everything(Policy):
+    """Delivers at all there is, with what it carries, remembers and knows of segments."""
+
+    own: ClassVar = {"seen": ("int32", 0)}
+    carries: ClassVar = {"began": "float64"}
+
+    def on_click(self, at, out):
+        self._say(at, out, "click")
+        out.timer(at, after=3 * HOUR)
+
+    def on_cart(self, at, out):
+        self._say(at, out, "cart")
+
+    def on_pay(self, at, out):
+        self._say(at, out, "pay")
+
+    def on_refund(self, at, out):
+        self._say(at, out, "refund")
+
+    def on_timer(self, at, out):
+        self._say(at, out, "timer")
+
+    def on_close(self, at, out):
+        self._say(at, out, "close")
+
+    def on_segment(self, at, out):
+        out.deliver(at, converted=0.0, began=at.segment_start / HOUR, role=f"at {at.segment_start}")
+
+    def _say(self, at, out, role):
+        odd = at.click_id % 2 == 1
+        for chosen, name in ((at[odd], f"odd {role}"), (at[~odd], role)):
+            out.deliver(chosen, gmv=chosen.own["seen"].astype(float), role=name)
+        at.own["seen"] = at.own["seen"] + 1
+
+
+class Asking(Policy):
+    """Asks a model."""
+
+    asks = ("predictions",)
+
+
+class Killed(Policy):
+    """Kills the process that runs it, once something was written."""
+
+    begun: str = ""
+    """The file by which it knows."""
+
+    def on_click(self, at, out):
+        if Path(self.begun).exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        Path(self.begun).touch()
+        out.deliver(at, converted=0.0)
