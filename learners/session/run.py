@@ -250,7 +250,8 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
 
 def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> Pipeline:
     """Replay the stream through all methods."""
-    scenario, timeline = plan.scenario, plan.timeline
+    scenario, timeline, log = plan.scenario, plan.timeline, plan.log
+    first = timeline.stream_start
     runs = [
         MethodRun(
             m.name,
@@ -277,25 +278,18 @@ def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> P
             features=True,
             batch_rows=scenario.engine.reader_batch,
             advisors=advisors,
-            stream_start=timeline.stream_start,
+            stream_start=first,
             exposures=any(m.listens for m in plan.methods),
             in_slice=any(m.listens == "slice" for m in plan.methods),
             causes=recorder.dumps,
         )
 
-    log, first = plan.log, timeline.stream_start
     judged = any(plan.on_impressions(m) for m in plan.methods)
     potential = any(m.listens == "potential" for m in plan.methods)
     pipeline = Pipeline(
         make_engine,
         runs,
-        Stream(
-            timeline.stream_start,
-            timeline.stream_end,
-            timeline.segment,
-            plan.tick,
-            plan.log.meta.observed_until,
-        ),
+        Stream(first, timeline.stream_end, timeline.segment, plan.tick, log.meta.observed_until),
         recorder,
         truth=log.truth(first) if log.has_truth else None,
         shown=ShownImpressions(log, plan.windows, first, timeline.stream_end) if judged else None,

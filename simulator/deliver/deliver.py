@@ -11,7 +11,7 @@ import tomlkit
 from simulator.deliver.folder import NewSamples
 from simulator.deliver.merge import Merge, merge
 from simulator.deliver.order import EACH, Order, jobs, slices
-from simulator.deliver.replay import replay_slice, replay_whole
+from simulator.deliver.replay import replay_slice
 from simulator.deliver.runs import Run
 from simulator.jobs import check_workers, fan_out
 from simulator.log.reader import Log
@@ -55,12 +55,9 @@ def deliver(
     """
     check_workers(workers, on)
     log, out = Log.open(order.log), out.absolute()
-    cuts = slices(order, log.meta.clicks, width, workers if on is None else max(workers, EACH))
+    cuts = slices(order, width, workers if on is None else max(workers, EACH))
     with NewSamples(out, replace=replace) as new:
-        if len(cuts) == 1:
-            rows = replay_whole(jobs(order, cuts, new.path)[0])
-        else:
-            rows = _by_slices(order, cuts, new.path, workers, on)
+        rows = _by_slices(order, cuts, new.path, workers, on)
         (new.path / NewSamples.FILE).write_text(tomlkit.dumps(_account(order, log, rows)), encoding="utf-8")
         new.commit()
     return Delivered(out, sum(rows.values()), len(rows), log.meta.clicks, len(cuts))
@@ -69,19 +66,17 @@ def deliver(
 def _by_slices(
     order: Order, cuts: list[tuple[int, int]], out: Path, workers: int, on: str | None
 ) -> dict[int, int]:
-    """Replay slices, then merge what they delivered; what is merged is gone."""
+    """Replay slices, then merge what several of them delivered in one segment; return the rows of each segment."""
     between = out / ".runs"
     between.mkdir()
-    runs = list(fan_out(replay_slice, jobs(order, cuts, between), workers=workers, on=on))
-    found = set().union(*(run.segments for run in runs))
-    size = max(-(-len(found) // (EACH * max(workers, EACH))), 1)
-    groups = [tuple(sorted(found)[at : at + size]) for at in range(0, len(found), size)]
+    runs = list(fan_out(replay_slice, jobs(order, cuts, out, between), workers=workers, on=on))
+    shared: set[int] = set().union(*(run.segments for run in runs))
+    size = max(-(-len(shared) // (EACH * max(workers, EACH))), 1)
+    groups = [tuple(sorted(shared)[at : at + size]) for at in range(0, len(shared), size)]
     merges = [Merge(group, _concerned(runs, group), out) for group in groups]
-    rows: dict[int, int] = {}
-    for part in fan_out(merge, merges, workers=workers, on=on):
-        rows |= part
+    rows = [*(run.alone for run in runs), *fan_out(merge, merges, workers=workers, on=on)]
     shutil.rmtree(between)
-    return rows
+    return dict(sorted((segment, count) for part in rows for segment, count in part.items()))
 
 
 def _concerned(runs: list[Run], segments: tuple[int, ...]) -> tuple[Run, ...]:

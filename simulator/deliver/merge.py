@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,18 +46,31 @@ def merged(parts: Sequence[Samples]) -> Samples:
     """Return samples, each part of which is in its total order, in that of them all."""
     if len(parts) < 2:
         return parts[0] if parts else Samples.empty()
-    joined = Samples.concatenate(parts)
-    part = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
-    return joined[_order(joined, part)]
+    edges = np.cumsum([0, *(len(part) for part in parts)])
+    place = np.empty(edges[-1], np.int64)
+    place[_order(parts)] = np.arange(edges[-1])
+    made = Samples.blank(
+        len(place), 0, {name: values.dtype.name for name, values in parts[0].carried.items()}
+    )
+    made.role[:] = 0
+    for part, (begin, end) in zip(parts, pairwise(edges), strict=True):
+        made.put(place[begin:end], part)
+    return made
 
 
-def _order(samples: Samples, part: Int64) -> Int64:
-    order = np.argsort(samples.visible_time, kind="stable")
-    time, part = samples.visible_time[order], part[order]
-    tied = (time[1:] == time[:-1]) & (part[1:] != part[:-1])
-    if tied.any():
-        places = np.flatnonzero(np.isin(time, time[1:][tied]))
-        rows = samples[order[places]]
-        cause, cause_id = rows.carried["cause"], rows.carried["cause_id"]
-        order[places] = order[places[np.lexsort((cause_id, cause, rows.event_time, rows.visible_time))]]
+def _order(parts: Sequence[Samples]) -> Int64:
+    """Return the places of all rows, part after part, in the total order of samples."""
+    time = np.concatenate([part.visible_time for part in parts])
+    of = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    order = np.argsort(time, kind="stable")
+    sorted_time, of = time[order], of[order]
+    tied = (sorted_time[1:] == sorted_time[:-1]) & (of[1:] != of[:-1])
+    if tied.any():  # and only there it matters what else samples are sorted by
+        places = np.flatnonzero(np.isin(sorted_time, sorted_time[1:][tied]))
+        rows = order[places]
+        keys = [
+            np.concatenate([part.column(name) for part in parts])[rows]
+            for name in ("cause_id", "cause", "event_time", "visible_time")
+        ]
+        order[places] = rows[np.lexsort(keys)]
     return order

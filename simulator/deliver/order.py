@@ -17,10 +17,12 @@ from simulator.policies.base import Policy
 from simulator.units import MINUTE, format_duration
 from simulator.windows import Windows
 
-CLICKS = 4_000_000
-"""Clicks of a slice at the most, unless somebody says how long one is; what a process holds is bounded by it."""
 EACH = 4
-"""Slices for each process at the least, where the log is long enough: the last ones to end should not wait long."""
+"""Slices for each process where the log is long enough: the last one to end is not waited for long. And lifetimes of
+journeys that a slice is long at the least, if that leaves one for each process: what two slices deliver in one segment is
+written twice, and of each segment within a lifetime of a slice's start the slice before may deliver something."""
+TAIL = 4
+"""How much longer ticks are when nobody clicks any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Order:
         """
         now, stop = begin, min(end + self.windows.lifetime, self.until)
         while now < stop:
-            length = self.tick if now < end else EACH * self.tick
+            length = self.tick if now < end else TAIL * self.tick
             last = (now // self.segment + 1) * self.segment
             now = min(now + length, last, stop, *([end] if now < end else []))
             yield now, now in {last, self.until}
@@ -68,7 +70,16 @@ class Job:
     begin: int
     end: int
     out: Path
-    """Where what it delivers is written."""
+    """Where the files of segments are written."""
+    between: Path
+    """Where its share in segments is written that other slices share in."""
+
+    def alone(self, segment: int) -> bool:
+        """Tell whether no other slice can deliver anything in a segment."""
+        order = self.order
+        first, last = segment * order.segment, (segment + 1) * order.segment
+        after = self.begin == order.start or first >= self.begin + order.windows.lifetime
+        return after and (self.end == order.until or last <= self.end)
 
 
 def refuse(policy: Policy) -> None:
@@ -116,17 +127,18 @@ def ordered(
     )
 
 
-def slices(order: Order, clicks: int, width: int | None, workers: int) -> list[tuple[int, int]]:
-    """Cut an order by click time; without a ``width``, so that all of ``workers`` have work and none has too much of it."""
+def slices(order: Order, width: int | None, workers: int) -> list[tuple[int, int]]:
+    """Cut an order by click time; without a ``width``, so that all of ``workers`` have work."""
     span = order.until - order.start
     if width is None:
-        count = max(-(-clicks // CLICKS), EACH * workers) if workers > 1 else 1
+        long_enough = span // max(EACH * order.windows.lifetime, 1)
+        count = max(workers, min(EACH * workers, long_enough)) if workers > 1 else 1
         width = -(-span // count)
         width = -(-width // order.segment) * order.segment
     edges = [*range(order.start, order.until, width), order.until]
     return list(pairwise(edges))
 
 
-def jobs(order: Order, cuts: list[tuple[int, int]], out: Path) -> list[Job]:
+def jobs(order: Order, cuts: list[tuple[int, int]], out: Path, between: Path) -> list[Job]:
     """Return the jobs of an order."""
-    return [Job(order, number, begin, end, out) for number, (begin, end) in enumerate(cuts)]
+    return [Job(order, number, begin, end, out, between) for number, (begin, end) in enumerate(cuts)]

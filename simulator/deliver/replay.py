@@ -62,30 +62,28 @@ class SegmentFiles:
         self.close()
 
 
-def replay_whole(job: Job) -> dict[int, int]:
-    """Deliver a slice that is all of an order; return the rows of each segment."""
-    policy = _policy(job)
-    with SegmentFiles(job.out, policy.carries) as files:
-        for edge, samples in _replayed(job, policy):
-            files.write((edge - 1) // job.order.segment, samples)
-        return files.rows
-
-
 def replay_slice(job: Job) -> Run:
-    """Deliver a slice for the merge."""
-    policy = _policy(job)
-    with RunFile(job.out / f"{job.number:05d}.arrow", job.number, policy.carries) as file:
-        for edge, samples in _replayed(job, policy):
-            file.write((edge - 1) // job.order.segment, edge, samples)
+    """Deliver a slice: files of the segments in which nobody else delivers anything, a run of the others."""
+    policy = policy_from_job(job)
+    path = job.between / f"{job.number:05d}.arrow"
+    with SegmentFiles(job.out, policy.carries) as files, RunFile(path, job.number, policy.carries) as file:
+        for edge, samples in replayed(job, policy):
+            segment = (edge - 1) // job.order.segment
+            if job.alone(segment):
+                files.write(segment, samples)
+            else:
+                file.write(segment, edge, samples)
+        file.run.alone = files.rows
         return file.run
 
 
-def _policy(job: Job) -> Policy:
+def policy_from_job(job: Job) -> Policy:
+    """Return the policy of an order in this process."""
     load_plugins((), job.order.folders)
     return policy_from(job.order.policy)
 
 
-def _replayed(job: Job, policy: Policy) -> Iterator[tuple[int, Samples]]:
+def replayed(job: Job, policy: Policy) -> Iterator[tuple[int, Samples]]:
     """Yield what is delivered by the end of each tick."""
     order = job.order
     source = Slice(Log.open(order.log), job.begin, job.end, order.windows)

@@ -16,7 +16,7 @@ from simulator.samples import CAUSE, Samples
 
 @dataclass(slots=True)
 class Run:
-    """What a slice delivered, in its total order, in pieces none of which lies in two segments.
+    """What a slice delivered in segments that others share in: in its total order, no piece in two segments.
 
     ``roles`` are names of the codes in its file: codes count by first use, so that each file has its own.
     """
@@ -27,6 +27,8 @@ class Run:
     pieces: list[tuple[int, int]] = field(default_factory=list)
     """Segment of each piece, and an instant before which all of it is visible."""
     roles: tuple[str, ...] = ()
+    alone: dict[int, int] = field(default_factory=dict)
+    """Rows of the segments that its slice wrote by itself."""
 
     @property
     def segments(self) -> set[int]:

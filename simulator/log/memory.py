@@ -46,6 +46,10 @@ class MemoryLog:
         """Whether the log says what was shown, clicked or not."""
         return self.impression is not None
 
+    def row_of(self, time: int) -> int:
+        """Return the row of the first click from ``time`` on."""
+        return self.first_row + int(np.searchsorted(self.click_time, time))
+
     def clicks(
         self,
         start: int | None = None,

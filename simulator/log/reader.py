@@ -114,6 +114,10 @@ class Log:
         """Whether the log says what was shown, clicked or not."""
         return self.meta.impressions > 0
 
+    def row_of(self, time: int) -> int:
+        """Return the row of the first click from ``time`` on."""
+        return self._scan.row_of(self._clicks, time)
+
     def clicks(
         self,
         start: int | None = None,
@@ -127,7 +131,7 @@ class Log:
         """
         names = ["click_id", "time"] + (column_names(self.meta.features) if features else [])
         files = overlapping(self._clicks, start, end)
-        row = self._scan.row_of(self._clicks, start)
+        row = 0 if start is None else self.row_of(start)
         last: tuple[int, ...] = ()
         for batch in self._scan.stream(files, ", ".join(map(identifier, names)), start, end, batch_rows):
             click_id, time = self._scan.columns(batch, 2)

@@ -46,11 +46,11 @@ class Slice:
     @cached_property
     def _rows(self) -> tuple[int, int]:
         """Return the rows of its clicks: the first, and the one after the last."""
-        first = next(self._source.clicks(self.start, self.end, features=False, batch_rows=1), None)
-        if first is None:
-            return 0, 0
-        after = next(self._source.clicks(self.end, features=False, batch_rows=1), None)
-        return first.row, (1 << 62) if after is None else after.row
+        return self._source.row_of(self.start), self._source.row_of(self.end)
+
+    def row_of(self, time: int) -> int:
+        """Return the row of its first click from ``time`` on."""
+        return self._source.row_of(min(max(time, self.start), self.end))
 
     def clicks(
         self,

@@ -29,6 +29,9 @@ class Source(Protocol):
     def has_impressions(self) -> bool:
         """Whether it says what was shown, clicked or not."""
 
+    def row_of(self, time: int) -> int:
+        """Row of the first click from ``time`` on; of none, the number of all."""
+
     def clicks(
         self,
         start: int | None = None,

@@ -98,6 +98,10 @@ class Uploaded:
         """Feature columns of the clicks."""
         return self._source.features
 
+    def row_of(self, time: int) -> int:
+        """Row of the first click from ``time`` on."""
+        return self._source.row_of(time)
+
     def clicks(
         self,
         start: int | None = None,

@@ -83,7 +83,7 @@ def assert_delivered(out, samples, segment):
         assert set(np.unique(visible // segment)) == {number}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     number=st.integers(0, len(WINDOWS) - 1),
