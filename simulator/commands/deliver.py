@@ -15,6 +15,7 @@ from simulator.log.reader import Log
 from simulator.plugins import load_plugins
 from simulator.policies import POLICIES
 from simulator.scenario.overrides import parameters_of
+from simulator.sweep.dispatch import Place
 
 
 def deliver_log(
@@ -29,7 +30,7 @@ def deliver_log(
     segment: str = "1d",
     slices: str | None = None,
     workers: int = 1,
-    on: str | None = None,
+    on: str = "",
     replace: bool = False,
 ) -> None:
     """Write the samples, and print where they are; to stderr, how many there are.
@@ -54,7 +55,7 @@ def deliver_log(
         duration("--segment", segment),
         (str(Path.cwd()),),
     )
-    done = deliver(order, out, width=width, workers=workers, on=on, replace=replace)
+    done = deliver(order, out, width=width, place=Place(workers, on), replace=replace)
     print(done.path)
     cut = "one replay" if done.slices == 1 else f"{done.slices:,} slices"
     stderr().print(

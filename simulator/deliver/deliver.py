@@ -13,9 +13,13 @@ from simulator.deliver.merge import Merge, merge
 from simulator.deliver.order import EACH, Order, jobs, slices
 from simulator.deliver.replay import replay_slice
 from simulator.deliver.runs import Run
-from simulator.jobs import check_workers, fan_out
+from simulator.deliver.work import fan_out
+from simulator.errors import UsageError
 from simulator.log.reader import Log
 from simulator.policies import policy_from
+from simulator.sweep.dispatch import Place
+
+HERE = Place(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,7 @@ def deliver(
     out: Path,
     *,
     width: int | None = None,
-    workers: int = 1,
-    on: str | None = None,
+    place: Place = HERE,
     replace: bool = False,
 ) -> Delivered:
     """Write the samples of an order into the folder ``out``, which appears whole or not at all.
@@ -45,38 +48,43 @@ def deliver(
     Parameters
     ----------
     width : click time of a slice in microseconds; None: as the number of processes and of clicks asks for.
-    workers, on : who is at work (`simulator.jobs.fan_out`).
+    place : where the slices are replayed.
 
     Raises
     ------
-    UsageError : ``out`` is there and not to be replaced, or there is no such cluster.
+    UsageError : ``out`` is there and not to be replaced.
+    ScenarioError, RunError : there is no such place, or a worker was killed.
     LogError : the log is damaged, or nothing can be written.
     PolicyError : the policy breaks a rule.
     """
-    check_workers(workers, on)
+    if place.workers < 1:
+        raise UsageError(f"--workers {place.workers}: allowed: 1 or more")
     log, out = Log.open(order.log), out.absolute()
-    cuts = slices(order, width, workers if on is None else max(workers, EACH))
+    cuts = slices(order, width, _several(place))
     with NewSamples(out, replace=replace) as new:
-        rows = _by_slices(order, cuts, new.path, workers, on)
+        rows = _by_slices(order, cuts, new.path, place)
         (new.path / NewSamples.FILE).write_text(tomlkit.dumps(_account(order, log, rows)), encoding="utf-8")
         new.commit()
     return Delivered(out, sum(rows.values()), len(rows), log.meta.clicks, len(cuts))
 
 
-def _by_slices(
-    order: Order, cuts: list[tuple[int, int]], out: Path, workers: int, on: str | None
-) -> dict[int, int]:
+def _by_slices(order: Order, cuts: list[tuple[int, int]], out: Path, place: Place) -> dict[int, int]:
     """Replay slices, then merge what several of them delivered in one segment; return the rows of each segment."""
     between = out / ".runs"
     between.mkdir()
-    runs = list(fan_out(replay_slice, jobs(order, cuts, out, between), workers=workers, on=on))
+    runs = list(fan_out(replay_slice, jobs(order, cuts, out, between), place))
     shared: set[int] = set().union(*(run.segments for run in runs))
-    size = max(-(-len(shared) // (EACH * max(workers, EACH))), 1)
+    size = max(-(-len(shared) // (EACH * _several(place))), 1)
     groups = [tuple(sorted(shared)[at : at + size]) for at in range(0, len(shared), size)]
     merges = [Merge(group, _concerned(runs, group), out) for group in groups]
-    rows = [*(run.alone for run in runs), *fan_out(merge, merges, workers=workers, on=on)]
+    rows = [*(run.alone for run in runs), *fan_out(merge, merges, place)]
     shutil.rmtree(between)
     return dict(sorted((segment, count) for part in rows for segment, count in part.items()))
+
+
+def _several(place: Place) -> int:
+    """Return how many are at work; of a cluster nobody says."""
+    return max(place.workers, EACH) if place.on else place.workers
 
 
 def _concerned(runs: list[Run], segments: tuple[int, ...]) -> tuple[Run, ...]:

@@ -39,7 +39,7 @@ def deliver(
         ),
     ] = None,
     workers: Annotated[int, Parameter(help="Processes on this machine.")] = 1,
-    on: Annotated[str | None, Parameter(help="A cluster instead: dask://HOST:PORT.")] = None,
+    on: Annotated[str, Parameter(help="A cluster instead: dask://HOST:PORT, or ray.")] = "",
     replace: Replace = False,
 ) -> int:
     """Write the samples that a policy would have delivered for a log: Parquet, a file a segment.

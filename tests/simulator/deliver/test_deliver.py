@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from simulator.calendar import Calendar, Promotion
 from simulator.deliver import deliver, ordered
 from simulator.engine import Engine
-from simulator.errors import UsageError
-from simulator.jobs import WorkerError
+from simulator.errors import RunError, UsageError
 from simulator.log.memory import random_log
 from simulator.policies import policy_from
 from simulator.randomness import generator
 from simulator.samples import CAUSES, Samples
+from simulator.sweep.dispatch import Place
 from simulator.units import DAY, HOUR, MINUTE
 from simulator.windows import Windows
 from tests.commands import ROOT, sim_here
@@ -107,7 +107,7 @@ def test_by_slices_it_is_what_one_replay_delivers(tmp_path_factory, seed, number
 def test_several_processes_deliver_it_too(tmp_path):
     log, windows = a_log(tmp_path / "log", 3, 0, clicks=600)
     order = ordered(log, Everything(), windows, CALENDAR, DAY)
-    deliver(order, tmp_path / "two", workers=2, width=17 * HOUR)
+    deliver(order, tmp_path / "two", place=Place(2), width=17 * HOUR)
     assert_delivered(tmp_path / "two", whole(log, Everything(), windows, DAY), DAY)
 
 
@@ -158,8 +158,8 @@ def test_a_process_that_is_killed_leaves_nothing_half_written(tmp_path):
 def test_a_killed_worker_is_told_and_leaves_nothing(tmp_path):
     log, windows = a_log(tmp_path / "log", 2, 0)
     order = ordered(log, Killed(begun=str(tmp_path / "begun")), windows, CALENDAR, DAY)
-    with pytest.raises(WorkerError, match="was killed, perhaps for want of memory; try fewer --workers"):
-        deliver(order, tmp_path / "out", workers=2, width=DAY)
+    with pytest.raises(RunError, match="was killed, perhaps for want of memory; try fewer --workers"):
+        deliver(order, tmp_path / "out", place=Place(2), width=DAY)
     assert {path.name for path in tmp_path.iterdir()} == {"log", "begun", ".out.lock"}
 
 
@@ -195,7 +195,7 @@ def test_the_command_line(tmp_path):
         ("--slices", "0s", "allowed: longer than 0"),
         ("--segment", "1s", "allowed: 1m or longer"),
         ("--workers", "0", "allowed: 1 or more"),
-        ("--on", "ray", "must be written dask://HOST:PORT"),
+        ("--on", "spark://x", "allowed: dask://HOST:PORT"),
         ("--set", "windows=1h", "Did you mean 'window'"),
         ("--policy", "cascade-settlement", "what it delivers depends on a model"),
     ):
