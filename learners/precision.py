@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any
 
-import torch
-
 from learners.catalog import ResolvedMethod
 from simulator.scenario.learner import LearnerBlock
 from simulator.scenario.load import Loaded
@@ -36,6 +34,8 @@ class Choice:
 
 def has_instructions() -> bool:
     """Return whether the processor multiplies numbers of bfloat16 itself."""
+    import torch
+
     able = torch.cpu.get_capabilities()
     return any(able.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16"))
 
@@ -53,6 +53,8 @@ def best_precision() -> Choice:
 
 def speedup() -> float:
     """Return how many times as fast products in bfloat16 are: the best of some rounds each, in turn."""
+    import torch
+
     rows, inputs, outputs = SHAPE
     best: dict[torch.dtype, float] = {}
     pairs = {

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from learners.journal import Journal
 from learners.session.plan import Plan
 from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
@@ -26,6 +25,9 @@ from simulator.rundir import RunDirectory, write_json
 from simulator.units import format_duration
 from simulator.worlds.targets import TARGETS
 from simulator.worlds.targets.compare import fit_summary
+
+if TYPE_CHECKING:
+    from learners.journal import Journal
 
 LIKENESS_CLICKS = 2_000_000
 """About two seconds."""

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from learners.build import build_learner
 from learners.catalog import ResolvedMethod, resolve_all
-from learners.journal import Journal
-from learners.learner import TorchLearner
 from learners.precision import recorded, settled_scenario
 from learners.session.ending import Done, Stopwatch, conclude
-from learners.session.offline import train_and_judge
+from learners.session.ledgers import ledgers
 from learners.session.plan import Plan, identity_of, plan_run, read_by
 from simulator.atomic import write_text
 from simulator.calls import of_methods
@@ -25,12 +20,8 @@ from simulator.commands.console import warn
 from simulator.data import open_data
 from simulator.engine import Engine
 from simulator.errors import RunError
-from simulator.evaluation.ledger import Ledger
-from simulator.evaluation.tasks import METRICS, judged_on_clicks
-from simulator.evaluation.tasks.impressions import JudgedLabels
 from simulator.learning import Advisor
 from simulator.log.feature_checks import doubts_of
-from simulator.log.schema import Int64, Labels
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.recorder import Recorder
 from simulator.pipeline.shown import ShownImpressions
@@ -39,6 +30,10 @@ from simulator.rundir import RunDirectory, manifest, write_json
 from simulator.scenario.load import Loaded, load_scenario
 from simulator.scenario.resolve import to_toml
 from simulator.units import format_duration
+
+if TYPE_CHECKING:
+    from learners.journal import Journal
+    from learners.learner import TorchLearner
 
 _SAME = ("afterclick", "packages", "config_hash", "seed", "threads", "data_fingerprint", "reads")
 _SAME_CALLS = ("tick", "reader_batch")
@@ -125,6 +120,8 @@ def _execute(
         warn(
             ['--dump-samples: with stream.protocol = "offline" nothing is delivered, and nothing is written']
         )
+    import torch  # not before there is something to learn from: it takes a second and 200 MB
+
     torch.set_num_threads(scenario.engine.threads)
     names = [m.name for m in plan.methods]
     view = Progress(
@@ -140,6 +137,8 @@ def _execute(
         dumped = directory.samples if made["dump_samples"] and not scenario.offline else None
         recorder = Recorder(ledger, plan.policies, plan.policy_of, view, dumped, shown)
         if scenario.offline:
+            from learners.session.offline import train_and_judge
+
             done = train_and_judge(plan, recorder, view, watch)
         else:
             done = _stream(plan, directory, recorder, view, watch, resumed=resumed)
@@ -148,41 +147,6 @@ def _execute(
         shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
     warn([] if scenario.offline else idle(plan.methods, done.costs))
     return directory.finish()
-
-
-def ledgers(plan: Plan, predictions: Path | None) -> tuple[Ledger, Ledger | None]:
-    """Return the ledger of clicks, and that of impressions where some method is judged on them."""
-    metrics, line = plan.scenario.evaluation.metrics, plan.timeline
-    inside_users = any(METRICS[name].by_user for name in metrics)
-
-    def ledger(
-        tasks: Mapping[str, tuple[str, ...]],
-        users: Iterator[tuple[int, dict[str, Int64]]],
-        *,
-        path: Path | None,
-        labels: type[Labels],
-    ) -> Ledger:
-        return Ledger(
-            {name: some for name, some in tasks.items() if some},
-            plan.calendar,
-            line.stream_start,
-            line.segment,
-            predictions_path=path,
-            scale=plan.scale,
-            peeking=plan.peeking,
-            lifetime=plan.windows.lifetime,
-            metrics=metrics,
-            labels=labels,
-            users=users if inside_users else None,
-        )
-
-    on_clicks = {m.name: judged_on_clicks(m.link.tasks, plan.log.meta.truth) for m in plan.methods}
-    on_impressions = {m.name: plan.on_impressions(m) for m in plan.methods}
-    shown = None
-    if any(on_impressions.values()):
-        who = plan.log.shown_ids(line.stream_start, line.stream_end)
-        shown = ledger(on_impressions, who, path=None, labels=JudgedLabels)
-    return ledger(on_clicks, plan.log.ids(), path=predictions, labels=Labels), shown
 
 
 def _stream(
@@ -217,6 +181,9 @@ def idle(methods: Sequence[ResolvedMethod], notes: Mapping[str, Mapping[str, flo
 
 def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, Journal]:
     """Build every method's learner; methods that start from the same model wait for the one that trains it."""
+    from learners.build import build_learner
+    from learners.journal import Journal
+
     scenario, timeline = plan.scenario, plan.timeline
 
     def build(method: ResolvedMethod) -> TorchLearner:

@@ -1,0 +1,47 @@
+"""Where a run's predictions are entered beside their final labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from learners.session.plan import Plan
+from simulator.evaluation.ledger import Ledger
+from simulator.evaluation.tasks import METRICS, judged_on_clicks
+from simulator.evaluation.tasks.impressions import JudgedLabels
+from simulator.log.schema import Int64, Labels
+
+
+def ledgers(plan: Plan, predictions: Path | None) -> tuple[Ledger, Ledger | None]:
+    """Return the ledger of clicks, and that of impressions where some method is judged on them."""
+    metrics, line = plan.scenario.evaluation.metrics, plan.timeline
+    inside_users = any(METRICS[name].by_user for name in metrics)
+
+    def ledger(
+        tasks: Mapping[str, tuple[str, ...]],
+        users: Iterator[tuple[int, dict[str, Int64]]],
+        *,
+        path: Path | None,
+        labels: type[Labels],
+    ) -> Ledger:
+        return Ledger(
+            {name: some for name, some in tasks.items() if some},
+            plan.calendar,
+            line.stream_start,
+            line.segment,
+            predictions_path=path,
+            scale=plan.scale,
+            peeking=plan.peeking,
+            lifetime=plan.windows.lifetime,
+            metrics=metrics,
+            labels=labels,
+            users=users if inside_users else None,
+        )
+
+    on_clicks = {m.name: judged_on_clicks(m.link.tasks, plan.log.meta.truth) for m in plan.methods}
+    on_impressions = {m.name: plan.on_impressions(m) for m in plan.methods}
+    shown = None
+    if any(on_impressions.values()):
+        who = plan.log.shown_ids(line.stream_start, line.stream_end)
+        shown = ledger(on_impressions, who, path=None, labels=JudgedLabels)
+    return ledger(on_clicks, plan.log.ids(), path=predictions, labels=Labels), shown
