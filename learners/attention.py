@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from learners.embedding import Cells
+from learners.cells import Cells
 from learners.layers import linear
 from simulator.log.schema import Feature
 from simulator.scenario.learner import AttentionBlock

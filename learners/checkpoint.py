@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import pickle
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from filelock import FileLock
+from safetensors import SafetensorError
 
-from simulator.atomic import written_whole
+from learners import tensors
 from simulator.sources import sources_of
 
 LOGGER = logging.getLogger(__name__)
-FORMAT = 1
+FORMAT = 2
 
 
 class Stateful(Protocol):
@@ -34,16 +36,7 @@ class Stateful(Protocol):
 _LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 _LOCKS_LOCK = threading.Lock()
 
-_CORRUPT = (
-    pickle.UnpicklingError,
-    RuntimeError,
-    EOFError,
-    OSError,
-    KeyError,
-    ValueError,
-    TypeError,
-    AttributeError,
-)
+CORRUPT = (SafetensorError, RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, AttributeError)
 """What reading a truncated, foreign or outdated file can raise."""
 
 
@@ -54,29 +47,61 @@ def key_of(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def lock_of(path: Path) -> threading.Lock:
-    """Return the lock of one checkpoint: methods that share it read or make it one at a time."""
+def path_of(cache: Path, key: str) -> Path:
+    """Return where the checkpoint of a key lies."""
+    return cache / "checkpoints" / f"{key}.safetensors"
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold one checkpoint: threads and processes that share it read or make it one at a time."""
     with _LOCKS_LOCK:
-        return _LOCKS[str(path.absolute())]
+        among_threads = _LOCKS[str(path.absolute())]
+    place = path.parent.parent / "locks"
+    with among_threads:
+        lock = FileLock(place / f"{path.stem}.lock")
+        with suppress(OSError):  # a cache that cannot be written is only read
+            place.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def opened(path: Path, key: str) -> tuple[dict[str, Any], str] | None:
+    """Return the state that a checkpoint holds and its digest; None where there is none, or (noted) none of use."""
+    if not path.exists():
+        return None
+    try:
+        state, about = tensors.read(path)
+        if about["key"] != key:
+            raise ValueError(f"it holds {about['key']}")
+        return state, about["digest"]
+    except CORRUPT as error:
+        damaged(path, error)
+        return None
+
+
+def damaged(path: Path, error: Exception) -> None:
+    """Note that a checkpoint is of no use."""
+    LOGGER.warning("checkpoint %s is damaged (%s) and is made again", path, type(error).__name__)
 
 
 def load(path: Path, key: str, model: Stateful) -> bool:
     """Load a checkpoint into a model; return False where there is none, or (noted) none of use."""
-    if not path.exists():
+    found = opened(path, key)
+    if found is None:
         return False
     try:
-        saved = torch.load(path, weights_only=True)
-        if saved["key"] != key:
-            raise ValueError(f"it holds {saved['key']}")
-        model.load_state_dict(saved["model"])
-    except _CORRUPT as error:
-        LOGGER.warning("checkpoint %s is damaged (%s) and is made again", path, type(error).__name__)
+        model.load_state_dict(found[0])
+    except CORRUPT as error:
+        damaged(path, error)
         return False
     return True
 
 
-def save(path: Path, key: str, model: Stateful) -> None:
-    """Write a checkpoint whole or not at all, so that no reader ever meets half a file."""
+def save(path: Path, key: str, state: Mapping[str, Any]) -> None:
+    """Write a state as a checkpoint, whole or not at all, so that no reader ever meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as partial:
-        torch.save({"key": key, "model": model.state_dict()}, partial)
+    tensors.write(path, state, key=key)

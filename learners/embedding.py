@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
-from simulator.errors import LogError
-from simulator.log.schema import Feature, Int32, Int64, column_slices
+from learners.cells import Lookup, grouped, summed, taken
+from learners.published import Published
+from learners.rows import PART, Below, Float32, Initial, shared
+from learners.tensors import Picked
+from simulator.log.schema import Feature, Int32, Int64
 
 STANDARD_DEVIATION = 0.05
 EPSILON = 1e-10
 
 
-class EmbeddingTable:
-    """Rows of all features in one float32 matrix; feature f's id i is row offset[f] + i.
+class EmbeddingTable(Lookup):
+    """Rows of all features, float32; feature f's id i is row offset[f] + i.
 
     The columns of a feature of tags share its rows; what a click gets is the mean over its tags (`Cells`).
 
@@ -29,15 +31,19 @@ class EmbeddingTable:
     takes 1.0 ms; on an ``nn.Embedding`` with sparse gradients it takes 4.2 ms with torch.optim.Adagrad (which has an
     accumulator per number, eight times the memory) and 5.1 ms with SparseAdam, with dense ones 400 ms.
 
-    After `publish` the table also remembers, for rows changed since, what they were (copy on write):
-    `served` reads the published rows without a second table.
+    Rows lie in layers. Those that a step has moved are the table's own, in the order in which it met them, with their
+    accumulators. All others are read where they lie below, in one place for all models that start alike: as pre-training
+    left them, in its checkpoint on disk, or as they were drawn from the seed (`learners.rows.Below`). What there are room
+    for takes memory once it is used. After `publish` the table also remembers, for own rows changed since, what they were
+    (copy on write): `served` reads the published rows without a second table.
 
     Parameters
     ----------
     features : the log's features, in their order.
     dim : numbers per embedding.
     rate : learning rate of Adagrad.
-    generator : source of the initial weights.
+    generator : source of the initial weights, which are drawn when they are first wanted: who draws more from it lets
+        the table `skip` them.
     embeddings : embeddings per row, each with an accumulator of its own.
     deviation : standard deviation of the initial weights; their mean is 0.
     """
@@ -51,82 +57,86 @@ class EmbeddingTable:
         embeddings: int = 1,
         deviation: float = STANDARD_DEVIATION,
     ) -> None:
-        self.features = tuple(features)
+        super().__init__(features)
         self.dim, self.rate, self.embeddings = dim, rate, embeddings
-        cardinalities = np.array([f.cardinality for f in features], np.int64)
-        widths = [f.width for f in features]
-        self._tags = any(f.tags for f in features)
-        self._feature_of = np.repeat(np.arange(len(features)), widths)
-        # One more id in columns of tags: -1, no further tag.
-        self._shift = np.repeat(np.array([f.tags for f in features], np.int32), widths)
-        self._limits = np.repeat(cardinalities, widths).astype(np.uint32) + self._shift.astype(np.uint32)
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(cardinalities)[:-1]])[: len(features)]
-        self._offsets = np.repeat(offsets, widths)
-        rows = int(cardinalities.sum())
-        self.weight = torch.empty(rows, embeddings * dim).normal_(0, deviation, generator=generator)
-        self._position = np.zeros(rows, np.int32)
-        self._changed = _Changed(rows, embeddings * dim)
-        self._forget()
+        self.width = embeddings * dim
+        self._initial = Initial(self.count, self.width, deviation, generator.get_state())
+        self._lie_over(None)
 
-    def _forget(self) -> None:
-        """Begin without anything accumulated."""
-        self.accumulator = torch.zeros(len(self.weight), self.embeddings)
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.count
 
-    def rows(self, features: Int32) -> Int64:
-        """Return the rows of `cells`."""
-        return self.cells(features).rows
+    def skip(self, generator: Generator) -> None:
+        """Leave the generator as drawing the initial weights leaves it."""
+        self._initial.drawn_by(generator)
 
-    def cells(self, features: Int32) -> Cells:
-        """Return the row of every feature value, flat: entry n * F + f is that of click n and feature f; with tags, the
-        rows of those that are there, and which entry each belongs to.
+    def _lie_over(self, below: Below | None) -> None:
+        """Begin with no own rows."""
+        self._lower, self._forgot, self._whole, self._count = below, False, False, 0
+        places = len(self) + 1  # place 0 is nobody's
+        self._place = np.zeros(len(self), np.int32)
+        self._rows = np.empty(places, np.int64)
+        self._position = np.zeros(places, np.int32)
+        self._changed = Published(places, self.width)
+        self._own = torch.empty(places, self.width)
+        self._make_room(places)
 
-        Raises
-        ------
-        LogError : another number of columns, or an id outside its feature's cardinality.
-        """
-        if features.ndim != 2 or features.shape[1] != len(self._limits):
-            raise LogError(f"features have shape {features.shape}; allowed: (clicks, {len(self._limits)})")
-        ids = np.ascontiguousarray(features, np.int32)
-        # As unsigned numbers, negative ids are huge: one comparison finds both faults.
-        shifted = ids + self._shift if self._tags else ids
-        if (shifted.view(np.uint32) >= self._limits).any():
-            self._refuse(ids, shifted)
-        if not self._tags:
-            return Cells(np.add(ids, self._offsets).ravel())
-        return self._cells_of_tags(ids)
+    def _make_room(self, places: int) -> None:
+        self._accumulator = torch.empty(places, self.embeddings)
 
-    def _cells_of_tags(self, ids: Int32) -> Cells:
-        # Tags in the order of their ids: the last bit of a sum then does not depend on the order they are told in.
-        ids = ids.copy()
-        for feature, part in zip(self.features, column_slices(self.features), strict=True):
-            if feature.width > 1:
-                ids[:, part] = np.sort(ids[:, part], axis=1)
-        there = np.flatnonzero(ids.ravel() >= 0)
-        click, column = np.divmod(there, ids.shape[1])
-        entry = click * len(self.features) + self._feature_of[column]
-        entries = len(ids) * len(self.features)
-        count = np.bincount(entry, minlength=entries)
-        rows = np.add(ids, self._offsets).ravel()[there]
-        share = torch.from_numpy((1 / count[entry]).astype(np.float32)).unsqueeze(1)
-        return Cells(rows, torch.from_numpy(np.cumsum(count) - count), torch.from_numpy(entry), share)
+    @property
+    def _below(self) -> Below:
+        if self._lower is None:
+            first, shape = self._initial, (len(self), self.width)
+            self._lower = shared(first.identity, lambda: Below(first.identity, shape, first.parts()))
+        return self._lower
 
-    def _refuse(self, ids: Int32, shifted: Int32) -> None:
-        row, column = np.argwhere(shifted.view(np.uint32) >= self._limits)[0]
-        feature = self.features[self._feature_of[column]]
-        least = "-1 (no tag), 0" if feature.tags else "0"
-        raise LogError(
-            f"feature {feature.name!r} holds id {ids[row, column]}; allowed: {least} to {feature.cardinality - 1}"
-        )
+    @property
+    def _identity(self) -> str:
+        return self._initial.identity if self._lower is None else self._lower.identity
+
+    @property
+    def weight(self) -> Tensor:
+        """A copy of all rows as they are now, shape (rows, embeddings * dim): for small tables, and for a look."""
+        return self.gather(np.arange(len(self)))
+
+    @property
+    def accumulator(self) -> Tensor:
+        """A copy of what is accumulated of each row, shape (rows, embeddings): for a look, as `weight`."""
+        rows = np.arange(len(self))
+        places, found = self._places(rows), self._kept("accumulator", rows)
+        values = np.zeros((len(self), self.embeddings), np.float32) if found is None else found
+        values[places > 0] = self._accumulator.numpy()[places[places > 0]]
+        return torch.from_numpy(values)
+
+    def _kept(self, name: str, rows: Int64) -> Float32 | None:
+        """Return what the optimiser of pre-training keeps of rows, if anything still counts."""
+        return None if self._forgot else self._below.kept(name, rows)
 
     def gather(self, rows: Int64) -> Tensor:
         """Return the training rows, shape (len(rows), embeddings * dim)."""
-        return taken(self.weight, rows)
+        return self._read(rows, self._places(rows))
 
     def served(self, rows: Int64) -> Tensor:
         """Return the rows as they were when last published."""
-        values = self.gather(rows)
-        self._changed.restore(rows, values)
+        places = self._places(rows)
+        values = self._read(rows, places)
+        self._changed.restore(places, values)
         return values
+
+    def _places(self, rows: Int64) -> Int64 | Int32:
+        """Return where rows are among the own ones; 0: they are not."""
+        return rows + 1 if self._whole else self._place.take(rows)
+
+    def _read(self, rows: Int64, places: Int64 | Int32, own: Tensor | None = None) -> Tensor:
+        if not self._count:
+            return torch.from_numpy(self._below.take(rows))
+        values = (self._own if own is None else own).numpy().take(places, 0)
+        away = np.flatnonzero(places == 0)
+        if len(away):
+            values[away] = self._below.take(rows[away])
+        return torch.from_numpy(values)
 
     def publish(self) -> None:
         """Serve the rows as they are now."""
@@ -136,7 +146,47 @@ class EmbeddingTable:
         """Set the rate for the stream, with or without what pre-training accumulated."""
         self.rate = rate
         if fresh:
-            self._forget()
+            self._forgot = True
+            self._accumulator[: self._count + 1] = 0
+
+    def own_all(self) -> None:
+        """Make all rows the table's own, before its first step: cheaper than layers where most will move."""
+        assert not self._count, "no step was taken"
+        if self._lower is None:
+            self._initial.fill(self._own[1:])
+        else:
+            self._own[1:] = self.weight
+        self._accumulator.zero_()
+        self._whole, self._count = True, len(self)
+
+    def _owned(self, rows: Int64) -> Int64 | Int32:
+        """Return where rows are among the own ones; those that were not are now."""
+        places = self._places(rows)
+        new = np.flatnonzero(places == 0)
+        if len(new):
+            fresh = rows[new]
+            # No sort: a row's last mention stands for it (numpy keeps the last assignment).
+            mark = np.arange(-1, -1 - len(new), -1, dtype=np.int32)
+            self._place[fresh] = mark
+            self._adopt(fresh[self._place[fresh] == mark])
+            places[new] = self._place[fresh]
+        return places
+
+    def _adopt(self, rows: Int64) -> slice:
+        """Copy distinct rows from below; return where they are now."""
+        own = slice(self._count + 1, self._count + 1 + len(rows))
+        self._place[rows] = np.arange(own.start, own.stop, dtype=np.int32)
+        self._rows[own] = rows
+        self._own.numpy()[own] = self._below.take(rows)
+        self._count += len(rows)
+        for name, values in self._moments().items():
+            kept = self._kept(name, rows)
+            values.numpy()[own] = 0 if kept is None else kept
+        return own
+
+    def _moments(self) -> dict[str, Tensor]:
+        """Return by name what the optimiser keeps of each own row."""
+        return {"accumulator": self._accumulator}
 
     def update(self, rows: Int64, values: Tensor, gradient: Tensor) -> None:
         """Take one Adagrad step.
@@ -144,146 +194,106 @@ class EmbeddingTable:
         ``values`` are the training rows as gathered, ``gradient[k]`` belongs to ``rows[k]``; gradients of one
         row add up.
         """
-        chosen, inverse = self._unique(rows)
-        unique = rows[chosen]
+        places = self._owned(rows)
+        chosen, inverse = self._unique(places)
+        unique = places[chosen].astype(np.int64)
         index = torch.from_numpy(unique)
-        total = summed(gradient, *_grouped(inverse, len(unique)))
+        total = summed(gradient, *grouped(inverse, len(unique)))
         before = taken(values, chosen)  # still in cache, which the table is not
         self._changed.remember(unique, before)
         split = total.view(-1, self.embeddings, self.dim)
-        energy = self.accumulator.index_select(0, index).add_(split.square().mean(2))
-        self.accumulator.index_copy_(0, index, energy)
+        energy = self._accumulator.index_select(0, index).add_(split.square().mean(2))
+        self._accumulator.index_copy_(0, index, energy)
         step = split * (energy.sqrt_().add_(EPSILON).reciprocal_().mul_(-self.rate)).unsqueeze(2)
-        self.weight.index_copy_(0, index, before.add_(step.view_as(before)))
+        self._own.index_copy_(0, index, before.add_(step.view_as(before)))
 
-    def _unique(self, rows: Int64) -> tuple[Int64, Int64]:
-        """Return a position for each distinct row, and for each entry which of them is its row's."""
-        # No sort: a row's last position in the batch stands for it (numpy keeps the last assignment).
-        positions = np.arange(len(rows), dtype=np.int32)
-        self._position[rows] = positions
-        last = self._position[rows]
+    def _unique(self, places: Int64 | Int32) -> tuple[Int64, Int64]:
+        """Return a position for each distinct place, and for each entry which of them is its place's."""
+        # No sort here either. Positions count from 1, so that a place that no batch held shows.
+        positions = np.arange(1, len(places) + 1, dtype=np.int32)
+        self._position[places] = positions
+        last = self._position.take(places)
         stands = last == positions
-        return np.flatnonzero(stands), (np.cumsum(stands) - 1)[last]
+        return np.flatnonzero(stands), (np.cumsum(stands) - 1)[last - 1]
+
+    def _rows_at(self, places: Int64) -> Int64:
+        return places - 1 if self._whole else self._rows[places]
+
+    def _met(self) -> tuple[Int64, Int64]:
+        """Return the rows that some step has moved, and their places."""
+        places = np.flatnonzero(self._position) if self._whole else np.arange(1, self._count + 1)
+        return self._rows_at(places), places
+
+    def moved(self) -> dict[str, Any]:
+        """Return all that steps have changed of the initial rows, to be written as they are: nothing is copied."""
+        assert self._lower is None or not len(self._lower.rows), "pre-training begins with initial rows"
+        rows, places = self._met()
+        own = {"weight": self._own, **self._moments()}
+        return {
+            **{name: Picked(values, places) for name, values in own.items()},
+            "initial": self._initial.identity,
+            "shape": [len(self), self.width],
+            "rows": torch.from_numpy(rows.astype(np.int32)),
+        }
+
+    def start_from(self, moved: Mapping[str, Any], identity: str, folder: Path) -> None:
+        """Lie over what `moved` has said and a file holds; ``folder`` has room for what it does not hold.
+
+        Raises
+        ------
+        ValueError : it was said of another table.
+        """
+        self._check(moved)
+        if moved["initial"] != self._initial.identity:
+            raise ValueError("embeddings were drawn from another seed")
+        kept = {name: moved[name].numpy() for name in ("weight", *self._moments())}
+        shape = (len(self), self.width)
+        parts, rows = self._own_parts if self._whole else self._initial.parts, moved["rows"].numpy()
+        self._lie_over(shared(identity, lambda: Below(identity, shape, parts(), rows, kept, folder)))
+
+    def _own_parts(self) -> Iterator[tuple[int, Float32]]:
+        for begin in range(0, len(self), PART):
+            yield begin, self._own[1 + begin : 1 + begin + PART].numpy()
+
+    def lie_over(self, other: EmbeddingTable) -> None:
+        """Lie over the same rows as another table, without its own ones."""
+        self._initial = other._initial
+        self._lie_over(other._lower)
+
+    def _check(self, state: Mapping[str, Any]) -> None:
+        if state["shape"] != [len(self), self.width]:
+            raise ValueError(f"embeddings have shape {tuple(state['shape'])}, not {(len(self), self.width)}")
 
     def state_dict(self) -> dict[str, Any]:
-        """Return copies of weights, accumulators and the published values of rows changed since."""
-        changed = {f"changed.{k}": v for k, v in self._changed.state_dict().items()}
-        return {"weight": self.weight.clone(), "accumulator": self.accumulator.clone(), **changed}
+        """Return copies of own rows, what the optimiser keeps of them, and the published values of those changed since."""
+        rows, places = self._met()
+        index, changed = torch.from_numpy(places), self._changed.state_dict()
+        own = {"weight": self._own, **self._moments()}
+        return {
+            **{name: values.index_select(0, index) for name, values in own.items()},
+            "below": self._identity,
+            "shape": [len(self), self.width],
+            "rows": torch.from_numpy(rows),
+            "forgot": self._forgot,
+            "changed": {**changed, "rows": torch.from_numpy(self._rows_at(changed.pop("places").numpy()))},
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        for name in ("weight", "accumulator"):
-            own: Tensor = getattr(self, name)
-            if state[name].shape != own.shape:
-                raise ValueError(
-                    f"embedding {name} has shape {tuple(state[name].shape)}, not {tuple(own.shape)}"
-                )
-            own.copy_(state[name])
-        self._changed.load_state_dict({key: state[f"changed.{key}"] for key in ("on", "rows", "values")})
+        """Restore what `state_dict` returned.
 
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Rows of a batch's feature values, and how they make its entries, one a click and feature.
-
-    Without tags every entry is one row. With tags an entry is the mean of its rows, or zero where it has none.
-
-    Parameters
-    ----------
-    rows : of the table, one entry's after the other's.
-    begin : the first row of each entry (clicks times features); None: one each, in their order.
-    entry : which one each row belongs to.
-    share : one over the number of rows of its entry, shape (len(rows), 1).
-    """
-
-    rows: Int64
-    begin: Tensor | None = None
-    entry: Tensor | None = None
-    share: Tensor | None = None
-
-    def pooled(self, values: Tensor) -> Tensor:
-        """Return the entries, shape (entries, width), of the values of the rows."""
-        if self.begin is None or self.share is None:
-            return values
-        return summed(values * self.share, torch.arange(len(values)), self.begin)
-
-    def spread(self, gradient: Tensor) -> Tensor:
-        """Return the gradient of each row, given that of the entries."""
-        if self.entry is None or self.share is None:
-            return gradient
-        return taken(gradient, self.entry.numpy()).mul_(self.share)
-
-
-def taken(values: Tensor, rows: Int64) -> Tensor:
-    """Return some rows: numpy takes half the time of index_select."""
-    return torch.from_numpy(values.numpy().take(rows, 0))
-
-
-def summed(values: Tensor, order: Tensor, begin: Tensor) -> Tensor:
-    """Return the sums of ``values[order[begin[k] : begin[k + 1]]]``, in that order: what index_add_ gives, at a third of the
-    time.
-    """
-    return functional.embedding_bag(order, values, begin, mode="sum")
-
-
-def _grouped(inverse: Int64, count: int) -> tuple[Tensor, Tensor]:
-    """Return the places of 0, of 1, ... in ``inverse``, and where those of each begin."""
-    few = count <= np.iinfo(np.uint16).max + 1  # numpy sorts those by their digits, in a tenth of the time
-    order = np.argsort(inverse.astype(np.uint16) if few else inverse, kind="stable")
-    often = np.bincount(inverse, minlength=count)
-    return torch.from_numpy(order), torch.from_numpy(np.cumsum(often) - often)
-
-
-class _Changed:
-    """Published values of the rows that training has changed since."""
-
-    def __init__(self, rows: int, width: int) -> None:
-        self._slot = np.full(rows, -1, np.int32)
-        self._rows = np.empty(0, np.int64)
-        self._values = torch.empty(0, width)
-        self._count = 0
-        self._on = False
-
-    def clear(self) -> None:
-        self._slot[self._rows[: self._count]] = -1
-        self._count = 0
-        self._on = True
-
-    def remember(self, rows: Int64, values: Tensor) -> None:
-        if not self._on:  # nothing was published yet: pre-training needs no memory of the past
-            return
-        fresh = np.flatnonzero(self._slot[rows] < 0)
-        count = self._count + len(fresh)
-        if count > len(self._rows):
-            self._grow(count)
-        self._slot[rows[fresh]] = np.arange(self._count, count, dtype=np.int32)
-        self._rows[self._count : count] = rows[fresh]
-        torch.index_select(values, 0, torch.from_numpy(fresh), out=self._values[self._count : count])
-        self._count = count
-
-    def _grow(self, count: int) -> None:
-        capacity = min(max(count, 2 * len(self._rows)), len(self._slot))
-        self._rows = np.concatenate([self._rows, np.empty(capacity - len(self._rows), np.int64)])
-        self._values = torch.cat(
-            [self._values, torch.empty(capacity - len(self._values), self._values.shape[1])]
+        Raises
+        ------
+        ValueError : other rows lie below than did then, or it is the state of another table.
+        """
+        self._check(state)
+        if state["below"] != self._identity:
+            raise ValueError("embeddings start from another pre-training than they did")
+        self._lie_over(self._lower)
+        self._forgot = bool(state["forgot"])
+        own = self._adopt(state["rows"].numpy())
+        for name, values in {"weight": self._own, **self._moments()}.items():
+            values[own] = state[name]
+        changed = {**state["changed"]}
+        self._changed.load_state_dict(
+            changed | {"places": torch.from_numpy(self._places(changed.pop("rows").numpy()).astype(np.int64))}
         )
-
-    def restore(self, rows: Int64, values: Tensor) -> None:
-        if not self._count:
-            return
-        slots = self._slot[rows]
-        hit = np.flatnonzero(slots >= 0)
-        old = self._values.index_select(0, torch.from_numpy(slots[hit].astype(np.int64)))
-        values.index_copy_(0, torch.from_numpy(hit), old)
-
-    def state_dict(self) -> dict[str, Any]:
-        rows = torch.from_numpy(self._rows[: self._count].copy())
-        return {"on": self._on, "rows": rows, "values": self._values[: self._count].clone()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.clear()
-        self._rows = state["rows"].numpy().copy()
-        self._values = state["values"].clone()
-        self._count = len(self._rows)
-        self._slot[self._rows] = np.arange(self._count, dtype=np.int32)
-        self._on = bool(state["on"])

@@ -76,7 +76,8 @@ class Model:
         self._attention: Attention | None = None
         if learner.attention:
             self._attention = Attention(learner.attention, features)
-            self.layers["attention"] = self._attention.layers(self.table.weight.shape[1], generator)
+            self.table.skip(generator)
+            self.layers["attention"] = self._attention.layers(self.table.width, generator)
         self._halved = settled(learner).precision == "bfloat16"
         self.adam = FlatAdam(self.layers, learner.learning_rate, halved=self._halved)
         self._kept: list[tuple[Tensor, Tensor]] = []
@@ -147,6 +148,7 @@ class Model:
     def twin(self, learner: LearnerBlock) -> Model:
         """Return a model of the same weights that sets out with the rates of ``learner``; its other settings are as here."""
         twin = Model(self.network, self.heads, self.table.features, learner, 0, self._inputs)
+        twin.table.lie_over(self.table)
         twin.load_state_dict(self.state_dict())
         twin.begin(learner)
         twin.freeze()
@@ -230,11 +232,14 @@ class Model:
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of all state: training weights, optimisers, batch-norm statistics, served weights."""
+        return {**self.dense_state(), "table": self.table.state_dict()}
+
+    def dense_state(self) -> dict[str, Any]:
+        """Return copies of all state but that of the embeddings."""
         served = None if self._served is None else self._served.state_dict()
         return {
             "adam": self.adam.state_dict(),
             "buffers": copied(self.layers),
-            "table": self.table.state_dict(),
             "rates": [self.adam.rate, self.table.rate],
             "served": served,
         }

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from learners import checkpoint
+from learners import checkpoint, tensors
 from learners.batch import Batch
 from learners.finals import Finals
 from learners.history import History, Rows, batches
@@ -112,13 +112,30 @@ def pretrained(plan: Pretraining, cache: Path) -> Model:
         LOGGER.warning("no history: %r starts untrained", plan.recipe.kind)
         return model
     key = checkpoint.key_of(plan.parts())
-    path = cache / "checkpoints" / f"{key}.pt"
-    with checkpoint.lock_of(path):
-        if not checkpoint.load(path, key, model):
+    path = checkpoint.path_of(cache, key)
+    with checkpoint.held(path):
+        found = checkpoint.opened(path, key)
+        if found is not None:
+            try:
+                _start_from(model, *found, path)
+            except checkpoint.CORRUPT as error:
+                checkpoint.damaged(path, error)
+            else:
+                return model
             model = plan.untrained()  # what could not be loaded may have been loaded in part
-            _fit(model, plan)
-            checkpoint.save(path, key, model)
+        model.table.own_all()
+        _fit(model, plan)
+        checkpoint.save(path, key, {**model.dense_state(), "table": model.table.moved()})
+        # From here on all that start from it share its rows, the one that trained it among them.
+        state, about = tensors.read(path)
+        _start_from(model, state, about["digest"], path)
     return model
+
+
+def _start_from(model: Model, state: Mapping[str, Any], digest: str, path: Path) -> None:
+    """Put a model where a checkpoint says, its embeddings over those of the file."""
+    model.table.start_from(state["table"], digest, path.parent)
+    model.load_state_dict({**state, "table": model.table.state_dict()})
 
 
 def _fit(model: Model, plan: Pretraining) -> None:

@@ -225,9 +225,9 @@ def _fitted(model: M, fit: Callable[[M], None], materials: Materials, own: list[
             "history": [history.start, history.end],
         }
     )
-    path = Path(materials.cache) / "checkpoints" / f"{key}.pt"
-    with checkpoint.lock_of(path):
+    path = checkpoint.path_of(Path(materials.cache), key)
+    with checkpoint.held(path):
         if not checkpoint.load(path, key, model):
             fit(model)
-            checkpoint.save(path, key, model)
+            checkpoint.save(path, key, model.state_dict())
     return model

@@ -38,6 +38,7 @@ class Joint:
         made = torch.Generator().manual_seed(torch_seed(materials.seed, "learners", "escim", "joint"))
         features, dim = materials.history.log.features, materials.learner.embedding_dim
         self.table = AdamTable(features, dim, rate, made)
+        self.table.skip(made)
         width = len(features) * dim
         self.layers = nn.ModuleDict(
             {

@@ -98,6 +98,7 @@ class Autoencoder:
         made = torch.Generator().manual_seed(torch_seed(materials.seed, "learners", "escim", "autoencoder"))
         features = materials.history.log.features
         self.table = AdamTable(features, dim, rate, made)
+        self.table.skip(made)
         self._width = len(features) * dim + CLICK_AND_CONVERSION
         self.layers = nn.ModuleDict(
             {

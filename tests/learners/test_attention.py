@@ -76,10 +76,20 @@ def entries(weight, units, ids):
     return np.array(found)
 
 
+class Doubled(EmbeddingTable):
+    """Its rows are numbers in float64 that a test may move."""
+
+    weight = None
+
+    def gather(self, rows):
+        return torch.from_numpy(self.weight.numpy().take(rows, 0))
+
+
 def made(seed, embeddings=1):
     generator = torch.Generator().manual_seed(seed)
-    table = EmbeddingTable(FEATURES, 3, 0.05, generator, embeddings, deviation=1.0)
-    table.weight = table.weight.double()
+    drawn = EmbeddingTable(FEATURES, 3, 0.05, generator, embeddings, deviation=1.0)
+    table = Doubled(FEATURES, 3, 0.05, generator, embeddings)
+    table.weight = drawn.weight.double()
     attention = Attention(BLOCKS, FEATURES)
     return table, attention, attention.layers(3 * embeddings, generator).double()
 
@@ -150,7 +160,7 @@ def test_a_model_learns_by_its_attention_and_serves_what_was_published(network):
     now = model.served_outputs(ids)["cvr"]
     np.testing.assert_array_equal(now, model.outputs(ids)["cvr"])
     assert not np.array_equal(now, published)
-    other = Model(NETWORKS[network]().completed(TINY), ("cvr",), FEATURES, TINY, seed=9)
+    other = Model(NETWORKS[network]().completed(TINY), ("cvr",), FEATURES, TINY, seed=4)
     other.load_state_dict(state)
     np.testing.assert_array_equal(other.served_outputs(ids)["cvr"], published)
     np.testing.assert_array_equal(other.outputs(ids)["cvr"], now)

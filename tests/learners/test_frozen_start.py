@@ -48,7 +48,7 @@ def test_the_public_baselines_start_from_one_checkpoint(resolved, ground, small)
     for method in resolved(*[{"method": n, "task": "netcvr", "fidelity": "reference"} for n in names]):
         build_learner(method, **ground.arguments(learner=small))
     aside = 1  # the delay network of ES-DFM
-    assert len(list((ground.cache / "checkpoints").glob("*.pt"))) == 1 + aside
+    assert len(list((ground.cache / "checkpoints").glob("*.safetensors"))) == 1 + aside
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_methods_that_differ_in_the_stream_alone_share_their_start(one, ground, 
     ):
         learner = small.model_copy(update={**base, "left_over": "step", **stream})
         build_learner(one.method("pre-trained"), **ground.arguments(learner=learner))
-    assert len(list((ground.cache / "checkpoints").glob("*.pt"))) == 1
+    assert len(list((ground.cache / "checkpoints").glob("*.safetensors"))) == 1
 
 
 @pytest.mark.parametrize(("left_over", "last"), [("spread", 700), ("step", 200), ("drop", 200)])

@@ -102,7 +102,7 @@ def test_state_and_served_copy():
     for _ in range(3):
         own.step(IDS, lambda outputs: (outputs["cvr"] - outputs["rfr"]).square().sum())
     assert all(np.array_equal(values, before[head]) for head, values in own.served_outputs(IDS).items())
-    other = model("hybrid", seed=9)
+    other = model("hybrid")
     other.load_state_dict(own.state_dict())
     for head, values in own.outputs(IDS).items():
         np.testing.assert_array_equal(other.outputs(IDS)[head], values)

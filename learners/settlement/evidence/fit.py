@@ -72,8 +72,8 @@ def evidence_net(parameters: NetParameters, materials: Materials, about: About =
         "prior": None if prior is None else [replace(plan, history=prior.history).parts(), prior.shift],
     }
     key = checkpoint.key_of(parts)
-    path = materials.cache / "checkpoints" / f"{key}.pt"
-    with checkpoint.lock_of(path):
+    path = checkpoint.path_of(materials.cache, key)
+    with checkpoint.held(path):
         if not checkpoint.load(path, key, net):
             net = EvidenceNet(layout, parameters.hidden, torch.Generator().manual_seed(seed))
             at_click = about == "refund at click"
@@ -87,7 +87,7 @@ def evidence_net(parameters: NetParameters, materials: Materials, about: About =
             fit(net, clicks, parameters, materials.observation / HOUR, materials.seed, ages=not at_click)
             if len(own):  # the offset is for own clicks
                 net.mean_logit = float(own.logit.mean())
-            checkpoint.save(path, key, net)
+            checkpoint.save(path, key, net.state_dict())
     return believed(net, parameters, history.end, materials.shared)
 
 

@@ -169,7 +169,7 @@ def test_a_tower_for_every_head_shares_the_embeddings_alone():
 
 @pytest.mark.parametrize("spec", [{"kind": "wide-deep", "wide": ["cross"]}, "per-head", "ple"], ids=str)
 def test_what_is_served_is_saved(spec):
-    own, other = model(spec), model(spec, seed=9)
+    own, other = model(spec), model(spec)
     own.set_biases({"ctr": -1.0, "cvr": -2.0})
     own.publish()
     own.step(IDS, lambda outputs: outputs["cvr"].square().sum() + outputs["ctr"].square().sum())

@@ -135,7 +135,7 @@ def test_its_sale_counts_as_seen(materials, scenario, ground):
 
 
 def checkpoints(ground):
-    return {path.name for path in (ground.cache / "checkpoints").glob("*.pt")}
+    return {path.name for path in (ground.cache / "checkpoints").glob("*.safetensors")}
 
 
 def test_the_checkpoint_is_that_of_the_prior(materials, scenario, ground):
