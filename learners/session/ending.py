@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from learners.session.plan import Plan
+from simulator.commands.console import warn
 from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.meters import Section
@@ -22,6 +23,7 @@ from simulator.pipeline import Pipeline
 from simulator.pipeline.recorder import Recorder
 from simulator.report.summary import build_summary, json_safe
 from simulator.rundir import RunDirectory, write_json
+from simulator.scenario.fields import leaves, written
 from simulator.units import format_duration
 from simulator.worlds.targets import TARGETS
 from simulator.worlds.targets.compare import fit_summary
@@ -134,6 +136,8 @@ def conclude(
     write_json(directory.summary, summary)
     if plan.scenario.output.report:
         _report(directory, summary, results)
+    if plan.scenario.output.tracker is not None:
+        _track(plan, directory, summary, results)
 
 
 def likeness_of(plan: Plan) -> dict[str, Any] | None:
@@ -179,3 +183,19 @@ def _report(directory: RunDirectory, summary: dict[str, Any], results: Results) 
         scenario_text=directory.resolved.read_text(encoding="utf-8"),
         manifest=json.loads(directory.manifest.read_text(encoding="utf-8")),
     )
+
+
+def _track(plan: Plan, directory: RunDirectory, summary: dict[str, Any], results: Results) -> None:
+    from simulator.report.trackers import track
+
+    scenario, tracker = plan.scenario, plan.scenario.output.tracker
+    assert tracker is not None
+    keys = {
+        written(key): str(value)
+        for key, value in leaves(scenario.model_dump(mode="json"))
+        if value is not None
+    }
+    try:
+        track(tracker, directory.path, directory.final.parents[1], summary, results.metrics, keys)
+    except Exception as error:  # noqa: BLE001 - a server that is down must not cost the run
+        warn([f'output.tracker = "{tracker}": nothing was written ({type(error).__name__}: {error})'])

@@ -12,6 +12,7 @@ from typing import Any
 
 from simulator.errors import ScenarioError, nearest
 from simulator.log.schema import Feature
+from simulator.report.trackers import missing
 from simulator.scenario.derived import derived_faults
 from simulator.scenario.faults import validate
 from simulator.scenario.fields import leaves, written
@@ -164,6 +165,8 @@ def _between_blocks(scenario: Scenario, layers: Layers, file: str) -> list[str]:
     upload = scenario.stream.upload
     if upload is not None and (fault := upload_fault(upload, scenario.windows.lateness)) is not None:
         faults.append(f"{layers.origin(('stream', 'upload'), file)}: stream.upload: {fault}")
+    if said := missing(scenario.output.tracker):
+        faults.append(f"{layers.origin(('output', 'tracker'), file)}: {said}")
     baseline = scenario.evaluation.baseline
     if baseline is not None and baseline not in labels:
         where = layers.origin(("evaluation", "baseline"), file)

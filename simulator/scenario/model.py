@@ -175,6 +175,8 @@ class OutputBlock(Block):
     """Write predictions.parquet."""
     report: bool = True
     """Write report.html."""
+    tracker: Literal["mlflow", "tensorboard"] | None = None
+    """Also write metrics for MLflow (``mlruns/`` in ``dir``, or MLFLOW_TRACKING_URI) or TensorBoard (in the run)."""
 
 
 class Scenario(Block):
