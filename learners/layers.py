@@ -66,6 +66,13 @@ def joined(embedded: Tensor, inputs: Tensor | None) -> Tensor:
     return embedded if inputs is None else torch.cat([embedded, inputs], dim=1)
 
 
+def once(numbers: Tensor) -> Tensor:
+    """Return numbers as products read them, for many to read: under autocast each of them would cast them, and their gradient,
+    by itself.
+    """
+    return numbers.bfloat16() if torch.is_autocast_enabled("cpu") else numbers
+
+
 class Columns(nn.Module):
     """Some of the last dimension's numbers."""
 

@@ -132,6 +132,9 @@ def _hidden(layers: nn.Module, whole: Tensor) -> dict[str, list[Tensor]]:
     """Return the numbers after each layer of each head's tower."""
     import torch
 
+    from learners.layers import once
+
+    whole = once(whole)
     parts: Mapping[str, nn.ModuleDict] = layers  # type: ignore[assignment]
     said = torch.stack([expert(whole) for expert in parts["experts"]], dim=1)  # type: ignore[operator]
     found: dict[str, list[Tensor]] = {}

@@ -51,4 +51,10 @@ class Mixed(Stacked):
 
 def mixture(weights: Tensor, said: Tensor) -> Tensor:
     """Return sum_i softmax(weights)_i said_i, shape (B, units), of what experts say, (B, experts, units)."""
-    return (weights.softmax(dim=1).unsqueeze(2) * said).sum(dim=1)
+    import torch
+
+    share = weights.softmax(dim=1).to(said.dtype)
+    if torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled():
+        # One product; not where there is a backward pass, which takes longer than all else.
+        return torch.bmm(share.unsqueeze(1), said).squeeze(1)
+    return (share.unsqueeze(2) * said).sum(dim=1)

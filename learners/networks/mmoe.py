@@ -45,9 +45,9 @@ class MixtureOfExperts(Mixed):
     ) -> dict[str, Tensor]:
         import torch
 
-        from learners.layers import apart, joined
+        from learners.layers import apart, joined, once
 
-        whole = joined(apart(embedded)[0], inputs)
+        whole = once(joined(apart(embedded)[0], inputs))
         experts: nn.ModuleList = layers["experts"]  # type: ignore[assignment]
         gates: nn.ModuleDict = layers["gates"]  # type: ignore[assignment]
         said = torch.stack([expert(whole) for expert in experts], dim=1)

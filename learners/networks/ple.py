@@ -58,11 +58,11 @@ class Extraction(Mixed):
     ) -> dict[str, Tensor]:
         import torch
 
-        from learners.layers import apart, joined
+        from learners.layers import apart, joined, once
 
         heads: nn.ModuleDict = layers["heads"]  # type: ignore[assignment]
         levels: nn.ModuleList = layers["levels"]  # type: ignore[assignment]
-        states = dict.fromkeys((*heads, SHARED), joined(apart(embedded)[0], inputs))
+        states = dict.fromkeys((*heads, SHARED), once(joined(apart(embedded)[0], inputs)))
         for level in levels:
             experts, gates = level["experts"], level["gates"]  # type: ignore[index]
             said = {name: _said(some, states[name]) for name, some in experts.items()}
