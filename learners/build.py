@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from learners.catalog import ResolvedMethod
@@ -16,6 +17,7 @@ from learners.networks import Network
 from learners.past import SeenLog
 from learners.precision import settled
 from learners.pretrain import Pretraining, heads_beyond, pretrained
+from learners.stopping import enough
 from simulator.calendar import NO_PROMOTIONS, Calendar
 from simulator.calls import called, calling
 from simulator.randomness import generator, torch_seed
@@ -94,17 +96,45 @@ def build_learner(
     finals = Finals(source, method.objective.targets)
     if passes and method.start is not None and learner.head_start == "base-rate":
         model.set_biases(finals.biases(heads_beyond(method.start, heads)))
-    ready = TorchLearner(
-        model,
-        method.objective,
-        method.link,
-        estimator,
-        offset,
-        decay=learner.learning_rate_decay,
-        seed=seed,
-        names=(called(auxiliary), called(method.offset)),
-    )
-    for epoch in range(passes):
-        rng = generator(seed, "learners", "rehearsal", epoch)
-        ready.rehearse(batches(finals.samples(), learner.batch_size, rng))
+
+    def learner_of(model: Model) -> TorchLearner:
+        return TorchLearner(
+            model,
+            method.objective,
+            method.link,
+            estimator,
+            offset,
+            decay=learner.learning_rate_decay,
+            seed=seed,
+            names=(called(auxiliary), called(method.offset)),
+        )
+
+    ready = learner_of(model)
+    if passes and method.start is not None:
+        trial = learner_of(model.twin(learner)) if method.start.held_out else None
+        _rehearse(ready, trial, passes, finals, learner, seed)
     return ready
+
+
+def _rehearse(
+    ready: TorchLearner,
+    trial: TorchLearner | None,
+    passes: int,
+    finals: Finals,
+    block: LearnerBlock,
+    seed: int,
+) -> None:
+    """Go over the history's final labels; where there is a learner to try it on, only as often as that tells to."""
+
+    def once(one: TorchLearner, span: History, epoch: int) -> None:
+        rng = generator(seed, "learners", "rehearsal", epoch)
+        one.rehearse(batches(replace(finals, history=span).samples(), block.batch_size, rng))
+
+    if trial is not None:
+
+        def loss(span: History) -> float:
+            return trial.judged(replace(finals, history=span).samples())
+
+        passes = enough(finals.history, passes, partial(once, trial), loss)
+    for epoch in range(passes):
+        once(ready, finals.history, epoch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,8 +77,19 @@ class TorchLearner:
             told |= ~np.isnan(samples.column(target))
         if not told.all():
             samples = samples[told]
-        if not len(samples):
-            return
+        if len(samples):
+            self._model.step(samples.features, self._loss(samples))
+
+    def judged(self, batches: Iterable[Samples]) -> float:
+        """Return the mean loss on samples of the weights as they are now, and learn nothing; NaN where there are none."""
+        total, count = 0.0, 0
+        for samples in batches:
+            total += self._loss(samples)(self._model.tried(samples.features)).item() * len(samples)
+            count += len(samples)
+        return total / count if count else np.nan
+
+    def _loss(self, samples: Samples) -> Callable[[dict[str, Tensor]], Tensor]:
+        """Return the objective's loss of a batch, as a function of the network's outputs."""
         batch = Batch(samples, self._estimates(samples), step=self.steps, seed=self._seed)
         clicks = Clicks(samples.row, samples.click_time, samples.features)
         known = {head: torch.from_numpy(values).float() for head, values in self._added(clicks).items()}
@@ -89,7 +100,7 @@ class TorchLearner:
             on = f"a batch of {len(samples)} samples at step {self.steps + 1}"
             return loss_of(self._objective, on, batch, outputs)
 
-        self._model.step(samples.features, loss)
+        return loss
 
     def _estimates(self, samples: Samples) -> dict[str, Tensor]:
         if self._estimator is None or not self._objective.estimates:

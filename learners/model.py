@@ -168,6 +168,11 @@ class Model:
             layers = self._current.layers
         return self._evaluate(layers.eval(), self.table.gather, features, inputs)
 
+    def tried(self, features: Int32, inputs: Inputs | None = None) -> Outputs:
+        """Return the same as a loss takes them that is only looked at."""
+        said = self.outputs(features, inputs)
+        return {head: torch.from_numpy(values).float().requires_grad_() for head, values in said.items()}
+
     def embedded(self, features: Int32) -> Tensor:
         """Return what the network reads of rows as the embeddings are now, shape (embeddings, B, F * dim)."""
         with torch.no_grad():

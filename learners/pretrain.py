@@ -22,6 +22,7 @@ from learners.networks import Network
 from learners.objectives.base import loss_of
 from learners.start import Recipe
 from learners.start.objective import OwnObjective
+from learners.stopping import enough
 from simulator.randomness import generator, torch_seed
 from simulator.scenario.learner import LearnerBlock
 
@@ -139,7 +140,7 @@ def _start_from(model: Model, state: Mapping[str, Any], digest: str, path: Path)
 
 
 def _fit(model: Model, plan: Pretraining) -> None:
-    recipe, size = plan.recipe, plan.learner.pretrain_batch_size
+    recipe = plan.recipe
     rng = generator(plan.seed, "learners", recipe.kind, "shuffle")
     if isinstance(recipe, OwnObjective):
         _fit_objective(model, plan, recipe, rng)
@@ -147,9 +148,35 @@ def _fit(model: Model, plan: Pretraining) -> None:
     biases = plan.history.biases(recipe)  # asked in any case: it refuses a history without targets
     if plan.learner.head_start == "base-rate":
         model.set_biases(biases)
-    for _ in range(plan.learner.pretrain_epochs):
-        for batch in batches(plan.history.rows(recipe), size, rng, keep_short=plan.keeps_short):
-            model.step(batch.features, history_loss(recipe, batch), batch.inputs)
+    passes = plan.learner.pretrain_epochs
+    if recipe.held_out and not recipe.rehearsals:
+        passes = _enough(plan, biases)
+    for _ in range(passes):
+        _pass(model, plan, plan.history, rng)
+
+
+def _pass(model: Model, plan: Pretraining, span: History, rng: np.random.Generator) -> None:
+    rows, size = span.rows(plan.recipe), plan.learner.pretrain_batch_size
+    for batch in batches(rows, size, rng, keep_short=plan.keeps_short):
+        model.step(batch.features, history_loss(plan.recipe, batch), batch.inputs)
+
+
+def _enough(plan: Pretraining, biases: Mapping[str, float]) -> int:
+    """Return how many passes are enough, by a model that is thrown away."""
+    trial, rng = plan.untrained(), generator(plan.seed, "learners", plan.recipe.kind, "shuffle")
+    if plan.learner.head_start == "base-rate":
+        trial.set_biases(biases)
+
+    def loss(span: History) -> float:
+        total, count = 0.0, 0
+        for rows in span.rows(plan.recipe):
+            inputs = rows.inputs if plan.recipe.inputs else None
+            total += history_loss(plan.recipe, rows)(trial.tried(rows.features, inputs)).item() * len(rows)
+            count += len(rows)
+        return total / count if count else np.nan
+
+    most = plan.learner.pretrain_epochs
+    return enough(plan.history, most, lambda span, _: _pass(trial, plan, span, rng), loss)
 
 
 def _fit_objective(model: Model, plan: Pretraining, recipe: OwnObjective, rng: np.random.Generator) -> None:

@@ -29,8 +29,11 @@ class Everyday(CalendarRecipe):
 
     epochs: NonNegativeInt = 2
     """Passes of the method's own objective over what its policy would have delivered of the history."""
+    stop_early: bool = False
+    """Whether ``epochs`` is only the most: passes end where the last past promotion, held out at first, is foretold worse."""
 
     rehearsals: ClassVar[int] = following(0, lambda part: part.epochs)
+    held_out: ClassVar[bool] = following(False, lambda part: part.stop_early)
 
     def targets(self, clicks: ClickBatch, labels: Labels) -> dict[str, Float64]:
         windows = PrePromotion(self.calendar)

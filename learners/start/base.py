@@ -50,6 +50,9 @@ class Recipe(Part):
     rehearsals: ClassVar[int] = 0
     """How many times the method's own objective then goes over the final labels of the history, with its auxiliary, its
     network as it is in the stream, and the stream's rates and batches. Heads that are not fitted here start at base rates."""
+    held_out: ClassVar[bool] = False
+    """Whether the last promotion of the history is held out first, to see how many passes are enough: of the rehearsals, or of
+    pre-training where there are none (`learners.stopping`). Then all of the history is gone over so often."""
     uses_calendar: ClassVar[bool] = False
     """Whether its targets depend on the promotions or the local time, so that another calendar is another model."""
 

@@ -45,11 +45,15 @@ class PastPromotions(CalendarRecipe):
     """Weight of all other clicks."""
     latest: PositiveInt | None = None
     """How many of the past promotions count, the latest ones; all unless given."""
+    stop_early: bool = False
+    """Whether passes end where the last past promotion, held out at first, is foretold worse; there are at most so many as
+    else: [learner] pretrain_epochs, or those that the recipe says."""
 
     heads = following({"cvr": PROBABILITY}, lambda part: part.recipe.heads)
     inputs = following((), lambda part: part.recipe.inputs)
     rehearsals = following(0, lambda part: part.recipe.rehearsals)
     uses_events = following(False, lambda part: part.recipe.uses_events)
+    held_out = following(False, lambda part: part.stop_early or part.recipe.held_out)
 
     @model_validator(mode="after")
     def _weighs_examples(self) -> Self:
