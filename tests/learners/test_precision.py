@@ -177,7 +177,7 @@ def test_a_run_goes_on_to_the_same_bits():
     model.publish()
     rng = np.random.default_rng(1)
     model.step(batch(rng, model), total)
-    again = made("ple", seed=8)
+    again = made("ple")
     again.load_state_dict(copy.deepcopy(model.state_dict()))
     asked = batch(rng, model)
     for head, said in model.served_outputs(asked).items():
