@@ -15,12 +15,13 @@ from simulator.log.reader import Log
 from simulator.plugins import load_plugins
 from simulator.policies import POLICIES
 from simulator.scenario.overrides import parameters_of
+from simulator.store import Location
 from simulator.sweep.dispatch import Place
 
 
 def deliver_log(
-    log: Path,
-    out: Path,
+    log: Location,
+    out: Location,
     policy: str,
     parameters: Sequence[str] = (),
     *,

@@ -14,6 +14,7 @@ from simulator.commands.console import stdout
 from simulator.commands.data import duration
 from simulator.errors import ScenarioError, unknown
 from simulator.scenario.moments import instant_of, parse_moment
+from simulator.store import Location
 from simulator.units import DAY
 from simulator.windows import Windows
 
@@ -32,7 +33,7 @@ OBSERVATION = DAY // 100
 class Described:
     """A log at rest with what it takes to describe it; ``preset`` names the published facts to compare it with."""
 
-    path: Path
+    path: Location
     windows: Windows
     calendar: Calendar
     observation: int
@@ -50,7 +51,7 @@ class Described:
         )
 
     @classmethod
-    def of_log(cls, path: Path, windows: str | None, promotions: Sequence[str]) -> Described:
+    def of_log(cls, path: Location, windows: str | None, promotions: Sequence[str]) -> Described:
         """Describe the log in a directory.
 
         ``windows`` is "attribution" or "attribution,refund" (default: the attribution it was imported with, or 3d);
@@ -105,7 +106,7 @@ def print_log(described: Described, *, fit: bool, against: str | None) -> None:
 
     log, console = Log.open(described.path), stdout()
     if targets is None:
-        print_account(log.meta, described.path)
+        print_account(log.meta, log.path)
     sheet = fact_sheet(log, described.windows, described.calendar, intervals=targets is not None)
     if targets is not None:
         from simulator.worlds.targets.compare import fit_table, verdict_line

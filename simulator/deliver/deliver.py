@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 import tomlkit
 
-from simulator.deliver.folder import NewSamples
+from simulator.deliver.folder import FILE, RUNS, new_samples, remove
 from simulator.deliver.merge import Merge, merge
 from simulator.deliver.order import EACH, Order, jobs, slices
 from simulator.deliver.replay import replay_slice
 from simulator.deliver.runs import Run
 from simulator.deliver.work import fan_out
 from simulator.errors import UsageError
+from simulator.log.fingerprint import etags
 from simulator.log.reader import Log
 from simulator.policies import policy_from
+from simulator.store import Location
 from simulator.sweep.dispatch import Place
 
 HERE = Place(1)
@@ -26,7 +26,7 @@ HERE = Place(1)
 class Delivered:
     """What was written: a folder with a file of each segment that has samples."""
 
-    path: Path
+    path: Location
     rows: int
     files: int
     clicks: int
@@ -35,7 +35,7 @@ class Delivered:
 
 def deliver(
     order: Order,
-    out: Path,
+    out: Location,
     *,
     width: int | None = None,
     place: Place = HERE,
@@ -61,16 +61,16 @@ def deliver(
         raise UsageError(f"--workers {place.workers}: allowed: 1 or more")
     log, out = Log.open(order.log), out.absolute()
     cuts = slices(order, width, _several(place))
-    with NewSamples(out, replace=replace) as new:
+    with new_samples(out, replace=replace) as new:
         rows = _by_slices(order, cuts, new.path, place)
-        (new.path / NewSamples.FILE).write_text(tomlkit.dumps(_account(order, log, rows)), encoding="utf-8")
+        (new.path / FILE).write_text(tomlkit.dumps(_account(order, log, rows)), encoding="utf-8")
         new.commit()
     return Delivered(out, sum(rows.values()), len(rows), log.meta.clicks, len(cuts))
 
 
-def _by_slices(order: Order, cuts: list[tuple[int, int]], out: Path, place: Place) -> dict[int, int]:
+def _by_slices(order: Order, cuts: list[tuple[int, int]], out: Location, place: Place) -> dict[int, int]:
     """Replay slices, then merge what several of them delivered in one segment; return the rows of each segment."""
-    between = out / ".runs"
+    between = out / RUNS
     between.mkdir()
     runs = list(fan_out(replay_slice, jobs(order, cuts, out, between), place))
     shared: set[int] = set().union(*(run.segments for run in runs))
@@ -78,7 +78,7 @@ def _by_slices(order: Order, cuts: list[tuple[int, int]], out: Path, place: Plac
     groups = [tuple(sorted(shared)[at : at + size]) for at in range(0, len(shared), size)]
     merges = [Merge(group, _concerned(runs, group), out) for group in groups]
     rows = [*(run.alone for run in runs), *fan_out(merge, merges, place)]
-    shutil.rmtree(between)
+    remove(between)
     return dict(sorted((segment, count) for part in rows for segment, count in part.items()))
 
 
@@ -97,7 +97,12 @@ def _account(order: Order, log: Log, rows: dict[int, int]) -> dict[str, object]:
     windows = order.windows
     return {
         "policy": policy_from(order.policy).spec(),
-        "log": {"name": log.meta.name, "fingerprint": log.meta.fingerprint, "clicks": log.meta.clicks},
+        "log": {
+            "name": log.meta.name,
+            "fingerprint": log.meta.fingerprint,
+            "clicks": log.meta.clicks,
+            **({"etags": told} if (told := etags(log.location)) else {}),
+        },
         "windows": {name: getattr(windows, name) for name in ("attribution", "refund", "lateness", "edges")},
         "promotions": [{"start": p.start, "end": p.end} for p in order.calendar.promotions],
         "segment": order.segment,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from simulator.deliver.runs import Run
 from simulator.log.schema import Int64
 from simulator.pieces import TimeQueue
 from simulator.samples import Samples
+from simulator.store import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Merge:
 
     segments: tuple[int, ...]
     runs: tuple[Run, ...]
-    out: Path
+    out: Location
 
 
 def merge(job: Merge) -> dict[int, int]:

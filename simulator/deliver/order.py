@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from simulator.calendar import Calendar
@@ -14,6 +13,7 @@ from simulator.log.reader import Log
 from simulator.log.schema import ROW_GROUP
 from simulator.plugins import place_of
 from simulator.policies.base import Policy
+from simulator.store import Location
 from simulator.units import MINUTE, format_duration
 from simulator.windows import Windows
 
@@ -38,7 +38,7 @@ class Order:
     tick : length of a tick.
     """
 
-    log: Path
+    log: Location
     policy: Mapping[str, Any]
     folders: tuple[str, ...]
     windows: Windows
@@ -69,9 +69,9 @@ class Job:
     number: int
     begin: int
     end: int
-    out: Path
+    out: Location
     """Where the files of segments are written."""
-    between: Path
+    between: Location
     """Where its share in segments is written that other slices share in."""
 
     def alone(self, segment: int) -> bool:
@@ -115,7 +115,7 @@ def ordered(
     start, until = meta.start // segment * segment, meta.observed_until + 1
     tick = max((until - start) * ROW_GROUP // max(meta.clicks, 1), MINUTE)
     return Order(
-        log.path.resolve(),
+        log.location.absolute(),
         {**policy.spec(), "kind": place_of(type(policy))},
         folders,
         windows,
@@ -139,6 +139,6 @@ def slices(order: Order, width: int | None, workers: int) -> list[tuple[int, int
     return list(pairwise(edges))
 
 
-def jobs(order: Order, cuts: list[tuple[int, int]], out: Path, between: Path) -> list[Job]:
+def jobs(order: Order, cuts: list[tuple[int, int]], out: Location, between: Location) -> list[Job]:
     """Return the jobs of an order."""
     return [Job(order, number, begin, end, out, between) for number, (begin, end) in enumerate(cuts)]

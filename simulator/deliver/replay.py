@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,9 +16,10 @@ from simulator.policies import policy_from
 from simulator.policies.base import Policy
 from simulator.samples import Samples
 from simulator.samples_file import SamplesFile
+from simulator.store import Location
 
 
-def segment_file(out: Path, segment: int) -> Path:
+def segment_file(out: Location, segment: int) -> Location:
     """Return the file of a segment."""
     return out / f"segment={segment:05d}.parquet"
 
@@ -30,7 +30,7 @@ class SegmentFiles:
     ``rows`` are counted by segment.
     """
 
-    def __init__(self, out: Path, carries: Mapping[str, str]) -> None:
+    def __init__(self, out: Location, carries: Mapping[str, str]) -> None:
         self._out, self._carries = out, carries
         self._file: SamplesFile | None = None
         self.rows: dict[int, int] = {}

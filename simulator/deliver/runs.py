@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from simulator.samples import CAUSE, Samples
+from simulator.store import Location, sink
 
 
 @dataclass(slots=True)
@@ -21,7 +22,7 @@ class Run:
     ``roles`` are names of the codes in its file: codes count by first use, so that each file has its own.
     """
 
-    path: Path
+    path: Location
     number: int
     carries: dict[str, str]
     pieces: list[tuple[int, int]] = field(default_factory=list)
@@ -40,7 +41,11 @@ class Run:
         places = [k for k, (of, _) in enumerate(self.pieces) if of == segment]
         if not places:
             return
-        with pa.memory_map(str(self.path)) as source, pa.ipc.open_file(source) as file:
+        path = self.path
+        with (
+            pa.memory_map(str(path)) if isinstance(path, Path) else path.open("rb") as source,
+            pa.ipc.open_file(source) as file,
+        ):
             for place in places:
                 yield self._samples(file.get_batch(place))
 
@@ -56,14 +61,15 @@ class Run:
 class RunFile:
     """The file of a run that is being written."""
 
-    def __init__(self, path: Path, number: int, carries: Mapping[str, str]) -> None:
+    def __init__(self, path: Location, number: int, carries: Mapping[str, str]) -> None:
         self.run = Run(path, number, dict(carries))
         types = {name: kind for name, kind in Samples.types().items() if name != "features"}
         own = {name: np.dtype(kind) for name, kind in {**carries, **CAUSE}.items()}
         self._schema = pa.schema(
             [pa.field(name, pa.from_numpy_dtype(kind)) for name, kind in (types | own).items()]
         )
-        self._file = pa.ipc.new_file(str(path), self._schema)
+        self._sink = sink(path)
+        self._file = pa.ipc.new_file(self._sink, self._schema)
 
     def write(self, segment: int, until: int, samples: Samples) -> None:
         """Append samples of a segment, all visible before ``until``."""
@@ -76,6 +82,7 @@ class RunFile:
     def close(self) -> None:
         """Finish the file."""
         self._file.close()
+        self._sink.close()
 
     def __enter__(self) -> Self:
         return self

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simulator.errors import LogError
+from simulator.store import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class File:
     end: int
 
 
-def index(root: Path, names: Sequence[str], by: str = "time") -> tuple[File, ...]:
+def index(root: Location, names: Sequence[str], by: str = "time") -> tuple[File, ...]:
     """Read the footers of ``names`` (relative to ``root``) in replay order; they are sorted ``by`` that column.
 
     Raises
@@ -38,7 +39,8 @@ def index(root: Path, names: Sequence[str], by: str = "time") -> tuple[File, ...
     for name in sorted(names, key=_day):
         path = root / name
         try:
-            metadata = pq.read_metadata(path)
+            with path.open("rb") as file:
+                metadata = pq.read_metadata(file)
         except (OSError, pa.ArrowInvalid) as error:
             raise LogError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]})") from None
         start, end = _extremes(metadata, by)

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from simulator.errors import LogError
+from simulator.store import Location
 
 FOLDERS = ("clicks", "events", "truth", "impressions", "exposure")
 _TAIL = 8  # four bytes: length of the footer; four bytes: "PAR1"
 
 
-def footer(path: Path) -> bytes:
+def footer(path: Location) -> bytes:
     """Return the footer of a Parquet file: schema, and per row group the sizes and extremes of every column.
 
     Raises
@@ -34,19 +35,29 @@ def footer(path: Path) -> bytes:
         raise LogError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def fingerprint(root: Path, files: Iterable[str]) -> str:
+def fingerprint(root: Location, files: Iterable[str]) -> str:
     """Return the SHA-256 (hex) over the sorted ``files``, paths relative to ``root``."""
     digest = hashlib.sha256()
     for name in sorted(files):
         path = root / name
         content = footer(path)
-        digest.update(f"{name}\0{path.stat().st_size}\0{len(content)}\0".encode())
+        digest.update(f"{name}\0{_size(path)}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
 
 
-def parquet_files(root: Path) -> list[str]:
+def parquet_files(root: Location) -> list[str]:
     """List the Parquet files of a log by their path relative to ``root``, sorted."""
-    return sorted(
-        path.relative_to(root).as_posix() for folder in FOLDERS for path in (root / folder).glob("*.parquet")
-    )
+    return sorted(f"{folder}/{path.name}" for folder in FOLDERS for path in (root / folder).glob("*.parquet"))
+
+
+def etags(root: Location) -> str:
+    """Return a digest of what an object store says of the content of a log's files; empty for a log on a disk."""
+    if isinstance(root, Path):
+        return ""
+    told = "\n".join(f"{name} {(root / name).etag()}" for name in parquet_files(root))
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _size(path: Location) -> int:
+    return path.stat().st_size if isinstance(path, Path) else path.size()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+from numpy.typing import NDArray
 
 from simulator.log.memory import final_labels
-from simulator.log.schema import EventBatch, Int64, Labels
+from simulator.log.schema import ClickBatch, EventBatch, Int64, Labels
 from simulator.pieces import TimeQueue
 from simulator.windows import Windows
 
@@ -38,3 +41,11 @@ def _since(batch: EventBatch, row: int) -> EventBatch:
     """Forget the events of clicks that were labelled before."""
     keep = batch.row >= row
     return batch if keep.all() else batch[keep]
+
+
+def shared(batch: ClickBatch, labels: Labels) -> tuple[ClickBatch, Labels]:
+    """Let nobody write to what several will read."""
+    columns: list[NDArray[Any]] = [batch.click_id, batch.time, batch.features, *labels.arrays().values()]
+    for values in columns:
+        values.flags.writeable = False
+    return batch, labels

@@ -15,6 +15,7 @@ from simulator.clock import Clock, zone_of
 from simulator.errors import LogError
 from simulator.log.fingerprint import fingerprint, parquet_files
 from simulator.log.schema import SCHEMA_VERSION, Feature
+from simulator.store import Location
 
 FILE = "meta.toml"
 
@@ -144,7 +145,7 @@ def write_meta(root: Path, meta: Meta) -> None:
     (root / FILE).write_text(tomlkit.dumps(ordered), encoding="utf-8")
 
 
-def read_meta(root: Path) -> Meta:
+def read_meta(root: Location) -> Meta:
     """Read ``meta.toml``.
 
     Raises
@@ -161,7 +162,7 @@ def read_meta(root: Path) -> Meta:
         ) from None
 
 
-def _document(root: Path) -> dict[str, Any]:
+def _document(root: Location) -> dict[str, Any]:
     path = root / FILE
     if not root.is_dir():
         raise LogError(
@@ -214,7 +215,7 @@ def _features(document: dict[str, Any]) -> tuple[Feature, ...]:
     )
 
 
-def check_files(root: Path, meta: Meta) -> list[str]:
+def check_files(root: Location, meta: Meta) -> list[str]:
     """Compare the Parquet files on disk with those that were written; return them, relative to ``root``,
     sorted.
 

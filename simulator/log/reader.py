@@ -6,16 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
-
-from numpy.typing import NDArray
 
 from simulator.errors import LogError
 from simulator.log.exposed import exposed
 from simulator.log.files import File, index, overlapping
 from simulator.log.fingerprint import FOLDERS
 from simulator.log.impressions import Impressions, Which
-from simulator.log.labels import LabelJoin
+from simulator.log.labels import LabelJoin, shared
 from simulator.log.meta import Meta, check_files, read_meta
 from simulator.log.scan import Matrix, Scan
 from simulator.log.schema import (
@@ -31,6 +28,7 @@ from simulator.log.schema import (
     column_names,
 )
 from simulator.log.sql import identifier, kind_rank
+from simulator.store import Location, located, on_disk
 from simulator.windows import Windows
 
 HOUR_OF_DAY = Feature("hour", 24)
@@ -48,16 +46,16 @@ class Log:
 
     Attributes
     ----------
-    path : directory of the log.
+    location : directory of the log, or the folder of its objects in a store (s3://...).
     meta : what ``meta.toml`` says.
     features : features of `ClickBatch`, those of time last.
     clock : local time of the log.
     """
 
     def __init__(
-        self, path: Path, meta: Meta, files: Sequence[str], *, time_features: bool, threads: int
+        self, path: Location, meta: Meta, files: Sequence[str], *, time_features: bool, threads: int
     ) -> None:
-        self.path = path
+        self.location = path
         self.meta = meta
         self.clock = meta.clock
         self.features = (*meta.features, HOUR_OF_DAY, WEEKDAY) if time_features else meta.features
@@ -76,7 +74,7 @@ class Log:
         self._check_counts()
 
     @classmethod
-    def open(cls, path: Path | str, *, time_features: bool = False, threads: int = 1) -> Log:
+    def open(cls, path: Location | str, *, time_features: bool = False, threads: int = 1) -> Log:
         """Open the log in ``path``.
 
         Parameters
@@ -89,7 +87,7 @@ class Log:
         LogError
             If there is no log, its schema version is unknown, or a file is missing, cut short or changed.
         """
-        root = Path(path)
+        root = located(path)
         meta = read_meta(root)
         files = check_files(root, meta)
         taken = {feature.name for feature in meta.features} & {HOUR_OF_DAY.name, WEEKDAY.name}
@@ -98,6 +96,11 @@ class Log:
                 f"{root}: has a feature {min(taken)!r} already, so time_features cannot add one of that name"
             )
         return cls(root, meta, files, time_features=time_features, threads=threads)
+
+    @property
+    def path(self) -> Path:
+        """Directory of a log on a disk; an error for one in an object store."""
+        return on_disk(self.location)
 
     @property
     def has_truth(self) -> bool:
@@ -157,7 +160,7 @@ class Log:
             row, event_id, time, kind, amount, *arrival = self._scan.columns(batch, 5 + len(arrivals))
             if not kind.all():
                 raise LogError(
-                    f"{self.path}: an event near time {int(time[0])} is of no known kind (cart, pay, refund)"
+                    f"{self.location}: an event near time {int(time[0])} is of no known kind (cart, pay, refund)"
                 )
             last = self._scan.check_order("events", last, *arrival, time, kind, event_id)
             yield EventBatch(row, event_id, time, kind, amount, *arrival)
@@ -180,7 +183,7 @@ class Log:
         if features and end is not None and self._count(start, end) <= HELD:
             with self._reading:
                 if self._held[0] != span:
-                    self._held = span, [_shared(*part) for part in self._labelled(*span, features=True)]
+                    self._held = span, [shared(*part) for part in self._labelled(*span, features=True)]
         held = self._held
         parts = held[1] if held[0] == span else self._labelled(*span, features=features)
         for batch, labels in parts:
@@ -283,16 +286,8 @@ class Log:
         ):
             rows = sum(file.rows for file in files)
             if rows != count:
-                raise LogError(f"{self.path}: holds {rows} {name}, but meta.toml says {count}")
+                raise LogError(f"{self.location}: holds {rows} {name}, but meta.toml says {count}")
         if self._truth and [f.rows for f in self._truth] != [f.rows for f in self._clicks]:
-            raise LogError(f"{self.path}: truth/ does not have the rows of clicks/")
+            raise LogError(f"{self.location}: truth/ does not have the rows of clicks/")
         if self._exposure and [f.rows for f in self._exposure] != [f.rows for f in self._impressions.files]:
-            raise LogError(f"{self.path}: exposure/ does not have the rows of impressions/")
-
-
-def _shared(batch: ClickBatch, labels: Labels) -> tuple[ClickBatch, Labels]:
-    """Let nobody write to what several will read."""
-    columns: list[NDArray[Any]] = [batch.click_id, batch.time, batch.features, *labels.arrays().values()]
-    for values in columns:
-        values.flags.writeable = False
-    return batch, labels
+            raise LogError(f"{self.location}: exposure/ does not have the rows of impressions/")

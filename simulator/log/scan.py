@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,6 +15,7 @@ from simulator.log.files import File
 from simulator.log.order import last_in_order
 from simulator.log.schema import ROW_GROUP, Feature, Int32, Int64, UInt8
 from simulator.log.sql import one_line
+from simulator.store import Location, StorePath, for_duckdb
 from simulator.units import DAY, HOUR
 
 POSITION = "file_row_number"
@@ -26,9 +26,11 @@ _FILES = f"read_parquet($1, {POSITION} = true, hive_partitioning = false)"
 class Scan:
     """Queries on the files of the log in ``path``; several can be open at once. ``threads`` are those of DuckDB."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Location, threads: int) -> None:
         self.path = path
         self._con = duckdb.connect(config={"threads": threads})
+        if isinstance(path, StorePath):
+            self._con.register_filesystem(for_duckdb(path.scheme))
 
     def stream(
         self,

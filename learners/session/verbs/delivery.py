@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,14 +15,15 @@ from simulator.commands.options import LogPromotions, LogWindows, Replace, verb
     app,
     "deliver data/shop --policy elapsed-time --out samples",
     "deliver data/shop --policy elapsed-time --set window=1h --windows 3d,7d --out samples --workers 8",
+    "deliver s3://bucket/shop --policy elapsed-time --out s3://bucket/samples --workers 8",
     "deliver data/shop --policy complete --out samples --slices 7d --on dask://scheduler:8786",
 )
 def deliver(
-    log: Path,
+    log: Annotated[str, Parameter(help="A log: its directory, or s3://..., gs://..., az://...")],
     /,
     *,
     policy: Annotated[str, Parameter(help="Name of a policy, or module:Class of your own.")],
-    out: Annotated[Path, Parameter(help="Folder of the samples to make.")],
+    out: Annotated[str, Parameter(help="Folder of the samples to make, on a disk or in a store.")],
     parameters: Parameters = (),
     windows: LogWindows = None,
     lateness: Annotated[
@@ -51,10 +51,11 @@ def deliver(
     """
     from learners import catalog  # noqa: F401 - brings the policies of the learners
     from simulator.commands.deliver import deliver_log
+    from simulator.store import located
 
     deliver_log(
-        log,
-        out,
+        located(log),
+        located(out),
         policy,
         parameters,
         windows=windows,

@@ -63,3 +63,14 @@ class Killed(Policy):
             os.kill(os.getpid(), signal.SIGKILL)
         Path(self.begun).touch()
         out.deliver(at, converted=0.0)
+
+
+class Fails(Policy):
+    """Fails in the second half."""
+
+    def on_click(self, at, out):
+        out.deliver(at, converted=0.0)
+
+    def on_close(self, at, out):
+        if at.time.max() > 2 * 24 * HOUR:
+            raise ValueError("on purpose")
