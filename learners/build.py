@@ -9,6 +9,7 @@ from pathlib import Path
 
 from learners.catalog import ResolvedMethod
 from learners.finals import Finals
+from learners.frozen import FrozenModels
 from learners.history import History, LabelledLog, batches
 from learners.learner import TorchLearner
 from learners.materials import Materials
@@ -38,6 +39,7 @@ def build_learner(
     calendar: Calendar | None = None,
     replayed: SeenLog | None = None,
     made: Callable[[Network, Sequence[str]], Model] | None = None,
+    frozen: FrozenModels | None = None,
 ) -> TorchLearner:
     """Pre-train what the method starts from (or load it), and return its learner.
 
@@ -55,6 +57,7 @@ def build_learner(
     calendar : the promotions, past and to come; default: none.
     replayed : the log with the times at which the stream learns of its events; default: those that the log says itself.
     made : makes the model of a network and its heads, in the place of the one that is pre-trained.
+    frozen : the models that the auxiliaries of a run's methods share; default: the method's are its own.
 
     Raises
     ------
@@ -75,7 +78,17 @@ def build_learner(
         model.network = network
         return model
 
-    materials = Materials(source, observation, learner, seed, cache, start, replayed, method.start)
+    materials = Materials(
+        source,
+        observation,
+        learner,
+        seed,
+        cache,
+        start,
+        replayed,
+        method.start,
+        frozen=frozen or FrozenModels(),
+    )
     offset = None
     if method.offset is not None:
         with calling(method.offset, "prepare"):

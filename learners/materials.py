@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from learners.auxiliary import Estimator, FittedAuxiliary
+from learners.checkpoint import key_of
+from learners.frozen import FrozenModel, FrozenModels
 from learners.history import History
 from learners.model import Model
 from learners.networks import Network
@@ -36,6 +38,7 @@ class Materials:
     recipe : what the method pre-trains; None where it starts at random.
     offset : what the method adds to the outputs; None for nothing (and while the offset itself is made).
     shared : what the method's parts have in common, each under a key of its own.
+    frozen : the models that the run's auxiliaries have in common.
     """
 
     history: History
@@ -48,6 +51,7 @@ class Materials:
     recipe: Recipe | None = None
     offset: KnownOffset | None = None
     shared: dict[object, Any] = field(default_factory=dict, compare=False)
+    frozen: FrozenModels = field(default_factory=FrozenModels, compare=False)
 
     @property
     def seen(self) -> SeenLog:
@@ -61,17 +65,24 @@ class Materials:
 
         Unless given, the network is a perceptron of the learner's sizes, and the history the workbench's.
         """
+        return pretrained(self._pretraining(recipe, network, history), self.cache)
+
+    def _pretraining(
+        self, recipe: Recipe, network: Network | None = None, history: History | None = None
+    ) -> Pretraining:
         network = MLP().completed(self.learner) if network is None else network
         span = self.history if history is None else history
-        return pretrained(Pretraining(recipe, network, (), self.learner, span, self.seed), self.cache)
+        return Pretraining(recipe, network, (), self.learner, span, self.seed)
 
     def fitted(self, auxiliary: FittedAuxiliary) -> Estimator:
         """Return the estimator of an auxiliary that is a recipe."""
-        return _FittedEstimator(auxiliary, self.pretrained(auxiliary))
+        plan = self._pretraining(auxiliary)
+        model = self.frozen.of(key_of(plan.parts()), lambda: pretrained(plan, self.cache))
+        return _FittedEstimator(auxiliary, model)
 
 
 class _FittedEstimator(Estimator):
-    def __init__(self, auxiliary: FittedAuxiliary, model: Model) -> None:
+    def __init__(self, auxiliary: FittedAuxiliary, model: FrozenModel) -> None:
         self._auxiliary, self._model = auxiliary, model
 
     def of_samples(self, samples: Samples) -> Mapping[str, Float64]:

@@ -182,9 +182,10 @@ def idle(methods: Sequence[ResolvedMethod], notes: Mapping[str, Mapping[str, flo
 def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, Journal]:
     """Build every method's learner; methods that start from the same model wait for the one that trains it."""
     from learners.build import build_learner
+    from learners.frozen import FrozenModels
     from learners.journal import Journal
 
-    scenario, timeline = plan.scenario, plan.timeline
+    scenario, timeline, frozen = plan.scenario, plan.timeline, FrozenModels()
 
     def build(method: ResolvedMethod) -> TorchLearner:
         with of_methods(method.name):
@@ -199,6 +200,7 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
                 cache=Path(scenario.output.cache),
                 calendar=plan.calendar,
                 replayed=plan.source,
+                frozen=frozen,
             )
 
     # Those with most to pre-train go first, one of each start, so that the threads are busy with different models.
