@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.log.feature_times import time_of
+from simulator.log.feature_times import Times
 from simulator.log.reader import HOUR_OF_DAY, WEEKDAY
 from simulator.log.schema import (
     Bool,
@@ -87,9 +87,9 @@ def _click_doubts(
         return []
     clicks = ClickBatch.concatenate([batch for batch, _ in parts])
     outcomes = _Outcomes(clicks, Labels.concatenate([labels for _, labels in parts]))
-    found = []
+    times, found = Times(clicks.time), []
     for feature, part in _looked_at(source):
-        found += _doubts(feature, clicks.features[:, part], clicks.time, outcomes)
+        found += _doubts(feature, clicks.features[:, part], times, outcomes)
     return found
 
 
@@ -115,12 +115,12 @@ def _impression_doubts(
     for feature, part in _looked_at(source):
         if feature.name in known:
             continue
-        ids = _compact(shown.features[:, part], feature.cardinality)
+        halves = _Halves(_compact(shown.features[:, part], feature.cardinality), half)
         for kind, what, label in (
             ("tells clicks", "who clicks", labels.clicked),
             ("tells payers", "who clicks and pays", labels.converted),
         ):
-            if (figure := _ranked(ids, label, half)) > TELLING:
+            if (figure := halves.ranked(label)) > TELLING:
                 message = (
                     f"feature {feature.name!r} alone tells {what} with an AUC of {_cut(figure, 3)} over "
                     f"{len(half):,} impressions. Is it known when something is shown? If not, leave it out."
@@ -153,7 +153,6 @@ class _Outcomes:
 
     def __init__(self, clicks: ClickBatch, labels: Labels) -> None:
         self.half: Bool = _half(np.arange(clicks.row, clicks.row + len(clicks)))
-        self.paid = labels.converted
         self.events = {
             "who pays": labels.converted,
             "who refunds": labels.refunded,
@@ -168,7 +167,7 @@ class _Outcomes:
             self.told["the delay of the pay in hours"] = (paid_at - clicks.time[self.payers]) // HOUR
 
 
-def _doubts(feature: Feature, cells: Int32, time: Int64, outcomes: _Outcomes) -> list[Doubt]:
+def _doubts(feature: Feature, cells: Int32, times: Times, outcomes: _Outcomes) -> list[Doubt]:
     name = feature.name
     if len(cells) > 1 and (cells == cells[0]).all():
         value = "no tag at all" if cells[0, 0] < 0 else f"id {', '.join(map(str, cells[0]))}"
@@ -182,7 +181,7 @@ def _doubts(feature: Feature, cells: Int32, time: Int64, outcomes: _Outcomes) ->
         ]
     ids = _compact(cells, feature.cardinality)
     found = _of_payers_and_events(name, ids, outcomes)
-    if not feature.tags and (how := time_of(ids[:, 0], time)) is not None:
+    if not feature.tags and (how := times.tell(ids[:, 0])) is not None:
         found.append(
             Doubt(
                 name,
@@ -203,13 +202,15 @@ def _compact(cells: Int32, cardinality: int) -> Int64:
 
 
 def _of_payers_and_events(name: str, ids: Int64, outcomes: _Outcomes) -> list[Doubt]:
-    for what, label in outcomes.events.items():
-        if (figure := _ranked(ids, label, outcomes.half)) >= CERTAIN:
+    halves = _Halves(ids, outcomes.half)
+    figures = {what: halves.ranked(label) for what, label in outcomes.events.items()}
+    for what, figure in figures.items():
+        if figure >= CERTAIN:
             return [_leak(name, f"alone it tells {what} inside the window with an AUC of {_cut(figure, 4)}")]
     for what, values in outcomes.told.items():
         if (share := _known(ids[outcomes.payers], values, outcomes.half[outcomes.payers])) >= TELLING:
             return [_leak(name, f"its id tells {what} of {100 * share:.1f} % of the payers looked at")]
-    figure = _ranked(ids, outcomes.paid, outcomes.half)
+    figure = figures["who pays"]
     if not figure > TELLING:
         return []
     return [
@@ -235,32 +236,40 @@ def _cut(figure: float, digits: int) -> str:
     return f"{np.floor(figure * 10**digits) / 10**digits:.{digits}f}"
 
 
-def _ranked(ids: Int64, label: Bool, half: Bool) -> float:
-    """Return the AUC of the rates of the ids in the other half (0.5 where there is too little to say); either direction.
+class _Halves:
+    """The ids of a feature in either half of the clicks, and how often each is met there."""
 
-    Of several tags that with the highest rate counts; id 0 is no tag. An id that the other half lacks has the mean rate.
-    """
-    positives = int(np.count_nonzero(label))
-    if min(positives, len(label) - positives) < FEWEST:
-        return 0.5
-    size, tags = int(ids.max()) + 1, ids.shape[1]
-    parts: list[tuple[NDArray[Any], ...]] = []
-    for learnt in (half, ~half):
-        if not learnt.any() or learnt.all():
+    def __init__(self, ids: Int64, half: Bool) -> None:
+        self._half, self._size = half, int(ids.max()) + 1
+        self._ids = [ids[half], ids[~half]]
+        self._count = [np.bincount(cells.ravel(), minlength=self._size) for cells in self._ids]
+
+    def ranked(self, label: Bool) -> float:
+        """Return the AUC of the rates of the ids in the other half (0.5 where there is too little to say); either direction.
+
+        Of several tags that with the highest rate counts; id 0 is no tag. An id that the other half lacks has the mean rate.
+        """
+        positives = int(np.count_nonzero(label))
+        if min(positives, len(label) - positives) < FEWEST or not all(map(len, self._ids)):
             return 0.5
-        cells = ids[learnt].ravel()
-        count = np.bincount(cells, minlength=size)
-        hits = np.bincount(cells, np.repeat(label[learnt], tags), size)
-        rate = np.where(count > 0, hits / np.maximum(count, 1), label[learnt].mean())
-        asked, true = ids[~learnt], label[~learnt].astype(np.float64)
-        if tags > 1:
-            rate[0] = -1.0  # never the highest
-            parts.append((rate[asked].max(axis=1), true, 1 - true))
-        else:  # clicks of one id have one score: there are fewer ids to sort than clicks
-            positive, negative = (np.bincount(asked[:, 0], of, size) for of in (true, 1 - true))
-            parts.append((rate, positive, negative))
-    figure = weighted_auc(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    return max(figure, 1 - figure)
+        tags = self._ids[0].shape[1]
+        true = [label[self._half].astype(np.float64), label[~self._half].astype(np.float64)]
+        hits = [
+            np.bincount(cells.ravel(), np.repeat(of, tags), self._size)
+            for cells, of in zip(self._ids, true, strict=True)
+        ]
+        parts: list[tuple[NDArray[Any], ...]] = []
+        for learnt, asked in ((0, 1), (1, 0)):
+            count = self._count[learnt]
+            rate = np.where(count > 0, hits[learnt] / np.maximum(count, 1), true[learnt].mean())
+            if tags > 1:
+                rate[0] = -1.0  # never the highest
+                parts.append((rate[self._ids[asked]].max(axis=1), true[asked], 1 - true[asked]))
+            else:  # clicks of one id have one score: there are fewer ids to sort than clicks
+                met = np.flatnonzero(self._count[asked])
+                parts.append((rate[met], hits[asked][met], (self._count[asked] - hits[asked])[met]))
+        figure = weighted_auc(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return max(figure, 1 - figure)
 
 
 def _known(ids: Int64, values: Int64, half: Bool) -> float:
