@@ -26,6 +26,7 @@ CLOCKS = {
     "datetime.datetime.today", "datetime.date.today",
 }  # fmt: skip
 MAY_READ_THE_CLOCK = {
+    "learners/precision.py": 'which precision is faster here, for precision = "auto" alone, and written down',
     "learners/session/ending.py": "seconds by activity, for the summary",
     "learners/session/jobs.py": "how long a run of a sweep took, for its account",
     "simulator/report/progress.py": "events per second and time left, for the eye",
