@@ -1,4 +1,4 @@
-"""What ``precision = "auto"`` comes to on the processor at hand."""
+"""What ``precision = "auto"`` comes to on the processor at hand. Loads torch where that is asked, and nowhere else."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from learners.catalog import resolve_all
+from learners.precision import settled_scenario
 from learners.session.lint import check_methods
 from learners.session.plan import identity_of
 from simulator.atomic import write_text
@@ -85,7 +86,8 @@ def _of_cell(
 ) -> Iterable[Planned]:
     texts = [*overrides, *cell.overrides, "seeds=[]", *([f'name="{cell.name}"'] if cell.name else [])]
     texts += ["output.samples=true"] if dump_samples else []
-    loaded = load_scenario(Path(cell.scenario), texts, check=check_methods)
+    # What is fastest here is so for all workers: seeds in different precision are no replicates.
+    loaded, _ = settled_scenario(load_scenario(Path(cell.scenario), texts, check=check_methods))
     scenario = loaded.scenario
     methods = resolve_all(scenario)
     path = folder.absolute() / "scenarios" / f"{cell.name or scenario.name}.toml"

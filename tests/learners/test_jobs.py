@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from learners import precision
 from learners.journal import Journal
 from learners.session import run as session
 from learners.session.jobs import plan, work
@@ -85,3 +86,10 @@ def test_neither_place_nor_workers_are_part_of_a_run(planned, tmp_path):
     assert one.job.shares == other.job.shares
     assert planned("third", "windows.observation=1h").job.shares == one.job.shares
     assert planned("fourth", "world.days=6").job.shares != one.job.shares
+
+
+def test_what_precision_is_fastest_is_found_once_for_all_workers(planned, monkeypatch):
+    monkeypatch.setattr(precision, "best_precision", lambda: precision.Choice("bfloat16", "it is told so"))
+    auto, written = (planned(name, f'learner.precision="{name}"') for name in ("auto", "bfloat16"))
+    assert 'precision = "bfloat16"' in auto.job.scenario.read_text(encoding="utf-8")
+    assert auto.final.name == written.final.name != planned("f", 'learner.precision="float32"').final.name

@@ -16,6 +16,7 @@ from simulator.commands.options import Listed, LogPromotions, LogWindows, Overri
 def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) -> int:
     """Check a scenario without running it: every fault at once, then what is probably not meant."""
     from learners.catalog import resolve_all
+    from learners.precision import settled_scenario
     from learners.session.check_log import check_log
     from learners.session.lint import lint_methods
     from learners.session.plan import identity_of
@@ -23,7 +24,7 @@ def validate(scenario: str, /, *, overrides: Overrides = (), seed: Seed = None) 
 
     loaded = load(scenario, overrides, seed)
     methods = resolve_all(loaded.scenario)
-    identity = partial(identity_of, loaded.scenario, methods)
+    identity = partial(identity_of, settled_scenario(loaded)[0].scenario, methods)
     validated(loaded, lint_methods(methods, loaded.scenario), check_log, identity)
     return 0
 
