@@ -11,12 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from learners.journal import Journal
-from learners.session import run as session
 from simulator.samples import schema
-from simulator.scenario.load import load_scenario
 from tests.commands import ROOT, run_directory, sim, sim_here, summary_of
 from tests.golden.compare import check
+from tests.resuming import assert_equal_runs, interrupted_and_resumed, interrupted_run
 
 MINIMAL = ROOT / "scenarios" / "minimal.toml"
 
@@ -101,20 +99,6 @@ def test_same_numbers_with_another_method_beside(run: Path, cache: str, tmp_path
     assert_equal_runs(run, run_directory(tmp_path))
 
 
-def assert_equal_runs(run: Path, again: Path) -> None:
-    for method in summary_of(run)["methods"]:
-        a, b = (pq.read_table(r / "samples" / f"{method}.parquet") for r in (run, again))
-        assert a.equals(b), method
-    a, b = (pq.read_table(r / "predictions.parquet") for r in (run, again))
-    assert a.equals(b.select(a.column_names))
-    a, b = (pq.read_table(r / "metrics.parquet") for r in (run, again))
-    kept = np.isin(b["method"].to_numpy(zero_copy_only=False), a["method"].to_numpy(zero_copy_only=False))
-    b = b.filter(kept)
-    for name in a.column_names:
-        x, y = a[name].to_pylist(), b[name].to_pylist()
-        assert all(u == v or (u != u and v != v) for u, v in zip(x, y, strict=True)), name
-
-
 ADAPTIVE = f"""extends = "{MINIMAL}"
 [[method]]
 method = "posterior-settlement"
@@ -142,7 +126,7 @@ def test_a_method_whose_parts_adapt_goes_on_to_the_same_numbers(
     scenario = tmp_path / "adaptive.toml"
     scenario.write_text(ADAPTIVE, encoding="utf-8")
     sim_here(scenario, "--out", tmp_path / "whole", "--set", cache, "--dump-samples", "--progress", "none")
-    again = _interrupted(scenario, cache, tmp_path / "resumed", 4, monkeypatch)
+    again = interrupted_and_resumed(scenario, cache, tmp_path / "resumed", 4, monkeypatch)
     assert_equal_runs(run_directory(tmp_path / "whole"), again)
     assert "causal" in sim_here("audit", scenario, "--set", cache).stdout
 
@@ -169,38 +153,12 @@ def test_a_run_with_an_upload_goes_on_to_the_same_numbers(
     )
     whole = run_directory(tmp_path / "whole")
     assert_equal_runs(whole, run_directory(tmp_path / "ticks"))
-    assert_equal_runs(whole, _interrupted(scenario, cache, tmp_path / "resumed", 9, monkeypatch))
+    assert_equal_runs(whole, interrupted_and_resumed(scenario, cache, tmp_path / "resumed", 9, monkeypatch))
     samples = pq.read_table(whole / "samples" / "fnw.parquet")
     role, visible, event = (samples[name].to_numpy() for name in ("role", "visible_time", "event_time"))
     late = role == "positive"
     assert not np.any(visible[late] % (12 * 3600 * 10**6))
     assert np.mean(visible[late] > event[late]) > 0.9
-
-
-def _interrupted(scenario: Path, cache: str, out: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Interrupt a run after so many checkpoints, go on with it, and return its directory."""
-    sim("resume", _interrupt(scenario, cache, out, after, monkeypatch), "--progress", "none")
-    return run_directory(out)
-
-
-def _interrupt(scenario: Path, cache: str, out: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Interrupt a run after so many checkpoints, and return what it left."""
-    loaded = load_scenario(scenario, [cache, "engine.checkpoint_every=12h"], out=str(out))
-    save, saved = Journal.save, []
-
-    def interrupted(journal: Journal) -> None:
-        save(journal)
-        saved.append(journal)
-        if len(saved) == after:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Journal, "save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            session.run(loaded, run_dir_base=out, dump_samples=True, progress="none", replace=False)
-    (partial,) = out.glob("*/*.partial")
-    assert not (partial / "DONE").exists()
-    return partial
 
 
 @pytest.mark.parametrize(
@@ -245,7 +203,7 @@ def test_an_interrupted_run_goes_on_to_the_same_numbers_told_otherwise_and_from_
 def interrupted(cache: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What an interrupted run of the minimal scenario leaves."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        yield _interrupt(MINIMAL, cache, tmp_path_factory.mktemp("interrupted"), 9, monkeypatch)
+        yield interrupted_run(MINIMAL, cache, tmp_path_factory.mktemp("interrupted"), 9, monkeypatch)
 
 
 def test_a_second_run_does_not_overwrite_the_first(run: Path, cache: str):
