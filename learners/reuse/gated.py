@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import model_validator
 
-from learners.composite import Nested, following
+from learners.auxiliary.sale import IN_SALE
+from learners.composite import Nested, following, union
 from learners.objectives.base import OBJECTIVES, Objective
 from learners.reuse.temporal import GATE, GATED
 from learners.serve.base import LINKS, Link
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from learners.batch import Batch
+
+
+Learns = Literal["always", "sales"]
+
+
+def _asked(learns: Learns) -> tuple[str, ...]:
+    return (IN_SALE,) if learns == "sales" else ()
 
 
 def _of(name: str, general: tuple[str, ...]) -> Any:
@@ -34,11 +43,15 @@ class Gated(Objective):
 
     of: Annotated[Objective, Nested(OBJECTIVES)] = "es-dfm"  # type: ignore[assignment]
     """The objective: any that trains the head cvr alone."""
+    learns: Learns = "always"
+    """When the gate learns. Outside sales it learns to close, most for those whom experts promise most, and comes to a sale the
+    wrong way round. With "sales" it learns of their clicks alone (``in_sale`` of the auxiliary ``sale``); the link then must
+    say the same."""
 
     heads = (HEAD, GATED, GATE)
     unserved = (HEAD,)
     targets = _of("targets", ("converted",))
-    estimates = _of("estimates", ())
+    estimates = following((), lambda part: union(part.of.estimates, _asked(part.learns)))
 
     @model_validator(mode="after")
     def _of_conversions(self) -> Self:
@@ -51,8 +64,11 @@ class Gated(Objective):
         return self
 
     def loss(self, batch: Batch, outputs: Mapping[str, Tensor]) -> Tensor:
-        gated = self.of.loss(batch, {**outputs, HEAD: outputs[GATED]})
-        return self.of.loss(batch, outputs) + gated
+        said = outputs[GATED]
+        if self.learns == "sales":
+            inside = batch.estimates[IN_SALE]
+            said = inside * said + (1 - inside) * outputs[HEAD].detach()
+        return self.of.loss(batch, outputs) + self.of.loss(batch, {**outputs, HEAD: said})
 
     def on_finals(self) -> Objective:
         return self.of.on_finals()
@@ -62,11 +78,20 @@ class Gated(Objective):
 class GatedRate(Link):
     """The CVR is that of the head ``gated``; ``takes_part`` is g, how far the experts of past sales are believed of a click."""
 
-    heads = (GATED, GATE)
+    learns: Learns = "always"
+    """As the objective has it: with "sales" the gate is asked in sales alone, and elsewhere the everyday layers."""
+
+    heads = following(
+        (GATED, GATE), lambda part: (GATED, GATE, HEAD) if part.learns == "sales" else (GATED, GATE)
+    )
+    estimates = following((), lambda part: _asked(part.learns))
     tasks = ("cvr", "takes_part")
 
     def serve(self, outputs: Mapping[str, Float64]) -> dict[str, Float64]:
-        return {"cvr": expit(outputs[GATED]), "takes_part": expit(outputs[GATE])}
+        said = outputs[GATED]
+        if self.learns == "sales":
+            said = np.where(outputs[IN_SALE] > 0, said, outputs[HEAD])
+        return {"cvr": expit(said), "takes_part": expit(outputs[GATE])}
 
     def on_finals(self) -> Link:
         return Probability()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,3 +69,24 @@ class Shift:
         width = float(np.sqrt(target.var() / len(target))) / abs(apart) if apart else np.inf
         weight = float(np.clip(estimate / prior, 1 / most, most)) if 0 <= estimate <= 1 else 1.0
         return cls(prior, estimate, apart, width, weight)
+
+
+def by_hour(
+    scores: Float64,
+    labels: Bool,
+    target: Float64,
+    hour: Float64,
+    hours: Sequence[float],
+    ridges: Sequence[float],
+) -> Float64:
+    """Return what would be estimated of a target's share with so many of its hours seen, shape (ridges, hours).
+
+    Parameters
+    ----------
+    scores, labels : of clicks whose labels are known, shapes (n,).
+    target, hour : scores of the target's clicks, and how long after its opening each came, shapes (m,).
+    """
+    seen = [target[hour < until] for until in hours]
+    return np.array(
+        [[Shift.of(scores, labels, some, ridge, np.inf).estimate for some in seen] for ridge in ridges]
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from learners.reuse.shift import Shift, shifted_prior
+from learners.reuse.shift import Shift, by_hour, shifted_prior
 
 RIDGES = (1, 0.1, 0.01, 1e-3, 1e-5)
 
@@ -73,3 +73,25 @@ def test_where_nothing_can_be_said_positives_weigh_one(labels, target):
     found = Shift.of(np.full(len(labels), 0.1), np.array(labels, bool), np.array(target), 1e-4, 10.0)
     assert found.weight == 1.0
     assert np.isnan(found.width)
+
+
+def test_by_ridge_and_hour_a_ridge_of_one_turns_the_sign():
+    """A sale whose share falls from .20 in its first hour to .12: what is estimated of it as its hours pass."""
+    rng = np.random.default_rng(4)
+    labels = rng.random(400_000) < 0.07
+    hour = np.repeat(np.arange(10), 40_000) + 0.5
+    paid = rng.random(len(hour)) < np.linspace(0.20, 0.12, 10)[hour.astype(int)]
+
+    def scored(converted):
+        return np.clip(rng.normal(0.07 + 0.05 * converted, 0.02), 0, 1)
+
+    hours = (1, 3, 10)
+    truth = np.array([paid[hour < until].mean() for until in hours])
+    found = by_hour(scored(labels), labels, scored(paid), hour, hours, (0.0, 1e-4, 1e-2, 1.0))
+    assert found.shape == (4, 3)
+    np.testing.assert_allclose(found[0], truth, atol=0.006)
+    np.testing.assert_allclose(found[1], truth, atol=0.012)
+    assert (np.diff(found[1]) < 0).all()
+    # A ridge of .01 tells an eighth of what has changed; one of 1 says that less is bought, the less the more there is.
+    np.testing.assert_allclose((found[2] - 0.07) / (truth - 0.07), 0.12, atol=0.03)
+    assert (found[3] < labels.mean()).all()

@@ -219,3 +219,23 @@ def test_it_serves_the_gate_too(cache):
     found = learner.predict(CLICKS)
     assert sorted(found) == ["cvr", "takes_part"]
     assert served(learner, CLICKS).tolist() == found["cvr"].tolist()
+
+
+SALES = {"objective": {"learns": "sales"}, "serve": {"learns": "sales"}}
+KNOWN = {"auxiliary": {"kind": "both", "first": "delay", "second": "sale"}}
+
+
+def test_a_gate_that_learns_in_sales_alone(cache):
+    """Before the sale nothing moves it and everyday layers are served, to the bit; in the sale it learns, and is served."""
+    own, other = learner_of(cache, method="ten", **SALES, **KNOWN), learner_of(cache, method="es-dfm")
+    opened = outputs(own, CLICKS)["gate"]
+    for learner in (own, other):
+        streamed(learner, until=OPENING)
+    np.testing.assert_array_equal(outputs(own, CLICKS)["gate"], opened)
+    before = clicks_from(OPENING - DAY, OPENING)
+    np.testing.assert_array_equal(served(own, before), served(other, before))
+    assert not np.array_equal(served(own, CLICKS), served(other, CLICKS))
+    streamed(own, until=OPENING + DAY)
+    assert not np.array_equal(outputs(own, CLICKS)["gate"], opened)
+    with pytest.raises(ScenarioError, match="in_sale"):
+        resolved(method="ten", **SALES)
