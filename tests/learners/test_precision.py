@@ -86,6 +86,18 @@ def gradients(model: Model, layers: torch.nn.ModuleDict, embedded: torch.Tensor)
     )
 
 
+def test_a_step_leaves_no_gradient_behind():
+    """Biases and batch norm would go on to move by what an old batch said of them."""
+    model, _ = trained("mlp", 2)
+    for parameter in model.layers.parameters():
+        assert parameter.grad is None or not parameter.grad.any()
+    assert all(layer.halved is None or layer.halved.grad is None for layer in linears(model))
+
+
+def linears(model: Model) -> list[Linear]:
+    return [layer for layer in model.layers.modules() if isinstance(layer, Linear)]
+
+
 @pytest.mark.parametrize("network", ALL)
 def test_gradients_are_those_of_float64_as_nearly_as_under_autocast(network):
     """To 5 % of their length, and no worse than where autocast casts every matrix anew."""
@@ -112,12 +124,16 @@ def test_gradients_are_those_of_float64_as_nearly_as_under_autocast(network):
 def test_attention_learns_by_the_same_gradients():
     features = (Feature("a", 50), Feature("b", 20), Feature("carts", 30, 4, "tags"))
     block = AttentionBlock(target="a", over=("carts",))
-    exact, halved = (
-        trained("mlp", features=features, attention=block, precision=precision)[1]
+    untrained = made("mlp", features, attention=block)
+    (_, exact), (model, halved) = (
+        trained("mlp", features=features, attention=block, precision=precision)
         for precision in ("float32", "bfloat16")
     )
     assert halved != exact
     np.testing.assert_allclose(halved, exact, atol=0.05)
+    # It takes matrices itself, not by way of their layer.
+    for one, before in zip(linears(model), linears(untrained), strict=True):
+        assert (one.weight != before.weight).any()
 
 
 SPECS = [
@@ -190,6 +206,15 @@ def test_a_run_goes_on_to_the_same_bits():
     assert torch.equal(model.adam.weight, again.adam.weight)
     for head, said in model.served_outputs(asked).items():
         np.testing.assert_array_equal(again.served_outputs(asked)[head], said)
+
+
+@pytest.mark.parametrize("network", ["mlp", "dcn-v2"])
+def test_last_layers_say_more_than_bfloat16_can(network):
+    model, _ = trained(network, 3)
+    ids, seen = batch(np.random.default_rng(2), model), []
+    model.step(ids, lambda outputs: seen.append(outputs["cvr"].detach()) or total(outputs))
+    for said in (seen[0], torch.from_numpy(model.outputs(ids)["cvr"])):
+        assert (said.bfloat16().to(said.dtype) != said).float().mean() > 0.9
 
 
 def test_changed_weights_count_at_once():
