@@ -217,6 +217,12 @@ def test_last_layers_say_more_than_bfloat16_can(network):
         assert (said.bfloat16().to(said.dtype) != said).float().mean() > 0.9
 
 
+def test_a_layer_of_one_output_stays_exact_at_the_end_of_a_trunk_too():
+    trunk = ServedLayers(made({"kind": "dcn-v2", "form": "public"}).layers, halved=True).layers["trunk"]
+    assert isinstance(trunk[-1], Linear)
+    assert trunk[-1].exact
+
+
 def test_changed_weights_count_at_once():
     """Whoever writes into the layers between steps need not know of the copies."""
     model, _ = trained("mlp", 3)
