@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from filelock import FileLock
 from safetensors import SafetensorError
 
 from learners import tensors
+from simulator.locks import alone
 from simulator.sources import sources_of
 
 LOGGER = logging.getLogger(__name__)
@@ -32,9 +30,6 @@ class Stateful(Protocol):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
 
-
-_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-_LOCKS_LOCK = threading.Lock()
 
 CORRUPT = (SafetensorError, RuntimeError, EOFError, OSError, KeyError, ValueError, TypeError, AttributeError)
 """What reading a truncated, foreign or outdated file can raise."""
@@ -52,21 +47,9 @@ def path_of(cache: Path, key: str) -> Path:
     return cache / "checkpoints" / f"{key}.safetensors"
 
 
-@contextmanager
-def held(path: Path) -> Iterator[None]:
+def held(path: Path) -> AbstractContextManager[None]:
     """Hold one checkpoint: threads and processes that share it read or make it one at a time."""
-    with _LOCKS_LOCK:
-        among_threads = _LOCKS[str(path.absolute())]
-    place = path.parent.parent / "locks"
-    with among_threads:
-        lock = FileLock(place / f"{path.stem}.lock")
-        with suppress(OSError):  # a cache that cannot be written is only read
-            place.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+    return alone(path.parent.parent, path.stem)
 
 
 def opened(path: Path, key: str) -> tuple[dict[str, Any], str] | None:

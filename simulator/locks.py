@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from simulator.errors import LogError
 
 
 @contextmanager
-def alone(place: Path) -> Iterator[None]:
-    """Hold the right to make ``place`` against every process and thread, on whatever machine sees the disk.
+def alone(cache: Path, name: str) -> Iterator[None]:
+    """Hold the right to read or make what ``cache`` has by a name, against every thread and process that sees the disk.
 
-    It ends with the process, however that ends. The lock's empty file stays: were it removed, somebody who waits for it and
-    somebody who makes a new one would both go on.
-
-    Raises
-    ------
-    LogError : the folder cannot be written.
+    It ends with the process, however that ends. The lock's empty file stays in ``locks/``: were it removed, somebody who waits
+    for it and somebody who makes a new one would both go on. A cache that cannot be written is only read: nobody waits.
     """
     from filelock import FileLock
 
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place.with_name(f".{place.name}.lock"))
+    lock = FileLock(cache / "locks" / f"{name}.lock")
+    with suppress(OSError):
+        (cache / "locks").mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except OSError as error:
-        raise LogError(f"{place.parent}: cannot be written ({error.strerror})") from None
     try:
         yield
     finally:

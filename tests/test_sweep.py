@@ -67,7 +67,7 @@ def test_a_sweep_makes_what_is_shared_once_and_begins_nothing_twice(folder):
     assert len(runs) == 4
     cache = folder / "data" / "cache"
     assert len(list(cache.glob("*/meta.toml"))) == 2, "a world a seed, whatever the window"
-    assert len(list(cache.glob("checkpoints/*.pt"))) == 2, "one pre-training each"
+    assert len(list(cache.glob("checkpoints/*.safetensors"))) == 2, "one pre-training each"
 
     table = pq.read_table(folder / "runs" / "sweep" / "sweep.parquet").to_pylist()
     order = list(dict.fromkeys((row["windows.observation"], row["seed"]) for row in table))

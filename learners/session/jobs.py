@@ -9,6 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Literal
 
 from learners.catalog import resolve_all
 from learners.precision import settled_scenario
@@ -22,7 +23,7 @@ from simulator.rundir import PARTIAL
 from simulator.scenario.load import Loaded, load_scenario
 from simulator.scenario.resolve import to_toml
 from simulator.sweep.grid import Cell
-from simulator.sweep.jobs import Job, Notes, Outcome
+from simulator.sweep.jobs import MOST_DEATHS, Job, Notes, Outcome, killed
 from simulator.worlds.cache import world_key
 
 
@@ -125,25 +126,22 @@ def work(job: Job) -> Outcome:
     began = perf_counter()
     log = job.folder / "logs" / f"{job.id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with Notes(job.folder).noted(job.id), log.open("w", encoding="utf-8") as said:
+    with Notes(job.folder).noted(job.id) as deaths, log.open("w", encoding="utf-8") as said:
+        if deaths >= MOST_DEATHS:
+            return killed(job, deaths)
         try:
             with redirect_stdout(said), redirect_stderr(said):
                 run, before = _run(job)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other runs go on
             traceback.print_exc(file=said)
             known = isinstance(error, AfterclickError)
-            told = str(error).splitlines()
-            why = (
-                (told[0] if told else "")
-                if known
-                else f"{type(error).__name__}: {error}".rstrip(": ").splitlines()[0]
-            )
+            why = str(error) if known else f"{type(error).__name__}: {error}"
+            first = why.partition("\n")[0]
             return Outcome(
-                job.id, "failed", "", perf_counter() - began, why, platform.node(), again=not known
+                job.id, "failed", "", perf_counter() - began, first, platform.node(), again=not known
             )
-    return Outcome(
-        job.id, "before" if before else "done", str(run), perf_counter() - began, host=platform.node()
-    )
+    status: Literal["before", "done"] = "before" if before else "done"
+    return Outcome(job.id, status, str(run), perf_counter() - began, host=platform.node())
 
 
 def _run(job: Job) -> tuple[Path, bool]:

@@ -82,7 +82,9 @@ class Going:
             batch = []
             for trial, point in trials:
                 taken = {one.cell.name for one in self.planned}
-                batch.append((trial, self.plan(cells(told, [point], taken), told.seeds)))
+                planned = self.plan(cells(told, [point], taken), told.seeds)
+                view.more(-sum(one.finished for one in planned))
+                batch.append((trial, planned))
             self.run([one for _, planned in batch for one in planned], view, notes)
             if self._stopped:
                 return

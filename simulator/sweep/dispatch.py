@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.errors import RunError, ScenarioError
-from simulator.sweep.jobs import Job, Notes, Outcome, ordered
+from simulator.sweep.jobs import Job, Notes, Outcome, killed, ordered
 
 Work = Callable[[Job], Outcome]
 """A function of an installed module: what a worker imports, and does."""
@@ -45,10 +45,7 @@ class Place:
             with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
                 yield {"n_jobs": max(self.workers, 2), "pre_dispatch": self.workers}
         elif self.on.startswith("dask://"):
-            with (
-                _dask(self.on.removeprefix("dask://")) as client,
-                joblib.parallel_config("dask", client=client),
-            ):
+            with _dask(self.on.removeprefix("dask://")) as backend, joblib.parallel_config(backend):
                 yield {"n_jobs": -1, "pre_dispatch": "all"}
         elif self.on == "ray":
             _ray()
@@ -60,8 +57,10 @@ class Place:
 
 @contextmanager
 def _dask(address: str) -> Iterator[Any]:
+    """Yield joblib's backend of a cluster."""
     try:
         from distributed import Client
+        from joblib._dask import DaskDistributedBackend
     except ImportError:
         raise ScenarioError(
             '--on dask://...: needs Dask; install it with: pip install "afterclick[dask]"'
@@ -72,8 +71,15 @@ def _dask(address: str) -> Iterator[Any]:
         raise RunError(
             f"--on dask://{address}: no scheduler answers there ({type(error).__name__})"
         ) from None
+
+    class Cluster(DaskDistributedBackend):  # type: ignore[misc]
+        """Where one worker is there (yet), joblib would do the jobs in this process, and ends with whatever kills it."""
+
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(int(super().effective_n_jobs(n_jobs)), 2)
+
     with client:
-        yield client
+        yield Cluster(client=client)
 
 
 def _ray() -> None:
@@ -138,7 +144,7 @@ def _one_by_one(
                 break
             notes.forget([job.id])
         else:
-            yield Outcome(job.id, "failed", error="its worker was killed: out of memory?", tries=most)
+            yield killed(job, most)
 
 
 def _round(jobs: Sequence[Job], work: Work, options: dict[str, Any]) -> Iterator[Outcome | None]:

@@ -50,6 +50,15 @@ class Outcome:
     tries: int = 1
 
 
+MOST_DEATHS = 3
+"""A cluster by itself begins a job again whose worker has died, and takes it for bad after four: it never comes to that."""
+
+
+def killed(job: Job, tries: int) -> Outcome:
+    """Return what becomes of a job that kills its workers."""
+    return Outcome(job.id, "failed", error="its worker was killed: out of memory?", tries=tries)
+
+
 class Notes:
     """The folder in which workers note what they are at: a note that outlives its worker says who was killed."""
 
@@ -67,13 +76,14 @@ class Notes:
         return [path.stem for path in self._folder.glob("*.json")]
 
     @contextmanager
-    def noted(self, job: str) -> Iterator[None]:
-        """Note a job while the block runs."""
+    def noted(self, job: str) -> Iterator[int]:
+        """Note a job while the block runs; yield how many workers have died of it since the note was made."""
         note = self._folder / f"{job}.json"
         note.parent.mkdir(parents=True, exist_ok=True)
-        write_text(note, json.dumps({"host": platform.node(), "pid": os.getpid()}))
+        deaths = json.loads(note.read_text(encoding="utf-8"))["deaths"] + 1 if note.exists() else 0
+        write_text(note, json.dumps({"host": platform.node(), "pid": os.getpid(), "deaths": deaths}))
         try:
-            yield
+            yield deaths
         finally:
             note.unlink(missing_ok=True)
 

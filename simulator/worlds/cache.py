@@ -53,7 +53,7 @@ def cached_world(
         If ``cache`` cannot be written, or holds something that is no world in the world's place.
     """
     place = cache / world_key(settings, windows, seed)
-    with alone(place):
+    with alone(cache, place.name):
         try:
             check_files(place, read_meta(place))
         except LogError:  # not there, or damaged: it can be made again
@@ -69,6 +69,7 @@ def _make(
     progress: Callable[[float], None] | None,
 ) -> None:
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=".world-", dir=place.parent))
     except OSError as error:
         raise LogError(f"{place.parent}: cannot be written ({error.strerror})") from None

@@ -44,7 +44,7 @@ def with_observed(log: Log, observation: int, cache: Path) -> Log:
     """
     told = f"{log.meta.fingerprint}\0{observation}\0{sources_of(Path(__file__).parent)}"
     out = cache / hashlib.sha256(told.encode()).hexdigest()[:16]
-    with alone(out):
+    with alone(cache, out.name):
         try:
             check_files(out, read_meta(out))
         except LogError:

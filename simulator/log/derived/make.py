@@ -86,7 +86,7 @@ def with_derived(path: Path, scenario: Scenario, cache: Path) -> Path:
     )
     digest = hashlib.sha256(f"{meta.fingerprint}\0{setting.key}".encode()).hexdigest()
     out = cache / f"{digest[:16]}"
-    with alone(out):
+    with alone(cache, out.name):
         try:
             check_files(out, read_meta(out))
         except LogError:

@@ -84,7 +84,7 @@ def open_own(data: DataBlock, settings: Settings, cache: Path) -> Path:
     LogError : see `make_log`.
     """
     out = cache / key_of(data, settings)
-    with alone(out):
+    with alone(cache, out.name):
         try:
             check_files(out, read_meta(out))
         except LogError:

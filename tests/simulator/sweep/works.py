@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from simulator.sweep.jobs import Job, Notes, Outcome
+from simulator.sweep.jobs import MOST_DEATHS, Job, Notes, Outcome, killed
 
 
 def job(name: str, folder: Path, shares: str = "") -> Job:
@@ -21,7 +21,9 @@ def fine(one: Job) -> Outcome:
 
 def moody(one: Job) -> Outcome:
     """Do what the name of the job says: each attempt leaves a file."""
-    with Notes(one.folder).noted(one.id):
+    with Notes(one.folder).noted(one.id) as deaths:
+        if deaths >= MOST_DEATHS:
+            return killed(one, deaths)
         attempt = len(list(one.folder.glob(f"{one.id}.attempt*")))
         (one.folder / f"{one.id}.attempt{attempt}").touch()
         if one.id.startswith("dies") or (one.id.startswith("killed-once") and attempt == 0):
