@@ -82,6 +82,10 @@ class RunError(AfterclickError, RuntimeError):
     """A run cannot start or go on (directory exists, checkpoint of another scenario, ...)."""
 
 
+class RunBusyError(RunError):
+    """Another process is writing the same run."""
+
+
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest allowed word, or an empty string.
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from simulator.atomic import put_in_place, write_text
-from simulator.errors import RunError
+from simulator.errors import RunBusyError, RunError
 from simulator.program import program
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _acquire(final: Path) -> BaseFileLock:
         except FileNotFoundError:
             continue
         except Timeout:
-            raise RunError(f"{final}: another process is writing this run now.") from None
+            raise RunBusyError(f"{final}: another process is writing this run now.") from None
         return lock
 
 

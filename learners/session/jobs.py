@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Literal
 
 from learners.catalog import resolve_all
@@ -17,7 +17,7 @@ from learners.session.lint import check_methods
 from learners.session.plan import identity_of
 from simulator.atomic import write_text
 from simulator.data import open_data
-from simulator.errors import AfterclickError, RunError, ScenarioError
+from simulator.errors import AfterclickError, RunBusyError, RunError, ScenarioError
 from simulator.log.meta import read_meta
 from simulator.rundir import PARTIAL
 from simulator.scenario.load import Loaded, load_scenario
@@ -131,7 +131,7 @@ def work(job: Job) -> Outcome:
             return killed(job, deaths)
         try:
             with redirect_stdout(said), redirect_stderr(said):
-                run, before = _run(job)
+                run, before = _waiting(job)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other runs go on
             traceback.print_exc(file=said)
             known = isinstance(error, AfterclickError)
@@ -142,6 +142,15 @@ def work(job: Job) -> Outcome:
             )
     status: Literal["before", "done"] = "before" if before else "done"
     return Outcome(job.id, status, str(run), perf_counter() - began, host=platform.node())
+
+
+def _waiting(job: Job) -> tuple[Path, bool]:
+    """Run a job, or wait for whoever does: a cluster may have begun it again where a worker only seemed lost."""
+    while True:
+        try:
+            return _run(job)
+        except RunBusyError:
+            sleep(1.0)
 
 
 def _run(job: Job) -> tuple[Path, bool]:
@@ -156,6 +165,8 @@ def _run(job: Job) -> tuple[Path, bool]:
     if any(partial.glob("checkpoints/*")):
         try:
             return resume(partial, "none"), False
+        except RunBusyError:
+            raise
         except RunError as error:  # made by another version, or damaged: anew
             print(f"not resumed: {error}")
     dump = loaded.scenario.output.samples

@@ -73,10 +73,22 @@ def _dask(address: str) -> Iterator[Any]:
         ) from None
 
     class Cluster(DaskDistributedBackend):  # type: ignore[misc]
-        """Where one worker is there (yet), joblib would do the jobs in this process, and ends with whatever kills it."""
+        """Mends two things: where one worker is there (yet), joblib would do the jobs in this process, which ends with whatever
+        kills it; and of a job that the cluster gives up it would never hear.
+        """
 
         def effective_n_jobs(self, n_jobs: int) -> int:
             return max(int(super().effective_n_jobs(n_jobs)), 2)
+
+        def submit(self, func: Any, callback: Any = None) -> Any:
+            future = super().submit(func, callback)
+            future.add_done_callback(lambda done: done.exception() and callback(done.exception()))
+            return future
+
+        def retrieve_result_callback(self, out: Any) -> Any:
+            if isinstance(out, BaseException):
+                raise out
+            return super().retrieve_result_callback(out)
 
     with client:
         yield Cluster(client=client)

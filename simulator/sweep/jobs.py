@@ -51,7 +51,7 @@ class Outcome:
 
 
 MOST_DEATHS = 3
-"""A cluster by itself begins a job again whose worker has died, and takes it for bad after four: it never comes to that."""
+"""Of so many no worker is given it again: a cluster begins it again by itself, and after four deaths takes it for bad."""
 
 
 def killed(job: Job, tries: int) -> Outcome:

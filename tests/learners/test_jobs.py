@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from threading import Event, Thread
+from time import sleep
 
 import pytest
 
@@ -10,6 +12,7 @@ from learners import precision
 from learners.journal import Journal
 from learners.session import run as session
 from learners.session.jobs import plan, work
+from simulator.rundir import RunDirectory
 from simulator.sweep.grid import Cell
 from tests.commands import summary_of
 from tests.test_sweep import TINY
@@ -77,6 +80,23 @@ def test_what_cannot_be_gone_on_with_is_begun_anew(planned, monkeypatch):
     assert work(one.job).status == "done"
     (log,) = (one.job.folder / "logs").iterdir()
     assert "not resumed" in log.read_text(encoding="utf-8")
+
+
+def test_a_run_that_another_worker_is_at_is_waited_for(planned):
+    one = planned("busy")
+    name, place = one.final.parent.name, one.final.name
+    begun = Event()
+
+    def another():
+        with RunDirectory.create(one.job.base, name, place.removesuffix("-s3"), 3):
+            begun.set()
+            sleep(1.5)
+
+    thread = Thread(target=another)
+    thread.start()
+    begun.wait()
+    assert work(one.job).status == "done"
+    thread.join()
 
 
 def test_neither_place_nor_workers_are_part_of_a_run(planned, tmp_path):
