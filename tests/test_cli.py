@@ -26,6 +26,7 @@ VERBS = [
     "describe",
     "export",
     "import",
+    "listen",
     "ls",
     "new",
     "report",

@@ -1,0 +1,90 @@
+"""``live.toml``: what is listened to, and what is delivered."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from simulator.deliver.order import refuse
+from simulator.errors import ScenarioError, UsageError
+from simulator.policies import policy_from
+from simulator.policies.base import Policy
+from simulator.scenario.base import Block
+from simulator.scenario.sentences import sentences
+from simulator.units import Duration
+from simulator.windows import Windows
+
+
+class LiveWindows(Block):
+    """The windows of the labels, as in a scenario."""
+
+    attribution: Duration = "3d"  # type: ignore[assignment]
+    refund: Duration = "3d"  # type: ignore[assignment]
+    edges: Literal["inclusive", "exclusive"] = "inclusive"
+
+
+class Live(Block):
+    """What is listened to.
+
+    ``events`` is a file of JSON lines that grows, ``samples`` and ``aside`` are files that are appended to. Paths are those of
+    the file's folder.
+    """
+
+    events: str
+    samples: str
+    aside: str = "aside.jsonl"
+    lateness: Duration = "10m"  # type: ignore[assignment]
+    tick: Duration = "1m"  # type: ignore[assignment]
+    policy: str | dict[str, Any]
+    windows: LiveWindows = Field(default_factory=LiveWindows)
+
+    @field_validator("tick")
+    @classmethod
+    def _positive(cls, value: int) -> int:
+        if value <= 0:
+            raise ValueError("must be longer than 0")
+        return value
+
+    def label_windows(self) -> Windows:
+        """Return the windows as the engine has them."""
+        return Windows(self.windows.attribution, self.windows.refund, 0, self.windows.edges)
+
+    def made_policy(self) -> Policy:
+        """Return the policy.
+
+        Raises
+        ------
+        ScenarioError : there is no such policy, or a parameter is wrong.
+        UsageError : it needs a model, or reads the future.
+        """
+        policy = policy_from(self.policy)
+        refuse(policy)
+        if policy.peeks:
+            raise UsageError(f"policy {policy.kind!r} reads the future, which nobody knows of a stream")
+        return policy
+
+
+def read_live(path: Path) -> Live:
+    """Read ``live.toml``.
+
+    Raises
+    ------
+    ScenarioError : it cannot be read, or something in it is wrong; all faults at once.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: is not readable as TOML ({error})") from None
+    if set(document) != {"live"} or not isinstance(document["live"], dict):
+        raise ScenarioError(f"{path}: must hold one table, [live]")
+    try:
+        live = Live.model_validate(document["live"])
+    except ValidationError as error:
+        raise ScenarioError(sentences(error, Live, document["live"], "live", "[live]")) from None
+    places = {name: str(path.parent / getattr(live, name)) for name in ("events", "samples", "aside")}
+    return live.model_copy(update=places)
