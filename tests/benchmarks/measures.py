@@ -217,10 +217,11 @@ def _log(folder: Path, rows: int) -> Path:
     clicked = np.sort(rng.integers(0, 24 * DAY, n))
     row = np.sort(rng.choice(n, n // 10, replace=False))
     paid = clicked[row] + rng.exponential(DAY / 2, len(row)).astype(np.int64)
-    back = rng.random(len(row)) < 0.25
-    time = np.concatenate([paid, paid[back] + DAY // 2])
-    row = np.concatenate([row, row[back]])
-    kind = np.repeat(np.array([Kind.PAY, Kind.REFUND], np.uint8), [len(paid), int(back.sum())])
+    back, again = (rng.random(len(row)) < 0.25 for _ in range(2))
+    time = np.concatenate([paid, paid[back] + DAY // 2, paid[again] + DAY // 3])
+    times = [len(paid), int(back.sum()), int(again.sum())]
+    row = np.concatenate([row, row[back], row[again]])
+    kind = np.repeat(np.array([Kind.PAY, Kind.REFUND, Kind.PAY], np.uint8), times)
     order = np.lexsort((kind, time))
     ids = np.ascontiguousarray(rng.random((n, 22)) ** 2 * sizes, np.int32)
     with LogWriter(
