@@ -29,6 +29,7 @@ class Lookup:
         self.count = int(cardinalities.sum())
         self._tags = any(f.tags for f in features)
         self._feature_of = np.repeat(np.arange(len(features)), widths)
+        self._begins = np.cumsum([0, *widths[:-1]])
         # One more id in columns of tags: -1, no further tag.
         self._shift = np.repeat(np.array([f.tags for f in features], np.int32), widths)
         self._limits = np.repeat(cardinalities, widths).astype(np.uint32) + self._shift.astype(np.uint32)
@@ -64,13 +65,15 @@ class Lookup:
         for feature, part in zip(self.features, column_slices(self.features), strict=True):
             if feature.width > 1:
                 ids[:, part] = np.sort(ids[:, part], axis=1)
-        there = np.flatnonzero(ids.ravel() >= 0)
-        click, column = np.divmod(there, ids.shape[1])
-        entry = click * len(self.features) + self._feature_of[column]
-        entries = len(ids) * len(self.features)
-        count = np.bincount(entry, minlength=entries)
-        rows = np.add(ids, self._offsets).ravel()[there]
-        share = torch.from_numpy((1 / count[entry]).astype(np.float32)).unsqueeze(1)
+        there = ids >= 0
+        # Positions once, no division, and shares by entry: half the time of what is shorter.
+        position = np.flatnonzero(there)
+        rows = np.add(ids, self._offsets).ravel().take(position)
+        entries = np.arange(len(ids) * len(self.features)).reshape(len(ids), -1)
+        entry = entries.take(self._feature_of, 1).ravel().take(position)
+        count = np.add.reduceat(there, self._begins, axis=1, dtype=np.int64).ravel()
+        shares = (1 / np.maximum(count, 1)).astype(np.float32)
+        share = torch.from_numpy(shares.take(entry)).unsqueeze(1)
         return Cells(rows, torch.from_numpy(np.cumsum(count) - count), torch.from_numpy(entry), share)
 
     def _refuse(self, ids: Int32, shifted: Int32) -> None:
