@@ -183,7 +183,10 @@ def test_a_sale_by_dates_opens_at_its_date(dated):
     waits = (log.time < opening) & (log.time >= opening - 3 * DAY) & (np.arange(len(log.time)) % 2 == 0)
     log.delay = np.where(waits, opening - log.time, log.delay)
     calendar = Calendar((Promotion("sale", opening, opening + DAY),))
-    net = evidence_net(NetParameters(epochs=6, batch_size=256), replace(dated, calendar=calendar))
+    net = evidence_net(
+        NetParameters(epochs=6, batch_size=256),
+        replace(dated, history=replace(dated.history, calendar=calendar)),
+    )
     assert net.atoms.whole
     click, one = np.full(2, opening / HOUR - 24), np.ones(2)
     now = click + np.array([24 - JUST_BEFORE, 24.0])
