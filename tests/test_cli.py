@@ -69,7 +69,6 @@ READING = HELP | {
     "tomlkit", "typing_extensions", "typing_inspection", "tzdata",
 }  # fmt: skip
 """Packages that a command may load. Whoever adds one makes every start slower, and says so here."""
-READING |= {"pandas", "dateutil", "six", "pytz", "tzdata"}  # by pyarrow and duckdb, where they are installed
 
 
 def test_help_is_light_and_fast():

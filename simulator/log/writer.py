@@ -31,7 +31,7 @@ from simulator.log.schema import (
     column_names,
 )
 
-_KIND_VALUES = pa.array([kind.name.lower() for kind in Kind], pa.string())
+_KIND_VALUES = [kind.name.lower() for kind in Kind]
 
 
 class LogWriter:
@@ -185,7 +185,9 @@ class LogWriter:
         if (int(known[0]), int(time[0]), int(kind[0])) < self._last_event or not ordered.all():
             order = "(time, kind)" if arrival is None else "(arrival, time, kind)"
             raise LogError(f"events out of order {order} at or after event {self._events}")
-        kinds = pa.DictionaryArray.from_arrays(pa.array(kind, pa.int32()), _KIND_VALUES).cast(pa.string())
+        # Here and not above: the first array that is made loads pandas, where it is installed.
+        names = pa.array(_KIND_VALUES, pa.string())
+        kinds = pa.DictionaryArray.from_arrays(pa.array(kind, pa.int32()), names).cast(pa.string())
         ids = np.arange(self._events, self._events + n)
         arrays = [ids, row, time, kinds, np.asarray(amount, np.float64), row]
         if arrival is not None:
