@@ -7,30 +7,26 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from simulator.errors import LogError
-from simulator.log.impressions import Which
 from simulator.log.schema import (
     ROW_GROUP,
     ClickBatch,
     EventBatch,
     Feature,
-    ImpressionBatch,
-    ImpressionLabels,
     Labels,
 )
+from simulator.log.unshown import Unshown
 from simulator.windows import Windows
 
 T = TypeVar("T")
 
 
-class Pushed:
+class Pushed(Unshown):
     """Clicks and events in replay order, read as far as they were pushed: what was read is gone.
 
     Push all that is known before an instant, then advance the engine to it. What is pushed after the engine has passed its
     time, twice, out of order or with a gap is refused by the engine. One engine reads it; policies that read the future
     cannot be at work on it.
     """
-
-    has_impressions = False
 
     def __init__(self, features: tuple[Feature, ...] = ()) -> None:
         self.features = features
@@ -78,30 +74,6 @@ class Pushed:
         raise LogError(
             "final labels are not known of a source that is pushed to; no policy that peeks can run on it"
         )
-
-    def impressions(
-        self,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-        which: Which = "all",
-    ) -> Iterator[ImpressionBatch]:
-        """Yield nothing."""
-        yield from ()
-
-    def exposed(
-        self,
-        windows: Windows,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-    ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
-        """Yield nothing."""
-        yield from ()
 
 
 class _Popped(Generic[T]):

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from simulator.log.impressions import Which
 from simulator.log.schema import (
     ROW_GROUP,
     ClickBatch,
     EventBatch,
     Feature,
-    ImpressionBatch,
-    ImpressionLabels,
     Labels,
 )
 from simulator.log.source import Source
+from simulator.log.unshown import Unshown
 from simulator.windows import Windows
 
 
-class Slice:
+class Slice(Unshown):
     """The clicks of ``[start, end)`` of a source, and what becomes known of them up to the end of their lifetimes.
 
     Journeys know nothing of one another, so an engine that replays it does with these clicks what it does with them in a
@@ -30,8 +28,6 @@ class Slice:
     source : the log, or what else can be replayed.
     windows : give the lifetime of a journey.
     """
-
-    has_impressions = False
 
     def __init__(self, source: Source, start: int, end: int, windows: Windows) -> None:
         self._source, self.start, self.end = source, start, end
@@ -89,30 +85,6 @@ class Slice:
         """Yield its clicks with their final labels, in replay order."""
         first, last = self._inside(start, end, self.end)
         yield from self._source.labelled(windows, first, last, features=features, batch_rows=batch_rows)
-
-    def impressions(
-        self,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-        which: Which = "all",
-    ) -> Iterator[ImpressionBatch]:
-        """Yield nothing."""
-        yield from ()
-
-    def exposed(
-        self,
-        windows: Windows,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-    ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
-        """Yield nothing."""
-        yield from ()
 
     def _inside(self, start: int | None, end: int | None, stop: int) -> tuple[int, int]:
         first = self.start if start is None else max(start, self.start)
