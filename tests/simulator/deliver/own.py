@@ -9,32 +9,18 @@ from typing import ClassVar
 
 from simulator.policies import Policy
 from simulator.units import HOUR
+from tests.simulator.hooks import EveryHook
 
 
-class Everything(Policy):
+class Everything(EveryHook):
     """Delivers at all there is, with what it carries, remembers and knows of segments."""
 
     own: ClassVar = {"seen": ("int32", 0)}
     carries: ClassVar = {"began": "float64"}
 
     def on_click(self, at, out):
-        self._say(at, out, "click")
+        super().on_click(at, out)
         out.timer(at, after=3 * HOUR)
-
-    def on_cart(self, at, out):
-        self._say(at, out, "cart")
-
-    def on_pay(self, at, out):
-        self._say(at, out, "pay")
-
-    def on_refund(self, at, out):
-        self._say(at, out, "refund")
-
-    def on_timer(self, at, out):
-        self._say(at, out, "timer")
-
-    def on_close(self, at, out):
-        self._say(at, out, "close")
 
     def on_segment(self, at, out):
         out.deliver(at, converted=0.0, began=at.segment_start / HOUR, role=f"at {at.segment_start}")

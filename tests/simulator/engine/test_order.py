@@ -9,36 +9,21 @@ import pytest
 
 from simulator.engine import Engine
 from simulator.log.schema import Kind
-from simulator.policies import Policy
 from simulator.units import HOUR
 from simulator.windows import Windows
 from tests.simulator.engine.replay import log_of
+from tests.simulator.hooks import EveryHook
 
 END = 10 * HOUR
 ORDER = ["click", "cart", "pay", "refund", "timer", "close", "segment"]
 
 
-class Everything(Policy):
+class Everything(EveryHook):
     """Delivers at every hook, under its name."""
 
     def on_click(self, at, out):
-        self._say(at, out, "click")
+        super().on_click(at, out)
         out.timer(at, until=END)
-
-    def on_cart(self, at, out):
-        self._say(at, out, "cart")
-
-    def on_pay(self, at, out):
-        self._say(at, out, "pay")
-
-    def on_refund(self, at, out):
-        self._say(at, out, "refund")
-
-    def on_timer(self, at, out):
-        self._say(at, out, "timer")
-
-    def on_close(self, at, out):
-        self._say(at, out, "close")
 
     def on_segment(self, at, out):
         self._say(at, out, "segment")
