@@ -30,7 +30,7 @@ MAY_READ_THE_CLOCK = {
     "learners/session/ending.py": "seconds by activity, for the summary",
     "learners/session/jobs.py": "how long a run of a sweep took, for its account",
     "simulator/report/progress.py": "events per second and time left, for the eye",
-    "simulator/sweep/progress.py": "time left of a sweep, for the eye",
+    "simulator/report/live.py": "time spent, for the eye",
     "simulator/rundir.py": "when a run began and ended, for the manifest",
 }
 NUMPY_RANDOM = {"numpy.random.Generator", "numpy.random.SeedSequence", "numpy.random.PCG64DXSM"}

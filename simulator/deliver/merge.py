@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -32,7 +33,7 @@ class Merge:
 
 def merge(job: Merge) -> dict[int, int]:
     """Write the files of segments; return the rows of each. No more is held than some ticks of each run."""
-    with SegmentFiles(job.out, job.runs[0].carries) as files:
+    with closing(SegmentFiles(job.out, job.runs[0].carries)) as files:
         for segment in job.segments:
             runs = [run for run in job.runs if segment in run.segments]
             queues = [TimeQueue(run.of_segment(segment), by="visible_time") for run in runs]

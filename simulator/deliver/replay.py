@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Self
+from contextlib import closing
 
 from simulator.deliver.order import Job
 from simulator.deliver.runs import Run, RunFile
@@ -53,20 +52,15 @@ class SegmentFiles:
             self._file.close()
             self._file = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def replay_slice(job: Job) -> Run:
     """Deliver a slice: files of the segments in which nobody else delivers anything, a run of the others."""
     policy = policy_from_job(job)
     path = job.between / f"{job.number:05d}.arrow"
-    with SegmentFiles(job.out, policy.carries) as files, RunFile(path, job.number, policy.carries) as file:
+    with (
+        closing(SegmentFiles(job.out, policy.carries)) as files,
+        closing(RunFile(path, job.number, policy.carries)) as file,
+    ):
         for edge, samples in replayed(job, policy):
             segment = (edge - 1) // job.order.segment
             if job.alone(segment):

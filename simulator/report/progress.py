@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 import numpy as np
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from simulator.calendar import PHASES, Calendar
-from simulator.errors import ScenarioError, unknown
 from simulator.evaluation.cells import Cell
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
+from simulator.report.live import LiveView
 
-MODES = ("auto", "plain", "none")
 
-
-class Progress:
+class Progress(LiveView):
     """Shows simulated time, phase, events per second, each method's latest metrics and what time is left.
 
-    "auto" is the live view where the stream is a terminal (asked of the stream itself; FORCE_COLOR changes
-    nothing) and plain lines elsewhere; plain lines come at 2, 4, 8, 16, ... per cent of the simulated time,
-    so that a log stays short. Wall time is only shown; nothing in a run depends on it.
+    Plain lines come at 2, 4, 8, 16, ... per cent of the simulated time, so that a log stays short. Wall time is only
+    shown; nothing in a run depends on it.
 
     Parameters
     ----------
@@ -37,6 +31,8 @@ class Progress:
     start, end : simulated time that the replay covers, in microseconds from the log's origin.
     origin : ISO time of the log's origin, to show dates; None shows days of the log.
     """
+
+    refreshes = 4
 
     def __init__(
         self,
@@ -49,36 +45,16 @@ class Progress:
         origin: str | None = None,
         stream: TextIO | None = None,
     ) -> None:
-        self._stream = sys.stderr if stream is None else stream
-        if mode not in MODES:
-            raise ScenarioError("--progress: " + unknown("mode", mode, MODES))
-        live = mode == "auto" and self._stream.isatty()
-        self.mode = "live" if live else "plain" if mode == "auto" else mode
+        super().__init__(mode, stream)
         self._methods = tuple(methods)
         self._start, self._end, self._now = start, max(end, start + 1), start
         self._calendar = calendar
         self._clock = numbers.clock_of({"origin": origin, "time_zone": calendar.clock.zone})
         self._events = 0
         self._activity = "start"
-        self._began = time.perf_counter()
         self._advancing: float | None = None
         self._latest: dict[str, dict[str, str]] = {}
         self._next = 0.02
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        if self.mode == "live":
-            console = Console(file=self._stream, force_terminal=True)
-            self._live = Live(get_renderable=self.view, console=console, refresh_per_second=4, transient=True)
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def enter(self, activity: str) -> None:
         """Enter an activity of the run ("pre-training", "replay", ...)."""
@@ -149,9 +125,3 @@ class Progress:
 
     def _fraction(self) -> float:
         return (self._now - self._start) / (self._end - self._start)
-
-    def _elapsed(self) -> float:
-        return time.perf_counter() - self._began
-
-    def _say(self, line: str) -> None:
-        print(line, file=self._stream, flush=True)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
-from rich.console import Console
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from simulator.errors import ScenarioError, unknown
 from simulator.report import numbers
-from simulator.report.progress import MODES
+from simulator.report.live import LiveView
 from simulator.sweep.jobs import Outcome
 
 
-class SweepProgress:
+class SweepProgress(LiveView):
     """Shows how many runs are done, running and failed, and how long the rest will take.
 
     Parameters
@@ -38,28 +32,9 @@ class SweepProgress:
         expected: float | None = None,
         stream: TextIO | None = None,
     ) -> None:
-        self._stream = sys.stderr if stream is None else stream
-        if mode not in MODES:
-            raise ScenarioError("--progress: " + unknown("mode", mode, MODES))
-        self.mode = ("live" if self._stream.isatty() else "plain") if mode == "auto" else mode
+        super().__init__(mode, stream)
         self._runs, self._running, self._expected = runs, running, expected
         self._done = self._failed = 0
-        self._began = time.perf_counter()
-        self._live: Live | None = None
-
-    def __enter__(self) -> Self:
-        if self.mode == "live":
-            console = Console(file=self._stream, force_terminal=True)
-            self._live = Live(get_renderable=self.view, console=console, refresh_per_second=2, transient=True)
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
 
     def more(self, runs: int) -> None:
         """Take in further runs."""
@@ -75,9 +50,7 @@ class SweepProgress:
             else f"{outcome.id} ({numbers.duration(outcome.seconds)})"
         )
         if self.mode == "plain":
-            print(
-                f"[{numbers.duration(self._elapsed())}] {self.line()}: {said}", file=self._stream, flush=True
-            )
+            self._say(f"[{numbers.duration(self._elapsed())}] {self.line()}: {said}")
         elif self._live is not None and outcome.status == "failed":
             self._live.console.print(Text(f"failed: {said}", "red"))
 
@@ -104,6 +77,3 @@ class SweepProgress:
         for name in sorted(self._running())[:16]:
             shown.add_row(Text(""), Text(name, "cyan"))
         return shown
-
-    def _elapsed(self) -> float:
-        return time.perf_counter() - self._began
