@@ -26,6 +26,19 @@ if TYPE_CHECKING:
 PARTIAL = ".partial"
 PACKAGES = ("torch", "numpy", "scipy", "duckdb", "pyarrow", "simpy", "pydantic")
 
+_DONE = "DONE"
+"""The file that a run writes last."""
+
+
+def place_of_run(base: Path, scenario_name: str, config_hash: str, seed: int) -> Path:
+    """Return where the directory of a run is once it is whole."""
+    return base / scenario_name / f"{config_hash}-s{seed}"
+
+
+def is_finished(run: Path) -> bool:
+    """Tell whether a run directory is there, and whole."""
+    return (run / _DONE).is_file()
+
 
 class RunDirectory:
     """``<base>/<name>/<config hash>-s<seed>/``, written as ``....partial`` until `finish`.
@@ -50,7 +63,7 @@ class RunDirectory:
         RunError : it exists, or another process is writing it, or an interrupted run could be resumed; with
             ``replace`` only the second is refused (what exists stays until the new run is whole).
         """
-        final = base / scenario_name / f"{config_hash}-s{seed}"
+        final = place_of_run(base, scenario_name, config_hash, seed)
         if final.exists() and not replace:
             raise RunError(
                 f"{final}: this scenario has been run with this seed already. "
@@ -160,7 +173,7 @@ class RunDirectory:
         """Mark the run as done and move it to its final place; return that."""
         if self._lock is None:
             return self.final
-        write_text(self.partial / "DONE", datetime.now(UTC).isoformat(timespec="seconds") + "\n")
+        write_text(self.partial / _DONE, datetime.now(UTC).isoformat(timespec="seconds") + "\n")
         put_in_place(self.partial, self.final)
         self._release()
         return self.final

@@ -19,7 +19,7 @@ from simulator.atomic import write_text
 from simulator.data import open_data
 from simulator.errors import AfterclickError, RunBusyError, RunError, ScenarioError
 from simulator.log.meta import read_meta
-from simulator.rundir import PARTIAL
+from simulator.rundir import PARTIAL, is_finished, place_of_run
 from simulator.scenario.load import Loaded, load_scenario
 from simulator.scenario.resolve import to_toml
 from simulator.sweep.grid import Cell
@@ -41,7 +41,7 @@ class Planned:
     @property
     def finished(self) -> bool:
         """Whether the run is there already."""
-        return (self.final / "DONE").is_file()
+        return is_finished(self.final)
 
 
 def plan(
@@ -105,7 +105,7 @@ def _of_cell(
             log = open_data(own, "none")
             shares, clicks = str(log), read_meta(log).clicks
             identity = identity_of(own.scenario, methods, log)
-        final = base.absolute() / scenario.name / f"{identity}-s{seed}"
+        final = place_of_run(base.absolute(), scenario.name, identity, seed)
         job = Job(
             f"{scenario.name}-{identity}-s{seed}",
             path,
@@ -159,7 +159,7 @@ def _run(job: Job) -> tuple[Path, bool]:
 
     loaded = load_scenario(job.scenario, [f"engine.workers={job.lanes}"], seed=job.seed, check=check_methods)
     final = _place_of(loaded, job.base)
-    if (final / "DONE").is_file():
+    if is_finished(final):
         return final, True
     partial = final.with_name(final.name + PARTIAL)
     if any(partial.glob("checkpoints/*")):
@@ -177,4 +177,4 @@ def _place_of(loaded: Loaded, base: Path) -> Path:
     scenario = loaded.scenario
     methods = resolve_all(scenario)
     log = None if scenario.data is None else open_data(loaded, "none")
-    return base / scenario.name / f"{identity_of(scenario, methods, log)}-s{scenario.seed}"
+    return place_of_run(base, scenario.name, identity_of(scenario, methods, log), scenario.seed)
