@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
 from learners.dropout import Dropout
+from learners.products import product
 
 SLOPE = 0.01
 """Negative slope of the leaky ReLU."""
@@ -32,7 +32,7 @@ class Linear(nn.Linear):
 
     def forward(self, values: Tensor) -> Tensor:
         if self.halved is not None and torch.is_autocast_enabled("cpu"):
-            return functional.linear(values, self.halved, self.bias)
+            return product(values, self.halved, self.bias)
         if self.exact and values.ndim == 2:
             row, numbers = self.weight[0], values.to(self.weight.dtype)
             said = torch.mv(numbers, row) if self.bias is None else torch.addmv(self.bias, numbers, row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from learners.dense_adam import AdamTable
 from learners.embedding import EmbeddingTable
 from learners.networks import Network
 from learners.precision import settled
+from learners.products import rounded
 from learners.served import ServedLayers, copied, restore
 from simulator.calls import calling, checked
 from simulator.errors import PartError
@@ -29,6 +30,7 @@ size, and in bfloat16 so many that the calls cost little beside the products."""
 Outputs = dict[str, Tensor]
 Inputs = Float64 | NDArray[np.float32]
 """Numbers beside the features, shape (B, I)."""
+Rows = TypeVar("Rows", Int32, Inputs)
 
 
 class Model:
@@ -204,11 +206,16 @@ class Model:
         with torch.inference_mode():
             for begin in range(0, len(features), chunk):
                 part = slice(begin, begin + chunk)
-                embedded = self._read(layers, lookup, features[part])
-                known = None if inputs is None else _tensor(inputs[part])
+                embedded = self._read(layers, lookup, self._filled(features[part]))
+                known = None if inputs is None else _tensor(self._filled(inputs[part]))
                 for head, output in self._forward(layers, embedded, known).items():
-                    outputs[head][part] = output.numpy()
+                    outputs[head][part] = output.numpy()[: len(features) - begin]
         return outputs
+
+    def _filled(self, values: Rows) -> Rows:
+        """Return rows, and under bfloat16 the first one again and again, until their number is one of few."""
+        lacking = rounded(len(values)) - len(values) if self._halved else 0
+        return np.concatenate([values, np.repeat(values[:1], lacking, 0)]) if lacking else values
 
     def _read(self, layers: nn.ModuleDict, lookup: Callable[[Int64], Tensor], features: Int32) -> Tensor:
         cells = self.table.cells(features)

@@ -88,10 +88,14 @@ class AutoInt(Fielded):
 
     def _attended(self, mapped: Tensor) -> Tensor:
         """Return the tokens after one layer, (B, tokens, units), from query, key, value and residual side by side."""
-        rows, tokens, _ = mapped.shape
+        from learners.products import filled
+
+        count, tokens, _ = mapped.shape
+        mapped = filled(mapped)
+        rows = len(mapped)
         # In one piece by heads: products of strided pieces cost a fifth more.
         parts = mapped.view(rows, tokens, 4 * self.attention_heads, -1).transpose(1, 2).contiguous()
         query, key, value, residual = parts.view(rows, 4, self.attention_heads, tokens, -1).unbind(1)
         share = (query @ key.transpose(2, 3) * query.shape[3] ** -0.5).softmax(dim=3)
         attended: Tensor = share @ value + residual
-        return attended.transpose(1, 2).reshape(rows, tokens, -1).relu()
+        return attended.transpose(1, 2).reshape(rows, tokens, -1)[:count].relu()

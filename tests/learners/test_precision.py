@@ -7,12 +7,16 @@ import copy
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from learners import served
 from learners.kit.networks import _heads
-from learners.layers import Linear
+from learners.layers import Linear, linear
 from learners.model import Model
 from learners.networks import NETWORKS
+from learners.products import rounded
 from learners.served import ServedLayers
 from simulator.log.schema import Feature
 from simulator.scenario.learner import AttentionBlock, LearnerBlock
@@ -20,7 +24,8 @@ from simulator.scenario.learner import AttentionBlock, LearnerBlock
 FEATURES = (Feature("a", 50), Feature("b", 20))
 SIZE = {"embedding_dim": 8, "hidden": [32, 16], "precision": "bfloat16"}
 ALL = sorted(NETWORKS)
-ROWS = 256
+ROWS = 250
+"""Not one of the few numbers that products have: `learners.products.rounded`."""
 
 
 def made(network, features=FEATURES, seed: int = 3, **other) -> Model:
@@ -238,3 +243,87 @@ def test_what_has_not_changed_is_not_copied_again(monkeypatch):
     first = model.outputs(ids)["cvr"]
     monkeypatch.setattr(ServedLayers, "_follow", lambda self: pytest.fail("it was copied"))
     np.testing.assert_array_equal(model.outputs(ids)["cvr"], first)
+
+
+class Products(TorchDispatchMode):
+    """Notes the shapes of what products in bfloat16 take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = str(func).split(".")[1]
+        halves = [t.shape for t in args if isinstance(t, torch.Tensor) and t.dtype == torch.bfloat16]
+        if name in ("mm", "addmm", "bmm", "baddbmm", "_linear_pointwise") and halves:
+            self.seen.add(f"{name} {[tuple(s) for s in halves]}")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("network", ALL)
+def test_few_numbers_of_rows_are_multiplied(network):
+    """Each new shape of a product in bfloat16 is compiled, for some milliseconds and half a megabyte."""
+    model, rng = made(network), np.random.default_rng(0)
+    model.publish()
+    ids = np.concatenate([batch(rng, model) for _ in range(4)])
+    kinds = []
+    for sizes in ([528], range(515, 577, 7), range(577, 640, 7)):
+        with Products() as products:
+            for rows in sizes:
+                weight = torch.linspace(-1, 2, rows)
+                model.step(
+                    ids[:rows], lambda out, w=weight: sum((o * w).square().mean() for o in out.values())
+                )
+                model.served_outputs(ids[:rows])
+                model.outputs(ids[:rows])
+        kinds.append(products.seen)
+    assert kinds[0] == kinds[1]
+    assert len(kinds[2]) == len(kinds[0])
+    assert kinds[0]
+
+
+@given(rows=st.integers(1, 200_000))
+def test_numbers_of_rows_are_few_and_hardly_larger(rows):
+    found = rounded(rows)
+    assert rows <= found < 1.125 * rows + 16
+    assert found == rounded(found)
+    assert found % 16 == 0
+    assert rounded(rows + 1) >= found
+
+
+def test_no_more_than_eight_between_a_power_of_two_and_the_next():
+    assert len({rounded(rows) for rows in range(513, 1025)}) == 8
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 15, 17])
+def test_few_rows_are_predicted_as_among_many(rows):
+    model, _ = trained("mlp", 3)
+    ids = batch(np.random.default_rng(2), model)
+    among = model.outputs(ids)["cvr"][:rows]
+    np.testing.assert_allclose(model.outputs(ids[:rows])["cvr"], among, atol=0.01)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(2, 3), (37, 3), (5, 7, 3), (48, 3)])
+def test_a_product_and_its_gradients(shape, bias):
+    """Against float64, from numbers that bfloat16 holds."""
+    draws = torch.Generator().manual_seed(3)
+    values, matrix, shift = (torch.randn(s, generator=draws).bfloat16() for s in (shape, (2, 3), 2))
+    weight = torch.randn(*shape[:-1], 2, generator=draws).bfloat16()
+    layer, exact = (
+        linear(3, 2, draws, bias=bias),
+        [t.double().requires_grad_() for t in (values, matrix, shift)],
+    )
+    layer.halved = matrix.clone().requires_grad_()
+    if bias:
+        layer.bias.data.copy_(shift)
+    taken = values.float().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        said = layer(taken)
+    (said * weight).sum().backward()
+    expected = torch.nn.functional.linear(*exact[:2], exact[2] if bias else None)
+    (expected * weight.double()).sum().backward()
+    found = [said, taken.grad, layer.halved.grad, *([layer.bias.grad] if bias else [])]
+    assert (taken.grad.dtype, layer.halved.grad.dtype) == (torch.float32, torch.bfloat16)
+    for one, other in zip(found, [expected, *(t.grad for t in exact)], strict=False):
+        torch.testing.assert_close(one.double(), other, rtol=0.01, atol=0.02)
