@@ -11,11 +11,15 @@ from simulator.log.schema import (
     ClickBatch,
     EventBatch,
     Feature,
+    Float64,
     ImpressionBatch,
     ImpressionLabels,
     Labels,
 )
 from simulator.windows import Windows
+
+Truths = Iterator[tuple[int, dict[str, Float64]]]
+"""What is true of rows: the position of the first one, and the columns."""
 
 
 class Source(Protocol):
@@ -79,3 +83,14 @@ class Source(Protocol):
         batch_rows: int = ROW_GROUP,
     ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
         """Impressions, but for the randomised slice, with their final labels, in replay order."""
+
+
+class Exposed(Source, Protocol):
+    """A log with impressions that may know what is true of them."""
+
+    @property
+    def has_exposure(self) -> bool:
+        """Whether it knows what is true of its impressions."""
+
+    def exposure(self, start: int | None = None, end: int | None = None) -> Truths:
+        """What is true of the impressions of ``[start, end)``, the randomised slice included."""

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from simulator.evaluation.tasks.impressions import JudgedLabels
 from simulator.learning import Clicks
 from simulator.log.schema import Float64, ImpressionBatch, ImpressionLabels, Int64
-from simulator.log.source import Source
+from simulator.log.source import Exposed
 from simulator.pieces import RowQueue, TimeQueue
 from simulator.windows import Windows
-
-Truths = Iterator[tuple[int, dict[str, Float64]]]
-
-
-class Exposed(Source, Protocol):
-    """A log whose impressions are judged."""
-
-    @property
-    def has_exposure(self) -> bool:
-        """Whether it knows what is true of them."""
-
-    def exposure(self, start: int | None = None, end: int | None = None) -> Truths:
-        """What is true of impressions: the position of the first one, and the columns."""
 
 
 @dataclass(slots=True)
