@@ -34,6 +34,7 @@ VERBS = [
     "run",
     "sensitivity",
     "validate",
+    "verdict",
 ]
 
 

@@ -25,6 +25,7 @@ from simulator.report.summary import build_summary, json_safe
 from simulator.rundir import RunDirectory, write_json
 from simulator.scenario.fields import leaves, written
 from simulator.units import format_duration
+from simulator.verdict.runs import Finished, verdict
 from simulator.worlds.targets import TARGETS
 from simulator.worlds.targets.compare import fit_summary
 
@@ -133,6 +134,8 @@ def conclude(
     with watch.timing("likeness"):
         if (likeness := likeness_of(plan)) is not None:
             summary["likeness"] = json_safe(likeness)
+    finished = Finished(summary, results.metrics, directory.predictions)
+    summary["verdict"] = json_safe(verdict([finished], plan.scenario.verdict, evaluation.confidence))
     write_json(directory.summary, summary)
     if plan.scenario.output.report:
         _report(directory, summary, results)

@@ -40,6 +40,13 @@ Dump = Annotated[
     bool,
     Parameter(negative=(), show_default=False, help="Write what each learner was fed to samples/."),
 ]
+AsJson = Annotated[
+    bool, Parameter(name="--json", negative=(), show_default=False, help="Print plain JSON, for programs.")
+]
+Goal = Annotated[
+    Literal["nll", "calibration", "ranking", "money"] | None,
+    Parameter(help="What a good policy is (default: verdict.goal of the scenario)."),
+]
 BadRows = Annotated[
     Literal["quarantine", "fail"], Parameter(help="Put bad rows aside with a reason, or stop.")
 ]

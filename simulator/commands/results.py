@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,20 +18,39 @@ if TYPE_CHECKING:
     from simulator.evaluation.compare import Comparison
 
 
-def compare_runs(runs: Sequence[Path], report: Path | None = None) -> None:
-    """Print the comparison of finished runs, and write it as a page where a place is given.
+def compare_runs(runs: Sequence[Path], report: Path | None = None, *, as_json: bool = False) -> None:
+    """Print the comparison of finished runs and their verdict, and write them as a page where a place is given.
 
     Raises
     ------
     ScenarioError : none is given, or one is no finished run (all such are named).
     """
-    comparison = compared(runs)
-    print_comparison(comparison)
+    from simulator.commands.verdict import print_json, print_verdicts, verdicts
+
+    comparison, found = compared(runs), verdicts(runs)
+    if as_json:
+        from simulator.report.summary import json_safe
+
+        scores = [asdict(score) for score in comparison.scores]
+        groups = [
+            {
+                "group": g,
+                "runs": comparison.runs[g],
+                "verdict": found[g],
+                "scores": [s for s in scores if s["group"] == g],
+            }
+            for g in comparison.runs
+        ]
+        print_json(json_safe({"confidence": comparison.confidence, "groups": groups}))
+    else:
+        print_comparison(comparison)
+        print_verdicts(found)
     if report is not None:
         from simulator.report.comparison_html import write_comparison
 
-        write_comparison(report, comparison)
-        stdout().print(f"{report}", soft_wrap=True)
+        write_comparison(report, comparison, found)
+        if not as_json:
+            stdout().print(f"{report}", soft_wrap=True)
 
 
 def compared(runs: Sequence[Path]) -> Comparison:
@@ -40,28 +60,44 @@ def compared(runs: Sequence[Path]) -> Comparison:
     ------
     ScenarioError : none is given, or one is no finished run (all such are named).
     """
+    from simulator.evaluation.compare import compare
+
+    return compare(finished_runs("compare", runs))
+
+
+def finished_runs(verb: str, runs: Sequence[Path]) -> Sequence[Path]:
+    """Return runs that are finished, each named once, once the tasks and metrics of their own are known.
+
+    Raises
+    ------
+    ScenarioError : none is given, or one is no finished run (all such are named).
+    """
     if not runs:
-        raise ScenarioError("compare: name one finished run or more, such as runs/minimal/*")
+        raise ScenarioError(f"{verb}: name one finished run or more, such as runs/minimal/*")
     faults: list[str] = []
     for run in runs:
         try:
             run_directory(run)
         except ScenarioError as error:
             faults.extend(error.faults)
-    from simulator.evaluation.compare import compare, repeated
+    from simulator.evaluation.compare import repeated
 
     faults += [f"{run}: was given twice; each run is one replicate" for run in repeated(runs)]
     if faults:
         raise ScenarioError(faults)
     load_plugins_of(runs)
-    return compare(runs)
+    return runs
 
 
-def print_run(run: Path) -> None:
-    """Print the ranked tables of a finished run, and where everything is."""
+def print_run(run: Path, *, as_json: bool = False) -> None:
+    """Print the ranked tables of a finished run, the verdict, and where everything is; or the last two as JSON."""
+    from simulator.commands.verdict import print_json, print_verdicts
     from simulator.report.tables import print_summary
 
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
+    if as_json:
+        print_json({"run": str(run), "verdict": summary["verdict"]})
+        return
     print_summary(summary)
     console = stdout()
     if account := summary.get("account"):
@@ -77,6 +113,7 @@ def print_run(run: Path) -> None:
             f"{bad:,} of {summary['log']['read']:,} rows of the log were put aside: {run / 'quarantine.parquet'}",
             soft_wrap=True,
         )
+    print_verdicts({summary["name"]: summary["verdict"]})
     console.print(f"{run}", soft_wrap=True)
     if (run / "report.html").exists():
         console.print(f"{run / 'report.html'}", soft_wrap=True)

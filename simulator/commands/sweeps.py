@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.commands.console import stdout, table, warn
 from simulator.commands.failure import say
 from simulator.commands.results import compared, print_comparison
+from simulator.commands.verdict import print_verdicts, verdicts
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
 from simulator.sweep.effects import Effect
@@ -41,6 +42,7 @@ def print_sweep(
     console = stdout()
     if runs and not found:
         print_comparison(compared(runs))
+        print_verdicts(verdicts(runs))
     if found:
         _print_effects(console, found)
     if best:

@@ -77,23 +77,13 @@ def compare(runs: Sequence[Path], *, baseline: str | None = None, confidence: fl
     if not runs:
         raise RunError("compare: no run was given; allowed: one or more run directories")
     values: dict[_Key, dict[str, dict[Path, float]]] = defaultdict(lambda: defaultdict(dict))
-    groups: dict[str, list[Path]] = defaultdict(list)
-    replicates: dict[tuple[str, int | None], Path] = {}
     references: set[tuple[str, str, str]] = set()
     notes: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     agreements: dict[str, list[Any]] = defaultdict(list)
     openings: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    if twice := repeated(runs):
-        raise RunError(f"compare: {twice[0]} was given twice; each run is one replicate")
+    groups = grouped(runs)
     for run in runs:
         group, summary = read_summary(run)
-        seed = summary.get("seed")
-        if (other := replicates.setdefault((group, seed), run)) is not run and seed is not None:
-            raise RunError(
-                f"compare: {other} and {run} are the same scenario with the same seed ({seed}), so one replicate; "
-                "name one of them"
-            )
-        groups[group].append(run)
         agreements[group].append(summary.get("agreement", ()))
         ranking = summary.get("ranking", {})
         for task, said in summary.get("notes", {}).items():
@@ -149,6 +139,29 @@ def _pool(into: dict[str, Any], opening: Mapping[str, Any]) -> None:
                     own[name] = [
                         a + b for a, b in zip(own.get(name, [0.0] * len(values)), values, strict=True)
                     ]
+
+
+def grouped(runs: Sequence[Path]) -> dict[str, list[Path]]:
+    """Return finished runs by group: one scenario each, whose runs are replicates.
+
+    Raises
+    ------
+    RunError : one is no finished run, or is the same run as another.
+    """
+    groups: dict[str, list[Path]] = defaultdict(list)
+    replicates: dict[tuple[str, int | None], Path] = {}
+    if twice := repeated(runs):
+        raise RunError(f"{twice[0]}: was given twice; each run is one replicate")
+    for run in runs:
+        group, summary = read_summary(run)
+        seed = summary.get("seed")
+        if (other := replicates.setdefault((group, seed), run)) is not run and seed is not None:
+            raise RunError(
+                f"{other} and {run} are the same scenario with the same seed ({seed}), so one replicate; "
+                "name one of them"
+            )
+        groups[group].append(run)
+    return groups
 
 
 def repeated(runs: Sequence[Path]) -> list[Path]:

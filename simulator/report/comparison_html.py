@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,22 @@ from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
 from simulator.report.comparison import agreement_of, columns_of, headline_of, mean_text, notes_of, scores_of
 from simulator.report.html import write_page
+from simulator.report.verdict_box import box_of, shown_tasks
 
 
-def write_comparison(path: Path, comparison: Comparison) -> None:
-    """Write the page.
+def write_comparison(
+    path: Path, comparison: Comparison, verdicts: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+) -> None:
+    """Write the page; ``verdicts`` are those of each group.
 
     Raises
     ------
     RunError : the place cannot be written to.
     """
     groups = [_group(comparison, group, number) for number, group in enumerate(comparison.runs)]
+    for group in groups:
+        told = (verdicts or {}).get(group["name"], ())
+        group["verdict"] = [box_of(one) for one in shown_tasks(told)]
     drawn = {name: figure for group in groups for name, figure in group.pop("figures").items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

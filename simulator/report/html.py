@@ -15,10 +15,11 @@ from simulator.errors import RunError
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
 from simulator.report.likeness import likeness_figures
+from simulator.report.notes import ranks as rank_texts
 from simulator.report.populations import own_tables, population_metrics, population_title, populations
 from simulator.report.reading import sentences
 from simulator.report.sensitivity import sensitivity_tables
-from simulator.report.verdict import ranks as rank_texts
+from simulator.report.verdict_box import box_of, shown_tasks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -105,6 +106,7 @@ def write_report(
         title=summary.get("title") or summary.get("name") or "afterclick",
         description=summary.get("description", ""),
         summary=summary,
+        verdict=[box_of(one) for one in shown_tasks(summary.get("verdict", ()))],
         reading=sentences(summary),
         by_segment=numbers.BY_SEGMENT,
         tasks=[_task(summary, task) for task in tasks],

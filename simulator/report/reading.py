@@ -7,8 +7,8 @@ from typing import Any
 
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
+from simulator.report.notes import ranks
 from simulator.report.populations import notes_beside, own_tables
-from simulator.report.verdict import ranks
 
 _CALIBRATED = (0.9, 1.1)
 

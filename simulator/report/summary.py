@@ -16,7 +16,7 @@ from simulator.evaluation.intervals import Interval, ranked
 from simulator.evaluation.meters import Section
 from simulator.evaluation.results import Aggregate, Results, Table
 from simulator.evaluation.tasks import TASKS
-from simulator.report.verdict import notes_of
+from simulator.report.notes import notes_of
 
 
 def build_summary(

@@ -13,9 +13,9 @@ from rich.text import Text
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
 from simulator.report.layout import Column, lay_out, matrices
+from simulator.report.notes import ranks as rank_texts
 from simulator.report.populations import impression_tables, own_tables
 from simulator.report.reading import agreement_sentences
-from simulator.report.verdict import ranks as rank_texts
 
 
 def make_console(stream: TextIO | None = None, width: int | None = None) -> Console:

@@ -167,12 +167,18 @@ def _between_blocks(scenario: Scenario, layers: Layers, file: str) -> list[str]:
         faults.append(f"{layers.origin(('stream', 'upload'), file)}: stream.upload: {fault}")
     if said := missing(scenario.output.tracker):
         faults.append(f"{layers.origin(('output', 'tracker'), file)}: {said}")
-    baseline = scenario.evaluation.baseline
-    if baseline is not None and baseline not in labels:
-        where = layers.origin(("evaluation", "baseline"), file)
-        allowed = ", ".join(dict.fromkeys(labels))
+    for block in ("evaluation", "verdict"):
+        baseline = getattr(scenario, block).baseline
+        if baseline is not None and baseline not in labels:
+            where = layers.origin((block, "baseline"), file)
+            allowed = ", ".join(dict.fromkeys(labels))
+            faults.append(
+                f'{where}: {block}.baseline = "{baseline}": is no method of this scenario; '
+                f"allowed: {allowed}.{nearest(baseline, labels)}"
+            )
+    if scenario.verdict.goal == "money" and not scenario.output.predictions:
+        where = layers.origin(("verdict", "goal"), file)
         faults.append(
-            f'{where}: evaluation.baseline = "{baseline}": is no method of this scenario; '
-            f"allowed: {allowed}.{nearest(baseline, labels)}"
+            f'{where}: verdict.goal = "money": is told from predictions; set output.predictions = true'
         )
     return faults

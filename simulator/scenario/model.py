@@ -18,6 +18,7 @@ from simulator.scenario.sale import PromotionBlock
 from simulator.scenario.seeds import Seeds
 from simulator.scenario.upload import UploadSetting
 from simulator.units import Duration, Period, PositiveDuration, format_duration
+from simulator.verdict.settings import VerdictBlock
 from simulator.windows import Edges, Windows
 from simulator.worlds.settings import WorldSettings
 
@@ -219,6 +220,8 @@ class Scenario(Block):
     """What is compared."""
     evaluation: Annotated[EvaluationBlock, APART] = EvaluationBlock()
     """How it is compared."""
+    verdict: Annotated[VerdictBlock, APART] = VerdictBlock()
+    """Which policy to serve is said by this."""
     output: Annotated[OutputBlock, APART] = OutputBlock()
     """What a run leaves behind."""
 

@@ -9,7 +9,20 @@ from cyclopts import Parameter
 
 from learners.session.verbs.frame import app, load, run_loaded
 from learners.session.verbs.sweeps import asked_of, seeds_of
-from simulator.commands.options import Dump, On, Out, Overrides, Progress, Replace, Seed, Seeds, Workers, verb
+from simulator.commands.options import (
+    AsJson,
+    Dump,
+    Goal,
+    On,
+    Out,
+    Overrides,
+    Progress,
+    Replace,
+    Seed,
+    Seeds,
+    Workers,
+    verb,
+)
 from simulator.errors import ScenarioError
 
 
@@ -28,6 +41,7 @@ def run(
     dump_samples: Dump = False,
     progress: Progress = "auto",
     replace: Replace = False,
+    as_json: AsJson = False,
 ) -> int:
     """Run a scenario and write its run directory; with several seeds, several runs and their comparison."""
     from simulator.commands.results import print_run
@@ -35,6 +49,8 @@ def run(
     loaded = load(scenario, overrides, seed, out)
     wanted = seeds_of(loaded.scenario.seeds, seed, seeds, replace=replace)
     if wanted:
+        if as_json:
+            raise ScenarioError("--json: is for one run (--seed N); of several: compare RUN... --json")
         from learners.session.sweeping import run_seeds
 
         base, texts = Path(loaded.scenario.output.dir), (*overrides, *([f"output.dir={out}"] if out else []))
@@ -43,7 +59,9 @@ def run(
         return run_seeds(loaded.scenario.name, scenario, wanted, asked)
     if workers is not None or on is not None:
         raise ScenarioError("--workers and --on are for several runs: give --seeds, or use the verb sweep")
-    print_run(run_loaded(loaded, dump_samples=dump_samples, progress=progress, replace=replace))
+    print_run(
+        run_loaded(loaded, dump_samples=dump_samples, progress=progress, replace=replace), as_json=as_json
+    )
     return 0
 
 
@@ -100,7 +118,7 @@ def sensitivity(
 
 
 @verb(app, "compare runs/double11/*", "compare runs/double11/* --report double11.html")
-def compare(*runs: Path, report: Path | None = None) -> int:
+def compare(*runs: Path, report: Path | None = None, as_json: AsJson = False) -> int:
     """Compare finished runs: methods side by side, seeds as replicates.
 
     Parameters
@@ -109,5 +127,23 @@ def compare(*runs: Path, report: Path | None = None) -> int:
     """
     from simulator.commands.results import compare_runs
 
-    compare_runs(runs, report)
+    compare_runs(runs, report, as_json=as_json)
+    return 0
+
+
+@verb(
+    app,
+    "verdict runs/double11/0a1b2c3d-s0",
+    "verdict runs/double11/* --goal money --set verdict.money.margin=0.2",
+    "verdict runs/double11/* --set verdict.guardrails.pcoc=[0.9,1.1] --set verdict.baseline=es-dfm",
+)
+def verdict(*runs: Path, goal: Goal = None, overrides: Overrides = (), as_json: AsJson = False) -> int:
+    """Say which policy to serve in each stretch of finished runs, by how much, and whether that is settled.
+
+    Seeds of one scenario are replicates; of one run, blocks of its segments are.
+    Nothing is run again: --set changes verdict.* and evaluation.confidence alone.
+    """
+    from simulator.commands.verdict import verdict_runs
+
+    verdict_runs(runs, goal, overrides, as_json=as_json)
     return 0

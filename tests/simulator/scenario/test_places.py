@@ -180,6 +180,10 @@ APART = {
     "output.samples", "output.predictions", "output.report", "output.tracker", "seeds",
     # What a module brings counts by the code of the parts that a method is made of (`Part.code`).
     "plugins", "module_path", "evaluation.metrics",
+    "verdict.goal", "verdict.opening", "verdict.baseline", "verdict.stretches.before", "verdict.stretches.anticipation",
+    "verdict.stretches.opening", "verdict.stretches.day", "verdict.stretches.after", "verdict.guardrails.pcoc",
+    "verdict.guardrails.pcoc_in", "verdict.guardrails.samples_per_click", "verdict.guardrails.staleness",
+    "verdict.money.amount", "verdict.money.margin", "verdict.money.auction", "verdict.money.rival", "verdict.money.spread",
 }  # fmt: skip
 
 

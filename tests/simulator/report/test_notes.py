@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulator.report import numbers
+from simulator.report.notes import ranks
 from simulator.report.reading import sentences
-from simulator.report.verdict import ranks
 
 
 def _summary(nll, positives=10, rows=100, silent=(), notes=()):
