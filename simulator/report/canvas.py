@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,20 +18,31 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 PALETTE = (
-    "#2563eb",
-    "#e11d48",
-    "#059669",
-    "#d97706",
-    "#7c3aed",
+    "#3b82f6",
+    "#e23d5c",
+    "#0a9d6c",
+    "#cc7a00",
+    "#8b5cf6",
     "#0891b2",
     "#db2777",
-    "#65a30d",
-    "#ea580c",
-    "#4f46e5",
+    "#5f9a0c",
+    "#b4632a",
+    "#5b6ee8",
+    "#a3870a",
+    "#b04fd0",
 )
+"""Each of them has a contrast of 3 and more to a white page and to a dark one (WCAG 2.2, 1.4.11)."""
 GRID = "#e2e8f0"
 SHADES = {"anticipation": "#fbbf24", "promotion": "#ef4444", "after": "#60a5fa"}
-_REFERENCE = ("#475569", "#94a3b8")
+MOST_SHOWN = 4
+"""Of more lines some lie on each other: the rest can be shown by the legend."""
+MOST_POINTS = 300
+"""Of one line: more of them could not be told apart."""
+_SALT = 11251
+"""With it, what double11 compares has colours of its own."""
+_ENDS = {"oracle": ("#64748b", "dot"), "pre": ("#7c8ba1", "dash")}
+"""First words of the names of bounds and frozen models: they mark a scale, and are grey."""
+_DASHES = ("solid", "dash", "dashdot", "longdash", "dot")
 _FONT = {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": "#1e293b"}
 _ONE = {"color": "#0f172a", "width": 1}
 
@@ -72,21 +84,51 @@ def draw(
     )  # fmt: skip
 
 
+def colour(method: str) -> str:
+    """Return the colour of a method, which follows from its name alone: it is the same on every page.
+
+    >>> colour("oracle-single") == colour("oracle"), colour("es-dfm")
+    (True, '#3b82f6')
+    """
+    end = _ENDS.get(method.partition("-")[0])
+    return end[0] if end else PALETTE[zlib.crc32(f"{_SALT}{method}".encode()) % len(PALETTE)]
+
+
+def looks(methods: Iterable[str], references: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+    """Return the line of each method of a page; those that share a colour there differ in their dashes."""
+    found: dict[str, dict[str, Any]] = {}
+    taken: set[tuple[str, str]] = set()
+    for method in sorted(methods):
+        end = _ENDS.get(method.partition("-")[0])
+        first = end[1] if end else "dot" if method in references else "solid"
+        free = [dash for dash in (first, *_DASHES) if (colour(method), dash) not in taken]
+        dash = free[0] if free and not end else first
+        taken.add((colour(method), dash))
+        found[method] = {"color": colour(method), "width": 2.2, "dash": dash}
+    return found
+
+
 def _line_of(summary: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """Return a method's line, the same in every figure; the ends of the scale are grey, who peeks is dotted."""
-    rankings = summary["ranking"].values()
-    zeros, hundreds = ({ranking.get(end) for ranking in rankings} for end in ("pretrained", "oracle"))
-    references = {name for ranking in rankings for name in ranking["references"]}
-    line: dict[str, Any] = {"width": 2.2}
-    if method in zeros | hundreds:
-        line.update(color=_REFERENCE[method in zeros], dash="dash" if method in zeros else "dot")
-        return line
-    others = [name for name in summary["methods"] if name not in zeros | hundreds]
-    turn, colour = divmod(others.index(method) if method in others else 0, len(PALETTE))
-    line["color"] = PALETTE[colour]
-    if method in references or turn:  # colours are used up: the next ten are dashed
-        line["dash"] = "dot" if method in references else "dashdot"
-    return line
+    references = {name for ranking in summary["ranking"].values() for name in ranking["references"]}
+    return looks({*summary["methods"], method}, references)[method]
+
+
+def few(figure: Figure, first: Iterable[str]) -> None:
+    """Show the lines of some names only, at most `MOST_SHOWN`, so that none hides another; the legend shows the rest."""
+    drawn = dict.fromkeys(trace.name for trace in figure.data)
+    known = [name for name in dict.fromkeys(first) if name in drawn]
+    shown = set([*known, *(name for name in drawn if name not in known)][:MOST_SHOWN])
+    if len(drawn) > MOST_SHOWN:
+        figure.for_each_trace(
+            lambda trace: trace.update(visible=True if trace.name in shown else "legendonly")
+        )
+
+
+def leading(summary: Mapping[str, Any], task: str) -> list[str]:
+    """Return what a figure of a task begins with: the two best methods, the frozen model, the upper bound, then the rest."""
+    ranking = summary["ranking"][task]
+    ends = [ranking.get(end) for end in ("pretrained", "oracle") if ranking.get(end)]
+    return [*ranking["methods"][:2], *(ends or ranking["references"]), *ranking["methods"][2:]]
 
 
 def ratio_axis(figure: Figure, *, wide: bool) -> None:
@@ -125,8 +167,12 @@ def over_time(figure: Figure, summary: Mapping[str, Any], drawn: Sequence[Sequen
     figure.update_shapes(xref=axis, selector={"type": "rect"})
     # A line across hangs on the same axis: one that holds no trace would begin the time of all of them in 1970.
     figure.update_shapes(xref=f"{axis} domain", selector={"type": "line"})
-    if clock is None:
-        figure.update_xaxes(title_text="day of the log", row=panels)
+    figure.update_xaxes(title_text=time_title(clock), row=panels)
+
+
+def time_title(clock: Clock | None) -> str:
+    """Name an axis of `date`: whose time it is."""
+    return "day of the log" if clock is None else f"time, {clock.zone}"
 
 
 def date(micros: float, clock: Clock | None) -> Any:

@@ -12,7 +12,7 @@ from simulator.evaluation.compare import OVERALL, Comparison
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
 from simulator.report.comparison import agreement_of, columns_of, headline_of, mean_text, notes_of, scores_of
-from simulator.report.html import write_page
+from simulator.report.page import write_page
 from simulator.report.verdict_box import box_of, shown_tasks
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,20 @@ from simulator.clock import Clock
 from simulator.evaluation.results import SUMS
 from simulator.log.schema import Float64, Int64
 from simulator.report import numbers
-from simulator.report.canvas import GRID, SHADES, canvas, date, draw, noons, over_time, plain, ratio_axis
+from simulator.report.canvas import (
+    GRID,
+    MOST_POINTS,
+    SHADES,
+    canvas,
+    date,
+    draw,
+    few,
+    leading,
+    noons,
+    over_time,
+    plain,
+    ratio_axis,
+)
 from simulator.units import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -71,7 +85,9 @@ def opening_figure(summary: Mapping[str, Any], task: str) -> Figure | None:
     expected = np.array(truth or sums["label"], np.float64)
     hours = (np.array(opening["hour"]) + 0.5).tolist()
     title = "predicted / " + ("true" if truth else "observed")
-    figure = canvas(460, [title], f"hours since the opening of {opening['name']}")
+    clock = numbers.clock_of(summary)
+    began = f" ({numbers.instant(opening['start'], clock)} {clock.zone})" if clock else ""
+    figure = canvas(460, [title], f"hours since the opening of {opening['name']}{began}")
     ranking = summary["ranking"][task]
     for method in [*ranking["methods"], *ranking["references"]]:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -81,7 +97,11 @@ def opening_figure(summary: Mapping[str, Any], task: str) -> Figure | None:
     figure.add_vrect(
         x0=0, x1=length, fillcolor=SHADES["promotion"], opacity=0.08, line_width=0, layer="below"
     )
+    figure.add_annotation(
+        x=0, y=1.0, yref="paper", xanchor="left", yanchor="bottom", text="promotion", showarrow=False
+    )
     ratio_axis(figure, wide=True)
+    few(figure, leading(summary, task))
     return figure
 
 
@@ -96,6 +116,7 @@ def delay_figure(summary: Mapping[str, Any]) -> Figure | None:
         at_once = points["share"][0] if points["seconds"][0] <= 1.0 else 0.0
         x, y = [1.0, *points["seconds"], last], [at_once, *points["share"], 1.0]
         draw(figure, summary, method, x, y, shape="hv")
+    few(figure, _best(summary))
     figure.update_layout(margin_t=24)
     figure.update_xaxes(type="log", tickvals=list(_DELAY_TICKS.values()), ticktext=list(_DELAY_TICKS))
     figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
@@ -116,6 +137,7 @@ def correctness_figure(summary: Mapping[str, Any]) -> Figure | None:
         return None
     figure.update_yaxes(tickformat=".0%")
     over_time(figure, summary)
+    few(figure, _best(summary))
     return figure
 
 
@@ -132,6 +154,7 @@ def section_figure(summary: Mapping[str, Any], section: Mapping[str, Any]) -> Fi
             line = {"color": "#94a3b8", "width": 1, "dash": "dot" if level else "solid"}
             figure.add_hline(y=level, line=line, row=row, col=1)
     over_time(figure, summary)
+    few(figure, _best(summary))
     return figure
 
 
@@ -149,12 +172,14 @@ def _by_cell_or_day(
         if line is None:
             continue
         for panel, metric in enumerate(shown, 1):
-            by_cell["x"].append([date(t, clock) for t in line.middle])
-            by_cell["y"].append(plain(line.values[metric]))
+            middle, value = _by_segment(line, metric)
+            by_cell["x"].append([date(t, clock) for t in middle])
+            by_cell["y"].append(plain(value))
             by_cell["line.width"].append(1.2)
             middle, value = _by_day(line, metric, clock)
             draw(figure, summary, method, [date(t, clock) for t in middle], plain(value), panel)
     over_time(figure, summary, by_cell["x"])
+    few(figure, leading(summary, task))
     by_day = {
         "x": [trace.x for trace in figure.data],
         "y": [trace.y for trace in figure.data],
@@ -189,10 +214,28 @@ def _line(rows: pa.Table, shown: Sequence[str]) -> _Line | None:
     return _Line(middle, {metric: table["rows"].to_numpy() for metric, table in found.items()}, values)
 
 
+def _best(summary: Mapping[str, Any]) -> list[str]:
+    """Return the methods of all tasks, the best of each first."""
+    orders = [ranking["methods"] for ranking in summary["ranking"].values()]
+    return [method for place in zip_longest(*orders) for method in place if method is not None]
+
+
 def _by_day(line: _Line, metric: str, clock: Clock | None) -> tuple[Float64, Float64]:
-    """Pool cells by day as the tables do: PCOC sum over sum, the rest weighted by the rows that it is over."""
+    """Pool cells by local day; instants and values."""
     middle = line.middle if clock is None else clock.local(line.middle.astype(np.int64))
     days, index = np.unique(middle // DAY, return_inverse=True)
+    return noons(days, clock), _pooled(line, metric, index)
+
+
+def _by_segment(line: _Line, metric: str) -> tuple[Float64, Float64]:
+    """Return cells as they are, or where they are too many to be told apart, those beside each other pooled."""
+    count = len(line.middle)
+    index = np.arange(count) * min(count, MOST_POINTS) // count
+    return np.bincount(index, line.middle) / np.bincount(index), _pooled(line, metric, index)
+
+
+def _pooled(line: _Line, metric: str, index: Int64) -> Float64:
+    """Pool cells as the tables do: PCOC sum over sum, the rest weighted by the rows that it is over."""
     if metric == "pcoc":
         up, down = line.values["sum_prediction"], line.values["sum_label"]
     else:
@@ -200,5 +243,5 @@ def _by_day(line: _Line, metric: str, clock: Clock | None) -> tuple[Float64, Flo
         rows = line.rows[metric]
         up, down = np.where(known, line.values[metric], 0.0) * rows, known * rows
     with np.errstate(divide="ignore", invalid="ignore"):
-        pooled = np.bincount(index, up) / np.bincount(index, down)
-    return noons(days, clock), pooled
+        found: Float64 = np.bincount(index, up) / np.bincount(index, down)
+    return found

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from simulator.atomic import write_text
 from simulator.errors import RunError
+from simulator.evaluation.task import lower_is_better
 from simulator.evaluation.tasks import TASKS
 from simulator.report import figures, numbers
 from simulator.report.likeness import likeness_figures
 from simulator.report.notes import ranks as rank_texts
+from simulator.report.page import write_page
 from simulator.report.populations import own_tables, population_metrics, population_title, populations
 from simulator.report.reading import sentences
 from simulator.report.sensitivity import sensitivity_tables
+from simulator.report.trade_offs import paired_figure, pareto_figure
 from simulator.report.verdict_box import box_of, shown_tasks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-_HERE = Path(__file__).parent
 
 
 def report_from_run(run: Path) -> Path:
@@ -118,24 +118,6 @@ def write_report(
     )
 
 
-def write_page(path: Path, template: str, drawn: Mapping[str, Figure | None], **values: Any) -> None:
-    """Write a self-contained page from a template of this package, with its figures by name; aside, then renamed."""
-    import jinja2
-    from plotly.offline import get_plotlyjs
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    shown = {name: figure.to_plotly_json() for name, figure in drawn.items() if figure is not None}
-    page = environment.get_template(template).render(
-        figures=shown,
-        figures_json=_script_safe(json.dumps(shown, separators=(",", ":"), allow_nan=False)),
-        plotly=get_plotlyjs().replace("</script", "<\\/script"),
-        **values,
-    )
-    write_text(path, page)
-
-
 def figures_of(
     summary: Mapping[str, Any], metrics: pa.Table, tasks: Sequence[str] | None = None
 ) -> dict[str, Figure | None]:
@@ -143,6 +125,8 @@ def figures_of(
     found: dict[str, Figure | None] = {}
     for task in summary["ranking"] if tasks is None else tasks:
         found[f"{task}-metrics"] = figures.metric_figure(summary, metrics, task)
+        found[f"{task}-pareto"] = pareto_figure(summary, task)
+        found[f"{task}-paired"] = paired_figure(summary, metrics, task)
         found[f"{task}-calibration"] = figures.calibration_figure(summary, metrics, task)
         found[f"{task}-opening"] = figures.opening_figure(summary, task)
     found["delay"] = figures.delay_figure(summary)
@@ -150,11 +134,6 @@ def figures_of(
     for place, section in enumerate(summary.get("sections", ())):
         found[f"section-{place}"] = figures.section_figure(summary, section)
     return {**found, **likeness_figures(summary)}
-
-
-def _script_safe(text: str) -> str:
-    """Make JSON safe inside a script element: no text in it can end the element or open a comment."""
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
@@ -174,6 +153,7 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
         "short": TASKS[task].short,
         "of": TASKS[task].of,
         "binary": TASKS[task].binary,
+        "lower": lower_is_better(TASKS[task].primary),
         "rows": summary["rows"][task],
         "columns": [numbers.heading(metric).splitlines() for metric in columns],
         "shown": [numbers.title(metric).removeprefix("NLL ") for metric in shown],

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 from simulator.evaluation.intervals import Combined
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
-from simulator.report.canvas import PALETTE, canvas
-from simulator.report.html import write_page
+from simulator.report.canvas import canvas, few, looks
+from simulator.report.page import write_page
 from simulator.sweep.effects import Effect
 from simulator.toml import toml
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-MOST_DRAWN = 12
-"""Of more methods in one figure the lines could not be told apart: the rest can be shown by its legend."""
 
 MOST_LEVELS = 8
 """Of more values of a key no table is made, but the figure: of values that were drawn hardly two runs make a pair."""
@@ -45,15 +42,16 @@ def effect_figure(effect: Effect) -> Figure:
     figure = canvas(460, [numbers.title(effect.metric)], effect.key)
     numeric = all(isinstance(level, int | float) for level in effect.levels)
     x = [level if numeric else written(level) for level in effect.levels]
-    for place, (method, means) in enumerate(effect.means.items()):
+    lines = looks(effect.means)
+    for method, means in effect.means.items():
         up = [_or_zero(one.high - one.mean) for one in means]
         down = [_or_zero(one.mean - one.low) for one in means]
         figure.add_scatter(
             mode="lines+markers", name=method, x=x, y=[_or_none(one.mean) for one in means],
             error_y={"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1},
-            line={"color": PALETTE[place % len(PALETTE)], "dash": "solid" if place < len(PALETTE) else "dash"},
-            visible=True if place < MOST_DRAWN else "legendonly",
+            line=lines[method],
         )  # fmt: skip
+    few(figure, effect.means)
     if not numeric:
         figure.update_xaxes(type="category")
     return figure
