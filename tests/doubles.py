@@ -24,7 +24,7 @@ from simulator.log.schema import (
     Kind,
     Labels,
 )
-from simulator.pipeline.pipeline import Audience
+from simulator.pipeline.audience import Audience
 from simulator.pipeline.shown import Final
 from simulator.samples import Samples
 from simulator.units import DAY, HOUR

@@ -53,13 +53,13 @@ class Pushed(Unshown):
         batch_rows: int = ROW_GROUP,
     ) -> Iterator[ClickBatch]:
         """Yield the clicks that were pushed; when there are more, go on."""
-        return _Popped(self._clicks)
+        return Popped(self._clicks)
 
     def events(
         self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP
     ) -> Iterator[EventBatch]:
         """Yield the events that were pushed; when there are more, go on."""
-        return _Popped(self._events)
+        return Popped(self._events)
 
     def labelled(
         self,
@@ -76,7 +76,7 @@ class Pushed(Unshown):
         )
 
 
-class _Popped(Generic[T]):
+class Popped(Generic[T]):
     """Takes from the left as long as there is anything; unlike a generator it goes on when there is more."""
 
     def __init__(self, held: deque[T]) -> None:

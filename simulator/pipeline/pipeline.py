@@ -6,22 +6,24 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import simpy
 
+from simulator.auction.offers import Offers
 from simulator.calls import of_methods
 from simulator.engine import Engine, Tick
 from simulator.errors import PartError
 from simulator.exposures import UNCLICKED, Exposures
 from simulator.learning import Advisor, Clicks, Predictions
-from simulator.log.schema import Float64, Int32, Int64, Labels
+from simulator.log.schema import Float64, Int32, Int64
 from simulator.pieces import RowQueue
+from simulator.pipeline.audience import Audience
+from simulator.pipeline.closed import ClosedLoop
 from simulator.pipeline.lanes import Lane, Turns
-from simulator.pipeline.shown import Final, ShownImpressions
+from simulator.pipeline.shown import ShownImpressions
 from simulator.pipeline.trainer import MethodRun, Trainer
-from simulator.samples import Samples
 
 LEAD = 16
 """Tasks of a method that may wait while the replay runs ahead: enough to keep the threads busy over a slow spell, few
@@ -37,37 +39,6 @@ class Stream:
     segment: int
     tick: int
     observed_until: int
-
-
-class Audience(Protocol):
-    """Who listens to the pipeline: the evaluation, the cost meters, the dump of samples, the progress view."""
-
-    def serve(self, row: int, click_id: Int64, time: Int64) -> None:
-        """Clicks of the stream, as they are served."""
-
-    def predict(self, method: str, row: int, predictions: Predictions) -> None:
-        """Predictions of a method for served clicks (from any thread)."""
-
-    def delivered(self, policy: str, samples: Samples) -> None:
-        """Everything that a policy delivered in a tick of the stream."""
-
-    def fed(self, method: str, samples: Samples) -> None:
-        """Samples handed to a method's trainer."""
-
-    def finalise(self, row: int, labels: Labels, truth: Mapping[str, Float64] | None) -> None:
-        """Final labels (and the world's truth) of consecutive clicks."""
-
-    def show(self, place: int, impression_id: Int64, time: Int64) -> None:
-        """Impressions of the stream, as they are shown, counted from its first."""
-
-    def predict_shown(self, method: str, place: int, predictions: Predictions) -> None:
-        """Predictions of a method for shown impressions (from any thread)."""
-
-    def finalise_shown(self, final: Final) -> None:
-        """Final labels (and the world's truth) of consecutive impressions."""
-
-    def advance(self, time: int, items: int) -> None:
-        """The simulation reached an instant, after so many more clicks and events."""
 
 
 @dataclass(slots=True)
@@ -92,6 +63,7 @@ class Pipeline:
     truth : blocks of the world's truth in replay order, or None.
     shown : the impressions of the stream, where they are judged.
     potential : what would have come of clicks on impressions, for methods that peek at it.
+    loop : where predictions bid, and each method hears only of what it won; the engine then delivers nothing.
     """
 
     def __init__(
@@ -104,9 +76,11 @@ class Pipeline:
         truth: Iterator[tuple[int, dict[str, Float64]]] | None = None,
         shown: ShownImpressions | None = None,
         potential: Iterator[tuple[int, dict[str, Float64]]] | None = None,
+        loop: ClosedLoop | None = None,
         workers: int = 1,
     ) -> None:
-        self._shown = shown
+        self._shown, self._loop = shown, loop
+        self._offered = 0
         self._potential = None if potential is None else RowQueue("potential outcomes", potential)
         self._stream, self._audience, self._workers = stream, audience, workers
         self._make_engine, self._methods = make_engine, methods
@@ -127,6 +101,8 @@ class Pipeline:
                 m.name: Trainer(env, m, Lane(turns, m.name), self._stream.start) for m in self._methods
             }
             advisors.update({trainer.method.policy: trainer for trainer in self._trainers.values()})
+            if self._loop is not None:
+                self._loop.open(advisors)
             try:
                 env.process(self._replay(env))
                 env.run(until=self._stream.end + 1)
@@ -155,8 +131,11 @@ class Pipeline:
 
     def _replay(self, env: simpy.Environment) -> Generator[Any, Any, None]:
         """Replay the log; at the end of each segment serve, then train. Publishing comes last at an instant."""
-        for now, segment_end, published in self._edges(int(env.now)):
+        for now, segment_end, published in self._edges(begin := int(env.now)):
             yield env.timeout(now - env.now)
+            if self._loop is not None:
+                self._loop.decide(begin, now, self._ask)
+            begin = now
             tick = self._advance(now, segment_end=segment_end)
             if now > self._stream.start:
                 self._serve(tick)
@@ -165,15 +144,31 @@ class Pipeline:
             self._finalise(tick)
             if segment_end or published:
                 self._predict()
-                self._show(now)
+                if self._loop is None:
+                    self._show(now)
             if segment_end:
                 self._train(now)
             if now > self._stream.start:
                 self._audience.advance(now, tick.events + (0 if tick.clicks is None else len(tick.clicks)))
 
+    def _ask(self, offers: Offers) -> Mapping[str, Predictions]:
+        """Return what the models published last predict of what is offered; it is judged as in an open replay."""
+        served: dict[str, Predictions] = {}
+        place, self._offered = self._offered, self._offered + len(offers)
+        impressions = Clicks(offers.place, offers.time, offers.features)
+        for name, trainer in self._trainers.items():
+            trainer.predict(impressions, partial(served.__setitem__, name))
+        self._audience.show(place, offers.impression_id, offers.time)
+        for name, trainer in self._trainers.items():
+            trainer.lane.join()
+            if trainer.method.judged_on_impressions:
+                self._audience.predict_shown(name, place, served[name])
+        return served
+
     def _advance(self, now: int, *, segment_end: bool) -> Tick:
         try:
-            return self._engine.advance(now, segment_end=segment_end)
+            tick = self._engine.advance(now, segment_end=segment_end)
+            return tick if self._loop is None else self._loop.advance(tick, segment_end=segment_end)
         except PartError as error:
             with of_methods(*(m.name for m in self._methods if error.who == f"policy {m.policy!r}")):
                 raise
@@ -211,26 +206,37 @@ class Pipeline:
 
     def _expose(self, tick: Tick) -> None:
         """Hand what became known of impressions to the methods that listen to them."""
-        exposures = tick.exposures
-        if exposures is not None and len(exposures):
-            potential = exposures if self._potential is None else self._with_potential(exposures)
-            for trainer in self._trainers.values():
-                if trainer.method.listens:
-                    trainer.mailbox.expose(potential if trainer.method.listens == "potential" else exposures)
+        shown = dict.fromkeys(self._trainers, tick.exposures) if self._loop is None else self._loop.exposures
+        listens = {name: trainer.method.listens for name, trainer in self._trainers.items()}
+        heard = {
+            name: found for name, found in shown.items() if listens[name] and found is not None and len(found)
+        }
+        potential = self._with_potential(
+            {name: of for name, of in heard.items() if listens[name] == "potential"}
+        )
+        for name, found in heard.items():
+            self._trainers[name].mailbox.expose(potential.get(name, found))
         if tick.in_slice is not None and len(tick.in_slice):
             for trainer in self._trainers.values():
                 if trainer.method.listens == "slice":
                     trainer.mailbox.expose(tick.in_slice)
 
-    def _with_potential(self, exposures: Exposures) -> Exposures:
+    def _with_potential(self, heard: Mapping[str, Exposures]) -> Mapping[str, Exposures]:
         """Return the impressions with what would have come of a click as the label of those that nobody clicked."""
-        assert self._potential is not None
-        would_pay = self._potential.of(exposures.impression)["would_pay"]
-        unclicked = exposures.role == UNCLICKED
+        if self._potential is None:
+            return {}
+        found: dict[str, Exposures] = {}
+        oldest: list[int] = []
+        for name, exposures in heard.items():
+            would_pay = self._potential.of(exposures.impression)["would_pay"]
+            unclicked = exposures.role == UNCLICKED
+            if unclicked.any():
+                oldest.append(int(exposures.impression[unclicked].min()))
+            found[name] = replace(exposures, converted=np.where(unclicked, would_pay, exposures.converted))
         # A click that came in time may be of an impression shown a click window ago.
-        if unclicked.any():
-            self._potential.drop(int(exposures.impression[unclicked].min()))
-        return replace(exposures, converted=np.where(unclicked, would_pay, exposures.converted))
+        if oldest:
+            self._potential.drop(min(oldest))
+        return found
 
     def _deliver(self, tick: Tick) -> None:
         self.events += tick.events
