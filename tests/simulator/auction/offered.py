@@ -182,6 +182,8 @@ class Slow:
         if s.budget is not None and self.spent[c] + price > s.budget:
             self.over[c] = True
             return row
+        if self.bidder.learns and bid > 0:
+            self.control[c] = self.bidder.learn(self.control[c], np.array([bid]), np.array([won]))
         self.spent[c] += price
         self.sums[c][1] += won
         self.sums[c][2] += price
