@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import reduce
+from functools import cache, reduce
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -54,7 +54,8 @@ class Family(Mapping[str, T], Generic[T]):
         self._makers: dict[str, str] = {}
         self._entries: dict[str, EntryPoint] = {}
         self._broken: dict[str, str] = {}
-        self._loaded = False
+        self._waiting: list[str] | None = None
+        self._complete = False
         FAMILIES[plural] = self
 
     def register(self, name: str, maker: str | None = None) -> Callable[[Any], Any]:
@@ -102,18 +103,25 @@ class Family(Mapping[str, T], Generic[T]):
     def _told_its_name(self, found: T, name: str) -> None:
         """Tell what is taken in under which name; most need not know."""
 
-    def _load(self) -> None:
-        if self._loaded:
-            return
-        self._loaded = True  # before the imports: what they bring may ask this family
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
-            importlib.import_module(f"{self._package}.{module.name}")
-        for shipped in SHIPPED:
-            importlib.import_module(shipped)
-        # In the same order, whichever was imported first.
-        self._found = dict(sorted(self._found.items(), key=lambda found: self._place(found[0])))
-        for entry in sorted(entry_points(group=f"afterclick.{self.plural}"), key=_dist):
+    def _load(self, name: str = "") -> None:
+        """Import module by module until a name is known; without one, all that there is."""
+        if self._waiting is None:
+            package = importlib.import_module(self._package)
+            modules = pkgutil.iter_modules(getattr(package, "__path__", ()))
+            self._waiting = [*(f"{self._package}.{module.name}" for module in modules), *SHIPPED]
+        while self._waiting and not self._makers.get(name, "").startswith(
+            OWN
+        ):  # names of others may be taken later on
+            importlib.import_module(self._waiting.pop(0))  # gone before: what it brings may ask this family
+        if not self._waiting and not self._complete:
+            self._complete = True
+            # In the same order, whichever was imported first.
+            self._found = dict(sorted(self._found.items(), key=lambda found: self._place(found[0])))
+            self._enter()
+
+    def _enter(self) -> None:
+        """Take in the names of entry points, and say which of them cannot be."""
+        for entry in self._installed():
             other = self._entries.get(entry.name)
             if entry.name in self._found:
                 why = f"it has the name of a built-in {self.noun}"
@@ -124,6 +132,9 @@ class Family(Mapping[str, T], Generic[T]):
             else:
                 self._entries[entry.name] = entry
 
+    def _installed(self) -> list[EntryPoint]:
+        return sorted(_entry_points().select(group=f"afterclick.{self.plural}"), key=_dist)
+
     def _place(self, name: str) -> int:
         """Return where what a package brings stands: that of the family first, then those that ship, then all others."""
         packages = (self._package, *SHIPPED)
@@ -133,12 +144,12 @@ class Family(Mapping[str, T], Generic[T]):
         )
 
     def __getitem__(self, name: str) -> T:
-        self._load()
         if ":" in name:
             try:
                 return self._in_place(name)
             except ScenarioError:
                 raise KeyError(name) from None
+        self._load(name)
         if name not in self._found and name in self._entries and name not in self._broken:
             try:
                 found = self._meant(self._entries[name].load())
@@ -169,7 +180,8 @@ class Family(Mapping[str, T], Generic[T]):
 
     def troubles(self) -> list[str]:
         """Return a sentence on each entry point that is left out, and why."""
-        list(self)
+        if self._complete or self._installed():
+            list(self)
         return list(self._broken.values())
 
     def origin(self, name: str) -> str:
@@ -258,6 +270,12 @@ def place_of(found: object) -> str:
     """Return the module and name of a class or function, or of an object's class."""
     named = found if hasattr(found, "__qualname__") else type(found)
     return f"{named.__module__}:{named.__qualname__}"
+
+
+@cache
+def _entry_points() -> Any:
+    """Return all that is installed: to read it takes as long as some of the packages."""
+    return entry_points()
 
 
 def _dist(entry: EntryPoint) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from simulator.auction.settings import ExplorationBlock
 from simulator.log.schema import Float64, Int64
@@ -20,6 +19,8 @@ class Exploration:
 
     def chosen(self, bids: Float64, ids: Int64) -> Float64:
         """Return the bid that is made for each impression, of one (n,) or of one a member (n, members); shape (n,)."""
+        from scipy.special import ndtri  # not at every start
+
         if bids.ndim > 1:
             member = (self._uniform(ids, "member") * bids.shape[1]).astype(np.int64)
             chosen: Float64 = bids[np.arange(len(bids)), member]
@@ -32,6 +33,8 @@ class Exploration:
 
     def chance(self, bids: Float64, least: Float64) -> Float64:
         """Return with which chance the bid that is made is above ``least`` (n,)."""
+        from scipy.special import ndtr  # not at every start
+
         if bids.ndim > 1:
             share: Float64 = (bids > least[:, None]).mean(1)
             return share

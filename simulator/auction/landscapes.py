@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import ndtri
 
 from simulator.auction.settings import AuctionBlock
 from simulator.calendar import PHASES, Calendar
@@ -47,6 +46,8 @@ class Landscape:
 
     def best(self, ids: Int64, time: Int64, features: Int32) -> Float64:
         """Return the best bids for impressions, best first; shape (n, slots), 0 where there is no such rival."""
+        from scipy.special import ndtri  # not at every start
+
         bids, count = np.zeros((len(ids), self._slots)), self._rivals.count
         if not count:
             return bids
@@ -60,6 +61,8 @@ class Landscape:
 
     def parameters(self, time: Int64, features: Int32) -> tuple[Float64, Float64]:
         """Return the logarithm of the median bid of one rival, and the standard deviation of the logarithm."""
+        from scipy.special import ndtri  # not at every start
+
         part = np.searchsorted(self._times, time, side="right")
         edges = np.concatenate([[0], self._times, [0]])
         start, end = edges[part], edges[part + 1]

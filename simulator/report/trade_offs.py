@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
 
 from simulator.evaluation.task import lower_is_better
 from simulator.evaluation.tasks import TASKS
@@ -139,6 +138,8 @@ def paired(difference: Float64, rows: Float64, index: Int64, confidence: float) 
     rows : what each segment weighs.
     index : of the stretch that each segment is in, from 0.
     """
+    from scipy.special import stdtrit  # not at every start
+
     rows = np.where(np.isfinite(difference), rows, 0.0)
     difference = np.where(rows > 0, difference, 0.0)
     known = rows > 0
@@ -148,7 +149,7 @@ def paired(difference: Float64, rows: Float64, index: Int64, confidence: float) 
         spread = np.bincount(index, (rows * (difference - np.nan_to_num(mean)[index])) ** 2)
         error = np.sqrt(spread * count / (count - 1)) / weight
     error[count < _FEWEST_SEGMENTS] = np.nan
-    return mean, error * stats.t.ppf((1 + confidence) / 2, np.maximum(count - 1, 1))
+    return mean, error * stdtrit(np.maximum(count - 1, 1), (1 + confidence) / 2)
 
 
 def _cells(metrics: pa.Table, task: str, metric: str) -> dict[str, tuple[Float64, Float64, Float64]]:

@@ -1,4 +1,6 @@
-"""What many methods hold at the public logs' vocabularies: ``pytest tests/benchmarks/test_memory.py -m benchmark -s``."""
+"""What many methods hold at the public logs' vocabularies, and, among the long tests, at a tenth of them:
+``pytest tests/benchmarks/test_memory.py -m "benchmark or long" -s``.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,6 @@ from subprocess import DEVNULL, Popen
 import pytest
 
 from tests.benchmarks import measures
-
-pytestmark = pytest.mark.benchmark
 
 TREE = Path(__file__).resolve().parents[2]
 LITTLE = 0.6
@@ -58,7 +58,10 @@ def peaks(scratch: Path, methods: tuple[str, ...], task: str, rows: int, dim: in
 
 @pytest.mark.parametrize(
     ("rows", "budget"),
-    [pytest.param(255_000, LITTLE + 1.1, id="tenth"), pytest.param(measures.CASCADE, 2.4, id="whole")],
+    [
+        pytest.param(255_000, LITTLE + 1.1, id="tenth", marks=pytest.mark.long),
+        pytest.param(measures.CASCADE, 2.4, id="whole", marks=pytest.mark.benchmark),
+    ],
 )
 def test_thirteen_methods_at_the_vocabulary_of_cascade(rows, budget, tmp_path):
     *_, warm = peaks(tmp_path, measures.NETCVR, "netcvr", rows, 32)
@@ -67,7 +70,10 @@ def test_thirteen_methods_at_the_vocabulary_of_cascade(rows, budget, tmp_path):
 
 @pytest.mark.parametrize(
     ("rows", "budget"),
-    [pytest.param(1_160_000, LITTLE + 1.0, id="tenth"), pytest.param(measures.TRACE, 4.0, id="whole")],
+    [
+        pytest.param(1_160_000, LITTLE + 1.0, id="tenth", marks=pytest.mark.long),
+        pytest.param(measures.TRACE, 4.0, id="whole", marks=pytest.mark.benchmark),
+    ],
 )
 def test_five_methods_at_the_vocabulary_of_trace(rows, budget, tmp_path):
     *_, warm = peaks(tmp_path, measures.GMV, "", rows, 16)

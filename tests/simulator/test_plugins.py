@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -173,3 +174,22 @@ def test_a_place_that_is_half_written_is_said_to_be(name):
 def test_one_text_is_no_tuple_of_names(name):
     with pytest.raises(PluginError, match=rf"{name} = 'cvr' is one text; write \('cvr',\)"):
         type("Mine", (Objective,), {name: "cvr", "__module__": "mine"})
+
+
+def test_a_name_loads_no_more_than_it_needs():
+    """What ships apart takes as long to load as a small run's whole start; names are still told in one order."""
+    code = (
+        "import sys\n"
+        "from learners.methods import METHODS\n"
+        "from simulator.plugins import SHIPPED, troubles\n"
+        "from simulator.policies import POLICIES\n"
+        "METHODS['oracle'], POLICIES['elapsed-time'], troubles()\n"
+        "assert not set(SHIPPED) & set(sys.modules), set(SHIPPED) & set(sys.modules)\n"
+        "METHODS['posterior-settlement']\n"
+        "assert 'learners.settlement' in sys.modules and 'learners.cmdcm' not in sys.modules\n"
+        "late = list(METHODS)\n"
+        "print(late.index('oracle') < late.index('posterior-settlement') < late.index('cm-dcm'))\n"
+        "print('cm-dcm' in METHODS, 'no-such' in METHODS, len(late) == len(METHODS))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["True", "True False True"], done.stderr
