@@ -64,15 +64,15 @@ def ranked(results: Results, task: str) -> list[str]:
 def baselines(results: Results, task: str, baseline: str | None = None) -> dict[str, str]:
     """Return what each method of a task is compared with: the given baseline, or the best other method.
 
-    Pre-trained and oracle are no one's best other method unless nothing else ran.
+    The frozen model can be served, and be the best; bounds are no one's best other method unless nothing else ran.
     """
     if baseline is not None and baseline not in results.methods:
         raise ScenarioError("evaluation.baseline: " + unknown("method", baseline, results.methods))
     order = ranked(results, task)
-    competing = [method for method in order if method not in results.references(task)]
+    able = [method for method in order if method not in results.bounds(task)]
     chosen: dict[str, str] = {}
     for method in order:
-        others = [m for m in competing if m != method] or [m for m in order if m != method]
+        others = [m for m in able if m != method] or [m for m in order if m != method]
         if baseline in order and baseline != method:
             others = [str(baseline)]
         if others:

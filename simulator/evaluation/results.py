@@ -164,6 +164,10 @@ class Results:
         ends = {name for name in self.scale.get(task, ()) if name and name in self.methods}
         return frozenset(ends | {name for name in self.peeking if task in self.methods.get(name, ())})
 
+    def bounds(self, task: str) -> frozenset[str]:
+        """Return the references that nobody can serve: those that peek, and the one that marks 100 of the scale."""
+        return self.references(task) & {self.scale.get(task, (None, None))[1], *self.peeking}
+
     def truth_known(self, task: str) -> bool:
         """Whether a regret against the truth could be measured."""
         return any(

@@ -22,6 +22,7 @@ from simulator.report.reading import sentences
 from simulator.report.sensitivity import sensitivity_tables
 from simulator.report.trade_offs import paired_figure, pareto_figure
 from simulator.report.verdict_box import box_of, shown_tasks
+from simulator.verdict.candidates import silent
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -157,6 +158,7 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
         "rows": summary["rows"][task],
         "columns": [numbers.heading(metric).splitlines() for metric in columns],
         "shown": [numbers.title(metric).removeprefix("NLL ") for metric in shown],
+        "versus": numbers.versus(summary, task),
         "compared": [numbers.title(metric) for metric in (TASKS[task].primary, "auc")],
         "methods": [
             _method(summary, task, method, columns)
@@ -179,10 +181,11 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
 def _method(summary: Mapping[str, Any], task: str, method: str, columns: list[str]) -> dict[str, Any]:
     ranking = summary["ranking"][task]
     values, means = summary["methods"][method][task], summary["plain_means"][method][task]
+    roles = {ranking["pretrained"]: "frozen", ranking["oracle"]: "upper bound"}
     return {
         "name": method,
         "rank": rank_texts(summary, task).get(method),
-        "role": {ranking["pretrained"]: "frozen", ranking["oracle"]: "upper bound"}.get(method, ""),
+        "role": roles.get(method, "delivered nothing" if silent(summary["costs"].get(method, {})) else ""),
         "cells": [
             {"text": numbers.number(m, values.get(m)), "mean": numbers.number(m, means.get(m))}
             for m in columns
@@ -253,7 +256,7 @@ def _cost(method: str, costs: Mapping[str, Any]) -> dict[str, Any]:
         "name": method,
         "cells": [
             f"{costs['samples']:,}",
-            numbers.number("pcoc", costs["duplication_factor"]),
+            numbers.delivered(costs),
             numbers.share(costs["label_accuracy"]),
             numbers.share(costs["fake_negative_rate"]),
             numbers.duration(costs["label_age_s"]["p50"]),

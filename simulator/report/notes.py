@@ -7,6 +7,7 @@ from typing import Any
 
 from simulator.evaluation.results import Results
 from simulator.evaluation.tasks import TASKS
+from simulator.verdict.candidates import silent
 
 POSITIVE = {
     "cvr": "click paid",
@@ -39,16 +40,10 @@ def notes_of(results: Results, costs: Mapping[str, Mapping[str, Any]]) -> dict[s
                 )
             if whole.positives == whole.rows:
                 said.append("all labels are positive: nothing to rank")
-        silent = [method for method in methods if _silent(costs.get(method, {}))]
-        if silent:
-            said.append(f"delivered nothing, so that nothing was learned in the stream: {', '.join(silent)}")
+        if mute := [method for method in methods if silent(costs.get(method, {}))]:
+            said.append(f"delivered nothing, so that nothing was learned in the stream: {', '.join(mute)}")
         found[task] = said
     return found
-
-
-def _silent(costs: Mapping[str, Any]) -> bool:
-    """Tell whether a method's policy delivered nothing, and nothing else, such as impressions, was learnt from."""
-    return costs.get("samples") == 0 and not costs.get("samples_learned")
 
 
 def ranks(summary: Mapping[str, Any], task: str) -> dict[str, str]:
@@ -60,9 +55,9 @@ def ranks(summary: Mapping[str, Any], task: str) -> dict[str, str]:
     one_class = TASKS[task].binary and rows["positives"] in (0, rows["rows"])
     values: dict[str, float | None] = {}
     for method in summary["ranking"][task]["methods"]:
-        silent = _silent(summary["costs"].get(method, {}))
+        mute = silent(summary["costs"].get(method, {}))
         value = summary["methods"][method][task].get(metric)
-        values[method] = None if silent or one_class or not rows["positives"] else value
+        values[method] = None if mute or one_class or not rows["positives"] else value
     known = [value for value in values.values() if value is not None]
     found: dict[str, str] = {}
     rank, place, last = 0, 0, None

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from simulator.clock import Clock
-from simulator.evaluation.tasks import METRICS
+from simulator.evaluation.task import lower_is_better
+from simulator.evaluation.tasks import METRICS, TASKS
 from simulator.units import DAY, HOUR, MINUTE, SECOND
 
 TITLES = {
@@ -118,6 +119,15 @@ def share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}%"
 
 
+def delivered(costs: Mapping[str, Any]) -> str:
+    """Write how many samples a click a policy delivered.
+
+    >>> delivered({"samples": 0, "duplication_factor": None}), delivered({"samples": 9, "duplication_factor": 1.5})
+    ('none', '1.50')
+    """
+    return number("pcoc", costs["duplication_factor"]) if costs["samples"] else "none"
+
+
 def duration(seconds: float | None) -> str:
     """Write a duration to two or three digits.
 
@@ -162,6 +172,31 @@ def find_interval(
         if (found["method"], found["task"], found["metric"], found["phase"]) == wanted:
             return found
     return None
+
+
+def compared_with(summary: Mapping[str, Any], task: str) -> dict[str, str]:
+    """Return what each method of a task is compared with over the whole stream."""
+    return {
+        i["method"]: i["baseline"] for i in summary["intervals"] if i["task"] == task and i["phase"] is None
+    }
+
+
+def common(against: Mapping[str, str]) -> str:
+    """Return what most methods are compared with."""
+    return max(sorted(set(against.values())), key=list(against.values()).count, default="")
+
+
+def versus(summary: Mapping[str, Any], task: str) -> str:
+    """Return what stands after "vs": "best" where that is what methods are compared with, else the baseline's name."""
+    compared, metric = common(compared_with(summary, task)), TASKS[task].primary
+    values = {
+        method: tasks[task].get(metric) for method, tasks in summary["methods"].items() if task in tasks
+    }
+    own = values.pop(compared, None)
+    bounds = {summary["ranking"][task]["oracle"], *summary.get("upper_bounds", ())}
+    sign = 1.0 if lower_is_better(metric) else -1.0
+    others = [sign * value for method, value in values.items() if value is not None and method not in bounds]
+    return compared if own is None or (others and min(others) < sign * own) else "best"
 
 
 def settled(interval: Mapping[str, Any] | None) -> bool:

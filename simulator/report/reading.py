@@ -71,6 +71,8 @@ def _ranking(summary: Mapping[str, Any], task: str) -> Iterator[str]:
             "which excludes zero" if numbers.settled(interval) else "which does not exclude zero: not settled"
         )
         behind = "ahead of" if interval["difference"] <= 0 else "behind"
+        if behind == "behind" and interval["baseline"] in ranking["references"]:
+            text += " of what is updated"
         text += f", {gap} {behind} {interval['baseline']}; the {level} interval is {low} to {high}, {verdict}"
         if interval["blocks"] < numbers.FEW_BLOCKS:
             text += f" (only {interval['blocks']} segments: read it with care)"

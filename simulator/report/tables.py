@@ -78,7 +78,8 @@ def ranked_table(summary: Mapping[str, Any], task: str, width: int) -> Renderabl
 
     def intervals(metric: str, drop: int) -> Column:
         cells = [numbers.interval_text(numbers.find_interval(summary, m, task, metric)) for m in methods]
-        return Column(f"{numbers.title(metric)} vs best ({summary['confidence']:.0%})", cells, drop)
+        versus = numbers.versus(summary, task)
+        return Column(f"{numbers.title(metric)} vs {versus} ({summary['confidence']:.0%})", cells, drop)
 
     first, second, third = numbers.shown_metrics(summary, task)
     ranks = list(rank_texts(summary, task).values()) + ["ref"] * len(ranking["references"])
@@ -112,7 +113,7 @@ def costs_table(summary: Mapping[str, Any], width: int) -> RenderableType:
     rows = list(costs.values())
     columns = [
         Column("method", list(costs), left=True),
-        column("samples\na click", [numbers.number("pcoc", c["duplication_factor"]) for c in rows]),
+        column("samples\na click", [numbers.delivered(c) for c in rows]),
         column("label\naccuracy", [numbers.share(c["label_accuracy"]) for c in rows]),
         column("fake\nnegatives", [numbers.share(c["fake_negative_rate"]) for c in rows]),
         column("age at first\nuse (median)", [numbers.duration(c["label_age_s"]["p50"]) for c in rows], 1),
@@ -149,13 +150,12 @@ def _size(summary: Mapping[str, Any], task: str) -> str:
 
 def _note(summary: Mapping[str, Any], task: str) -> str:
     """Say what the interval columns compare, and what their marks mean."""
-    against = {
-        i["method"]: i["baseline"] for i in summary["intervals"] if i["task"] == task and i["phase"] is None
-    }
-    common = max(sorted(set(against.values())), key=list(against.values()).count, default="")
+    against = numbers.compared_with(summary, task)
+    common = numbers.common(against)
     own = [f"; that of {method} to {other}" for method, other in against.items() if other != common]
     return (
-        f"vs best: difference to {common}{''.join(own)}. * zero outside; ~ few segments, too narrow to trust"
+        f"vs {numbers.versus(summary, task)}: difference to {common}{''.join(own)}. * zero outside; ~ few segments, too "
+        "narrow to trust"
     )
 
 

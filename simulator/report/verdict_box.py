@@ -18,6 +18,8 @@ _OWN = {
     "calibration": "calibration error (of segments, as a share of what came)",
     "money": "what wrong bids cost, for a thousand clicks",
 }
+_BARRED = 3
+"""How many methods that break a guardrail are named."""
 _GAINED = "what bids bring, for a thousand clicks"
 Told = Mapping[str, Any]
 """A verdict, or a stretch of it, as plain JSON data (`simulator.verdict.runs.verdict`)."""
@@ -61,7 +63,7 @@ def verdict_lines(verdict: Sequence[Told]) -> Iterator[RenderableType]:
         for row in box["rows"]:
             said = Text(row["serve"], "bold")
             said.append(f": {row['state']}.", "not bold")
-            for part in (row["runner_up"], row["nothing"], row["prices"], row["why"]):
+            for part in (row["runner_up"], row["nothing"], row["prices"], row["barred"], row["why"]):
                 said.append(f" {part}" if part else "", "not bold")
             table.add_row(row["stretch"], said)
         yield Group(
@@ -72,17 +74,17 @@ def verdict_lines(verdict: Sequence[Told]) -> Iterator[RenderableType]:
 
 
 def _row(one: Told, stretch: Told) -> dict[str, Any]:
-    best = stretch["best"]
+    best, barred = stretch["best"], _barred(stretch)
     row = {
         "stretch": TITLES[stretch["name"]],
         "runner_up": "",
         "nothing": "",
         "prices": "",
         "why": stretch["why"][:1].upper() + stretch["why"][1:],
+        "barred": "",
     }
     if best is None:
-        barred = [f"{method}: {said}" for method, said in list(stretch["barred"].items())[:3]]
-        why = f"no method keeps the guardrails: {'; '.join(barred)}" if barred else "no method has a number"
+        why = f"no method keeps the guardrails: {barred}" if barred else "no method has a number"
         return {**row, "serve": "none", "state": why, "settled": False}
     return {
         **row,
@@ -92,7 +94,13 @@ def _row(one: Told, stretch: Told) -> dict[str, Any]:
         "runner_up": _margin(one, stretch["runner_up"]),
         "nothing": _nothing(one, stretch),
         "prices": _prices(one, stretch["name"], best),
+        "barred": f"Guardrails bar {barred}." if barred else "",
     }
+
+
+def _barred(stretch: Told) -> str:
+    said = [f"{method}: {why}" for method, why in stretch["barred"].items()]
+    return "; ".join(said[:_BARRED]) + (f"; and {len(said) - _BARRED} more" if len(said) > _BARRED else "")
 
 
 def _mark(one: Told, best: str) -> str:

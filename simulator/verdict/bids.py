@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from simulator.errors import RunError
 from simulator.log.schema import Float64, Int64
-from simulator.verdict.auction import Auction
+from simulator.verdict.bidding import Auction
 from simulator.verdict.losses import Losses
 from simulator.verdict.measured import Measured
 from simulator.verdict.settings import MoneyBlock
@@ -87,7 +87,7 @@ def money_losses(
     if not rival > 0:
         return None
     found = _bid(
-        path, measured, methods, task, Auction(money.auction, rival, money.spread), amount * money.margin
+        path, measured, methods, task, Auction(money.mechanism, rival, money.spread), amount * money.margin
     )
     bids = Bids(*found, known=known, amount=amount, value=value, rival=rival)
     if known:

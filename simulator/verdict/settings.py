@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
+from simulator.auction.settings import Mechanism
 from simulator.scenario.base import Block
 from simulator.units import Duration, PositiveDuration
 
@@ -66,7 +67,7 @@ class MoneyBlock(Block):
     """What a conversion is paid; default: the mean amount of those that were judged."""
     margin: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Share of the amount that a click may cost."""
-    auction: Literal["second-price", "first-price"] = "second-price"
+    mechanism: Mechanism = "second-price"
     """"second-price": the value is bid, and the highest rival bid is paid; "first-price": the bid is paid, and shaded for the
     most that is left of the value."""
     rival: PositiveFloat | None = None

@@ -1,6 +1,7 @@
 """Aggregation by rows, plain means, relative improvement, and intervals."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -99,7 +100,7 @@ def test_long_form_pools_to_the_same(judged, tmp_path):
     assert {r["phase"] for r in rows} == set(PHASES)
 
 
-def test_baselines_are_the_best_other_method_and_never_a_reference(judged):
+def test_baselines_are_the_best_other_method_and_never_a_bound(judged):
     _, results = judged
     assert ranked(results, "cvr")[0] == "oracle"
     assert baselines(results, "cvr") == {
@@ -109,6 +110,12 @@ def test_baselines_are_the_best_other_method_and_never_a_reference(judged):
         "pre-trained": "es-dfm",
     }
     assert baselines(results, "cvr", "both")["oracle"] == "both"
+    frozen = replace(
+        results, scale={"cvr": ("es-dfm", "oracle")}
+    )  # what is never updated can be the best there is
+    assert baselines(frozen, "cvr") == baselines(results, "cvr")
+    assert frozen.bounds("cvr") == {"oracle"}
+    assert replace(frozen, peeking=("es-dfm",)).bounds("cvr") == {"oracle", "es-dfm"}
     with pytest.raises(ScenarioError, match="Did you mean 'both'"):
         baselines(results, "cvr", "boht")
 

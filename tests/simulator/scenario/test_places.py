@@ -183,7 +183,7 @@ APART = {
     "verdict.goal", "verdict.opening", "verdict.baseline", "verdict.stretches.before", "verdict.stretches.anticipation",
     "verdict.stretches.opening", "verdict.stretches.day", "verdict.stretches.after", "verdict.guardrails.pcoc",
     "verdict.guardrails.pcoc_in", "verdict.guardrails.samples_per_click", "verdict.guardrails.staleness",
-    "verdict.money.amount", "verdict.money.margin", "verdict.money.auction", "verdict.money.rival", "verdict.money.spread",
+    "verdict.money.amount", "verdict.money.margin", "verdict.money.mechanism", "verdict.money.rival", "verdict.money.spread",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
 from simulator.errors import RunError
-from simulator.verdict.auction import Auction
+from simulator.verdict.bidding import Auction
 from tests.commands import ROOT
 from tests.simulator.verdict.known import asked, made
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from simulator.auction.settings import Mechanism
 from simulator.log.schema import Float64
 
 _GRID: Float64 = np.linspace(-60.0, 9.0, 13_801)
@@ -24,7 +24,7 @@ class Auction:
     median, spread : of the highest rival bid H: ln H is normal with mean ln(median) and standard deviation ``spread``.
     """
 
-    kind: Literal["second-price", "first-price"]
+    kind: Mechanism
     median: float
     spread: float
 
