@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from learners.session.ages import by_age
 from learners.session.plan import Plan
 from simulator.commands.console import warn
 from simulator.evaluation.intervals import paired_intervals
@@ -108,6 +109,8 @@ def conclude(
     if (plan.log.path / "quarantine.parquet").exists():
         shutil.copyfile(plan.log.path / "quarantine.parquet", directory.quarantine)
     meta = plan.log.meta
+    with watch.timing("evaluation"):
+        aged = by_age(plan, directory.predictions, ledger.methods)
     summary = build_summary(
         results,
         done.costs,
@@ -124,8 +127,10 @@ def conclude(
         confidence=evaluation.confidence,
         calendar=plan.calendar,
         identity=_identity(plan),
-        sections=done.sections,
+        sections=[*done.sections, *([aged[1]] if aged else [])],
     )
+    if aged:
+        summary["ageing"] = json_safe(aged[0])
     if done.training:
         summary["training"] = json_safe(done.training)
     if plan.scenario.data is not None:

@@ -12,6 +12,7 @@ from learners.catalog import ResolvedMethod
 from learners.session.references import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import ScenarioError
+from simulator.evaluation.ageing import check_entity
 from simulator.evaluation.tasks.impressions import judged_on_impressions
 from simulator.log.meta import read_meta
 from simulator.log.reader import Log
@@ -157,6 +158,8 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
             f"{format_duration(line.stream_end)} after the log's origin; see `{program()} describe` for what it holds"
         )
     _check_networks(methods, log)
+    if scenario.evaluation.entity is not None:
+        check_entity(log, scenario.evaluation.entity)
     # A policy that wants predictions listens to its own method's model, so it cannot be shared.
     policy_of = {
         m.name: policy_key(m.policy) + (f"@{m.name}" if m.policy.asks or m.policy.tells else "")

@@ -47,12 +47,15 @@ class Table:
 class Panel:
     """A panel of a figure over time: a line per method, its instants (microseconds) and its values.
 
-    ``levels`` are values at which a line is drawn across, dotted but for 0.
+    ``levels`` are values at which a line is drawn across, dotted but for 0. With an ``x_title`` it is over plain numbers of
+    that name, not over instants; all panels of a section then are. ``share`` writes values as per cent.
     """
 
     title: str
     series: Mapping[str, tuple[Sequence[float], Sequence[float]]]
     levels: Sequence[float] = ()
+    x_title: str = ""
+    share: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,14 +146,19 @@ def section_figure(summary: Mapping[str, Any], section: Mapping[str, Any]) -> Fi
     panels, clock = section["panels"], numbers.clock_of(summary)
     if not panels:
         return None
-    figure = canvas(240 + 180 * len(panels), [panel["title"] for panel in panels])
+    x_title = panels[0].get("x_title", "")
+    figure = canvas(240 + 180 * len(panels), [panel["title"] for panel in panels], x_title)
     for row, panel in enumerate(panels, 1):
         for method, (instants, values) in panel["series"].items():
-            draw(figure, summary, method, [date(instant, clock) for instant in instants], values, row)
+            x = instants if x_title else [date(instant, clock) for instant in instants]
+            draw(figure, summary, method, x, values, row)
         for level in panel["levels"]:
             line = {"color": "#94a3b8", "width": 1, "dash": "dot" if level else "solid"}
             figure.add_hline(y=level, line=line, row=row, col=1)
-    over_time(figure, summary)
+        if panel.get("share"):
+            figure.update_yaxes(tickformat=".0%", row=row)
+    if not x_title:
+        over_time(figure, summary)
     few(figure, _best(summary))
     return figure
 

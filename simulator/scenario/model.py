@@ -161,6 +161,14 @@ class EvaluationBlock(Block):
     """Method to compare with; default: the best other one."""
     metrics: tuple[str, ...] = ()
     """Further metrics by which every task is measured (ls metrics), or "module:NAME" for those of one's own."""
+    entity: Annotated[str | None, APART] = None
+    """Whose age is looked at: "item_id", "user_id" or a feature. How long a new one is not calibrated, and what that costs."""
+    entity_within: Annotated[float, Field(gt=0, lt=1), APART] = 0.2
+    """How far predicted over expected may be from 1 where an entity counts as calibrated."""
+    entity_days: Annotated[PositiveInt, APART] = 2
+    """Over how many days of its age it must be so."""
+    entity_positives: Annotated[PositiveInt, APART] = 5
+    """Entities with fewer conversions are left out: nothing can be said of them."""
 
 
 class OutputBlock(Block):
@@ -232,6 +240,10 @@ class Scenario(Block):
             raise ValueError(f"give exactly one of [data] and [world]{further}")
         if self.world is not None and self.promotion:
             raise ValueError("a world's promotions are written as [[world.promotion]], not [[promotion]]")
+        if self.evaluation.entity is not None and not self.output.predictions:
+            raise ValueError(
+                "evaluation.entity is measured from predictions, and output.predictions is false; set it to true"
+            )
         return self
 
     @property
