@@ -18,6 +18,7 @@ from simulator.scenario.load import load_scenario
 
 ROOT = Path(__file__).parents[1]
 VERBS = [
+    "ask",
     "audit",
     "check",
     "compare",
@@ -123,7 +124,7 @@ def test_nothing_at_all_shows_the_help():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["validat", "x"], ["'validat'", "Did you mean 'validate'?", "Verbs: audit"]),
+        (["validat", "x"], ["'validat'", "Did you mean 'validate'?", "Verbs: ask, audit"]),
         (["minimal"], ["neither a verb nor a scenario file", "scenarios/minimal.toml"]),
         (["scenarios/minmal.toml"], ["no such file", "Did you mean 'scenarios/minimal.toml'?"]),
         (["validate", "scenarios/duble11.toml"], ["no such file", "Did you mean 'scenarios/double11.toml'?"]),

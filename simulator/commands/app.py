@@ -53,8 +53,8 @@ def dispatch(app: App, words: list[str]) -> int:
     if not words:
         app.help_print([])
         return 2
-    if not words[0].startswith("-"):
-        from simulator.commands.scenarios import check_first_word
+    if not words[0].startswith("-") and words[0] not in app:
+        from simulator.commands.scenarios import check_first_word  # slow: not for every verb
 
         check_first_word(words[0], [name for name in app if not name.startswith("-")])
     try:

@@ -1,0 +1,1 @@
+"""Questions about runs, answered with numbers that say where they are from."""

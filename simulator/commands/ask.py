@@ -1,0 +1,98 @@
+"""`ask`: a question in words, answered from the files of finished runs or from the documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.commands.console import stdout
+from simulator.errors import ScenarioError
+from simulator.rundir import is_finished
+
+if TYPE_CHECKING:
+    from simulator.ask.asked import Answer
+
+REFUSED = 1
+"""Exit code where no question was answered."""
+
+
+def ask_runs(question: str, runs: Sequence[Path]) -> list[Answer]:
+    """Answer a question of finished runs.
+
+    Raises
+    ------
+    ScenarioError : the question is empty, or a run is no finished run.
+    """
+    from simulator.ask.answers import answered
+    from simulator.ask.asked import groups
+    from simulator.ask.question import parse
+
+    if not question.strip():
+        raise ScenarioError(
+            'ask: the question is empty; such as: ask "which method is best before the sale?" RUN'
+        )
+    if not runs:
+        raise ScenarioError("ask: name one finished run or more, such as runs/double11/*")
+    _check_finished(runs)
+    found = groups(runs)
+    return answered(found, parse(question, [name for group in found for name in group.methods]))
+
+
+def _check_finished(runs: Sequence[Path]) -> None:
+    faults: list[str] = []
+    for run in runs:
+        if not is_finished(run):
+            from simulator.commands.scenarios import run_directory
+
+            try:
+                run_directory(run)
+            except ScenarioError as error:
+                faults.extend(error.faults)
+    if faults:
+        raise ScenarioError(faults)
+
+
+def print_answers(answers: Sequence[Answer]) -> int:
+    """Print answers with what each number was read from; return the exit code."""
+    console = stdout()
+    for answer in answers:
+        console.print(answer.marked, soft_wrap=True)
+        for mark, shown in answer.sources():
+            console.print(f"  [{mark}] {shown.fact.shown(short=True)}", soft_wrap=True)
+        for run in dict.fromkeys(str(cell.run) for shown in answer.facts for cell in shown.fact.cells):
+            console.print(f"  {Path(run).name} = {run}", soft_wrap=True)
+        if answer.command:
+            word = "This would produce it" if answer.refused else "Command"
+            console.print(f"{word}: {answer.typed()}", soft_wrap=True)
+    return REFUSED if all(answer.refused for answer in answers) else 0
+
+
+def print_json(answers: Sequence[Answer]) -> int:
+    """Print answers as one JSON list; return the exit code."""
+    print(json.dumps([as_json(answer) for answer in answers], ensure_ascii=True, indent=2))
+    return REFUSED if all(answer.refused for answer in answers) else 0
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """Return an answer as JSON has it."""
+    return {
+        "question": answer.question.text,
+        "intent": answer.question.intent,
+        "answer": answer.text,
+        "refused": answer.refused,
+        "command": answer.typed() or None,
+        "facts": [
+            {
+                "text": shown.text,
+                "made": shown.fact.made,
+                "cells": [
+                    {"run": str(cell.run), "table": cell.table, "filter": cell.shown()}
+                    for cell in shown.fact.cells
+                ],
+            }
+            for shown in answer.facts
+        ],
+        "documents": [{"place": passage.place, "heading": passage.heading} for passage in answer.passages],
+    }
