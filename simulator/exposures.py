@@ -15,6 +15,8 @@ from simulator.windows import Windows
 
 ROLES = ("impression", "click", "slice")
 UNCLICKED, CLICKED, SLICE = range(len(ROLES))
+CARRIED = {"clicked": "float64", "impression": "float64"}
+"""What samples carry of impressions besides, by name and type (`Samples.carried`)."""
 
 
 @dataclass(slots=True)

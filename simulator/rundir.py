@@ -154,6 +154,11 @@ class RunDirectory:
         return self.path / "report.html"
 
     @property
+    def wins(self) -> Path:
+        """What every method won, of a run with auctions."""
+        return self.path / "wins.parquet"
+
+    @property
     def samples(self) -> Path:
         """Directory of the samples of each method (made when asked for)."""
         return self._directory("samples")

@@ -32,6 +32,7 @@ from simulator.worlds.targets.compare import fit_summary
 
 if TYPE_CHECKING:
     from learners.journal import Journal
+    from simulator.auction.books import Books
 
 LIKENESS_CLICKS = 2_000_000
 """About two seconds."""
@@ -90,6 +91,7 @@ def conclude(
     done: Done,
     watch: Stopwatch,
     doubts: Sequence[Doubt] = (),
+    books: Books | None = None,
 ) -> None:
     """Judge the predictions, of clicks and of impressions where there are any, and write metrics, summary, quarantine and
     report.
@@ -106,6 +108,10 @@ def conclude(
             baseline=evaluation.baseline,
         )
         results.write_metrics(directory.metrics)
+        auction, sections = None, list(done.sections)
+        if books is not None:
+            auction, section = books.conclude(results)
+            sections.insert(0, section)
     if (plan.log.path / "quarantine.parquet").exists():
         shutil.copyfile(plan.log.path / "quarantine.parquet", directory.quarantine)
     meta = plan.log.meta
@@ -127,10 +133,12 @@ def conclude(
         confidence=evaluation.confidence,
         calendar=plan.calendar,
         identity=_identity(plan),
-        sections=[*done.sections, *([aged[1]] if aged else [])],
+        sections=[*sections, *([aged[1]] if aged else [])],
     )
     if aged:
         summary["ageing"] = json_safe(aged[0])
+    if auction is not None:
+        summary["auction"] = json_safe(auction)
     if done.training:
         summary["training"] = json_safe(done.training)
     if plan.scenario.data is not None:

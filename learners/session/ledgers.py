@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from learners.session.plan import Plan
@@ -14,34 +14,38 @@ from simulator.log.schema import Int64, Labels
 
 def ledgers(plan: Plan, predictions: Path | None) -> tuple[Ledger, Ledger | None]:
     """Return the ledger of clicks, and that of impressions where some method is judged on them."""
-    metrics, line = plan.scenario.evaluation.metrics, plan.timeline
+    line, metrics = plan.timeline, plan.scenario.evaluation.metrics
     inside_users = any(METRICS[name].by_user for name in metrics)
-
-    def ledger(
-        tasks: Mapping[str, tuple[str, ...]],
-        users: Iterator[tuple[int, dict[str, Int64]]],
-        *,
-        path: Path | None,
-        labels: type[Labels],
-    ) -> Ledger:
-        return Ledger(
-            {name: some for name, some in tasks.items() if some},
-            plan.calendar,
-            line.stream_start,
-            line.segment,
-            predictions_path=path,
-            scale=plan.scale,
-            peeking=plan.peeking,
-            lifetime=plan.windows.lifetime,
-            metrics=metrics,
-            labels=labels,
-            users=users if inside_users else None,
-        )
-
     on_clicks = {m.name: judged_on_clicks(m.link.tasks, plan.log.meta.truth) for m in plan.methods}
     on_impressions = {m.name: plan.on_impressions(m) for m in plan.methods}
     shown = None
     if any(on_impressions.values()):
-        who = plan.log.shown_ids(line.stream_start, line.stream_end)
-        shown = ledger(on_impressions, who, path=None, labels=JudgedLabels)
-    return ledger(on_clicks, plan.log.ids(), path=predictions, labels=Labels), shown
+        who = plan.log.shown_ids(line.stream_start, line.stream_end) if inside_users else None
+        shown = ledger_of(plan, on_impressions, who, labels=JudgedLabels, metrics=metrics)
+    who = plan.log.ids() if inside_users else None
+    return ledger_of(plan, on_clicks, who, path=predictions, metrics=metrics), shown
+
+
+def ledger_of(
+    plan: Plan,
+    tasks: Mapping[str, tuple[str, ...]],
+    users: Iterator[tuple[int, dict[str, Int64]]] | None = None,
+    *,
+    path: Path | None = None,
+    labels: type[Labels] = Labels,
+    metrics: Sequence[str] = (),
+) -> Ledger:
+    """Return a ledger for predictions of these tasks by method."""
+    return Ledger(
+        {name: some for name, some in tasks.items() if some},
+        plan.calendar,
+        plan.timeline.stream_start,
+        plan.timeline.segment,
+        predictions_path=path,
+        scale=plan.scale,
+        peeking=plan.peeking,
+        lifetime=plan.windows.lifetime,
+        metrics=metrics,
+        labels=labels,
+        users=users,
+    )

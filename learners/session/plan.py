@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from learners.catalog import ResolvedMethod
+from learners.session.bidding import check_auction
 from learners.session.references import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import ScenarioError
@@ -160,9 +161,13 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
     _check_networks(methods, log)
     if scenario.evaluation.entity is not None:
         check_entity(log, scenario.evaluation.entity)
-    # A policy that wants predictions listens to its own method's model, so it cannot be shared.
+    if scenario.auction is not None:
+        check_auction(scenario.auction, methods, log)
+    # A policy that wants predictions listens to its own method's model, and in a closed loop to what its own method won, so
+    # it cannot be shared.
     policy_of = {
-        m.name: policy_key(m.policy) + (f"@{m.name}" if m.policy.asks or m.policy.tells else "")
+        m.name: policy_key(m.policy)
+        + (f"@{m.name}" if m.policy.asks or m.policy.tells or scenario.auction is not None else "")
         for m in (() if scenario.offline else methods)
     }
     return Plan(

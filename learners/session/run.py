@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +15,14 @@ from learners.precision import recorded, settled_scenario
 from learners.session.ending import Done, Stopwatch, conclude
 from learners.session.ledgers import ledgers
 from learners.session.plan import Plan, identity_of, plan_run, read_by
+from learners.session.replay import replay
 from simulator.atomic import write_text
 from simulator.calls import of_methods
 from simulator.commands.console import warn
 from simulator.data import open_data
-from simulator.engine import Engine
 from simulator.errors import RunError
-from simulator.learning import Advisor
 from simulator.log.feature_checks import doubts_of
-from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.recorder import Recorder
-from simulator.pipeline.shown import ShownImpressions
 from simulator.report.progress import Progress
 from simulator.rundir import RunDirectory, manifest, write_json
 from simulator.scenario.load import Loaded, load_scenario
@@ -34,6 +32,7 @@ from simulator.units import format_duration
 if TYPE_CHECKING:
     from learners.journal import Journal
     from learners.learner import TorchLearner
+    from simulator.auction.books import Books
 
 _SAME = ("afterclick", "packages", "config_hash", "seed", "threads", "data_fingerprint", "reads")
 _SAME_CALLS = ("tick", "reader_batch")
@@ -133,20 +132,40 @@ def _execute(
         origin=plan.log.meta.origin.isoformat(),
     )
     ledger, shown = ledgers(plan, directory.predictions if scenario.output.predictions else None)
+    books = _books(plan, directory)
     with view:
         dumped = directory.samples if made["dump_samples"] and not scenario.offline else None
-        recorder = Recorder(ledger, plan.policies, plan.policy_of, view, dumped, shown)
+        selection = None if books is None else books.selection
+        listening = [m.name for m in plan.methods if m.listens]
+        recorder = Recorder(
+            ledger,
+            plan.policies,
+            plan.policy_of,
+            view,
+            dumped,
+            shown,
+            listening=listening,
+            selection=selection,
+        )
         if scenario.offline:
             from learners.session.offline import train_and_judge
 
             done = train_and_judge(plan, recorder, view, watch)
         else:
-            done = _stream(plan, directory, recorder, view, watch, resumed=resumed)
+            done = _stream(plan, directory, recorder, view, watch, resumed=resumed, books=books)
         view.enter("evaluation")
-        conclude(plan, directory, (ledger, shown), done, watch, doubts)
+        conclude(plan, directory, (ledger, shown), done, watch, doubts, books)
         shutil.rmtree(directory.path / "checkpoints", ignore_errors=True)
     warn([] if scenario.offline else idle(plan.methods, done.costs))
     return directory.finish()
+
+
+def _books(plan: Plan, directory: RunDirectory) -> Books | None:
+    if plan.scenario.auction is None:
+        return None
+    from learners.session.closed import books_of  # it needs scipy
+
+    return books_of(plan, plan.scenario.auction, directory.wins)
 
 
 def _stream(
@@ -157,6 +176,7 @@ def _stream(
     watch: Stopwatch,
     *,
     resumed: bool,
+    books: Books | None,
 ) -> Done:
     """Pre-train, then replay the stream through all methods."""
     view.enter("pre-training")
@@ -164,8 +184,10 @@ def _stream(
         learners = prepare(plan, directory, resumed=resumed)
     view.enter("replay")
     with watch.timing("replay"):
-        pipeline = replay(plan, learners, recorder)
+        pipeline = replay(plan, learners, recorder, books)
     recorder.close()
+    if books is not None:
+        books.close()
     return Done.of_replay(plan, recorder, pipeline, learners)
 
 
@@ -187,7 +209,10 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
 
     scenario, timeline, frozen = plan.scenario, plan.timeline, FrozenModels()
 
+    cold = scenario.auction is not None and scenario.auction.history == "none"
+
     def build(method: ResolvedMethod) -> TorchLearner:
+        method = replace(method, start=None) if cold else method
         with of_methods(method.name):
             return build_learner(
                 method,
@@ -215,55 +240,3 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
         built = dict(zip((m.name for m in queue), pool.map(build, queue), strict=True))
     keep = directory.checkpoints if scenario.engine.checkpoint_every is not None or resumed else None
     return {m.name: Journal(built[m.name], keep, m.name, resume=resumed) for m in plan.methods}
-
-
-def replay(plan: Plan, learners: Mapping[str, Journal], recorder: Recorder) -> Pipeline:
-    """Replay the stream through all methods."""
-    scenario, timeline, log = plan.scenario, plan.timeline, plan.log
-    first = timeline.stream_start
-    runs = [
-        MethodRun(
-            m.name,
-            plan.policy_of[m.name],
-            learners[m.name],
-            m.learner.batch_size,
-            left_over=m.learner.left_over,
-            listens=m.listens,
-            judged_on_impressions=bool(plan.on_impressions(m)),
-            checkpoint=learners[m.name].save,
-            checkpoint_every=scenario.engine.checkpoint_every,
-            **plan.settings_of(m),
-        )
-        for m in plan.methods
-    ]
-
-    def make_engine(advisors: Mapping[str, Advisor]) -> Engine:
-        return Engine(
-            plan.source,
-            plan.windows,
-            plan.policies,
-            start=plan.replay_start,
-            calendar=plan.calendar,
-            features=True,
-            batch_rows=scenario.engine.reader_batch,
-            advisors=advisors,
-            stream_start=first,
-            exposures=any(m.listens for m in plan.methods),
-            in_slice=any(m.listens == "slice" for m in plan.methods),
-            causes=recorder.dumps,
-        )
-
-    judged = any(plan.on_impressions(m) for m in plan.methods)
-    potential = any(m.listens == "potential" for m in plan.methods)
-    pipeline = Pipeline(
-        make_engine,
-        runs,
-        Stream(first, timeline.stream_end, timeline.segment, plan.tick, log.meta.observed_until),
-        recorder,
-        truth=log.truth(first) if log.has_truth else None,
-        shown=ShownImpressions(log, plan.windows, first, timeline.stream_end) if judged else None,
-        potential=log.exposure(first - plan.windows.click) if potential else None,
-        workers=scenario.engine.workers,
-    )
-    pipeline.run()
-    return pipeline

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from simulator.auction.offers import Market, Offers
-from simulator.auction.room import Room, Won
-from simulator.auction.worth import Predictions as Believed
 from simulator.engine import Engine, Tick
 from simulator.exposures import Exposures
 from simulator.learning import Advisor, Clicks, Predictions, Question
@@ -30,6 +27,11 @@ from simulator.log.won import WonLog
 from simulator.pieces import RowQueue, TimeQueue
 from simulator.samples import Samples
 from simulator.windows import Windows
+
+if TYPE_CHECKING:  # scipy is loaded with them, and most runs have no auction
+    from simulator.auction.offers import Market, Offers
+    from simulator.auction.room import Room, Won
+    from simulator.auction.worth import Predictions as Believed
 
 
 class Watcher(Protocol):

@@ -6,12 +6,11 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import simpy
 
-from simulator.auction.offers import Offers
 from simulator.calls import of_methods
 from simulator.engine import Engine, Tick
 from simulator.errors import PartError
@@ -24,6 +23,9 @@ from simulator.pipeline.closed import ClosedLoop
 from simulator.pipeline.lanes import Lane, Turns
 from simulator.pipeline.shown import ShownImpressions
 from simulator.pipeline.trainer import MethodRun, Trainer
+
+if TYPE_CHECKING:
+    from simulator.auction.offers import Offers
 
 LEAD = 16
 """Tasks of a method that may wait while the replay runs ahead: enough to keep the threads busy over a slow spell, few

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from simulator.evaluation.costs import CostMeter
 from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.meters import Section, sections_of
+from simulator.evaluation.selection import Selection
 from simulator.evaluation.task import TASKS
+from simulator.exposures import CARRIED
 from simulator.learning import Predictions
 from simulator.log.schema import Float64, Int64, Labels
 from simulator.pipeline.shown import Final
@@ -28,6 +30,8 @@ class Recorder:
     policy_of : the policy key of each method.
     samples_dir : where to write what each learner was fed, or None.
     shown : the ledger of the stream's impressions, where they are judged.
+    listening : methods that are fed impressions as well.
+    selection : who judges predictions also on what each method won, where there are auctions.
     """
 
     def __init__(
@@ -38,13 +42,19 @@ class Recorder:
         progress: Progress,
         samples_dir: Path | None = None,
         shown: Ledger | None = None,
+        listening: Collection[str] = (),
+        selection: Selection | None = None,
     ) -> None:
+        self._selection = selection
         self._ledger, self._progress, self._shown = ledger, progress, shown
         self.costs = {policy: CostMeter(ledger.grid.calendar.clock) for policy in policies}
         self._policy_of = dict(policy_of)
         self._meters = {key: list(policy.meters(ledger.grid)) for key, policy in policies.items()}
         self._dumps = {
-            name: SamplesFile(samples_dir / f"{name}.parquet", policies[policy].carries)
+            name: SamplesFile(
+                samples_dir / f"{name}.parquet",
+                {**policies[policy].carries, **(CARRIED if name in listening else {})},
+            )
             for name, policy in policy_of.items()
             if samples_dir is not None
         }
@@ -52,11 +62,16 @@ class Recorder:
     def serve(self, row: int, click_id: Int64, time: Int64) -> None:
         """Enter served clicks."""
         self._ledger.serve(row, click_id, time)
+        if self._selection is not None:
+            self._selection.serve(row, click_id, time)
 
     def predict(self, method: str, row: int, predictions: Predictions) -> None:
         """Enter predictions (called from the methods' threads)."""
         if method in self._ledger.methods:  # one that serves nothing of clicks is judged on impressions alone
-            self._ledger.predict(method, row, _read(self._ledger.methods[method], predictions))
+            read = _read(self._ledger.methods[method], predictions)
+            self._ledger.predict(method, row, read)
+            if self._selection is not None:
+                self._selection.predict(method, row, read)
 
     def delivered(self, policy: str, samples: Samples) -> None:
         """Count what a policy delivered."""
@@ -73,6 +88,8 @@ class Recorder:
         """Enter final labels, and show the cells that they complete."""
         for meter in self.costs.values():
             meter.finalise(row, labels)
+        if self._selection is not None:
+            self._selection.finalise(row, labels, truth)
         self._progress.cell(self._ledger.finalise(row, labels, truth))
 
     def show(self, place: int, impression_id: Int64, time: Int64) -> None:

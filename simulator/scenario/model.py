@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from simulator.auction.settings import AuctionBlock
 from simulator.calendar import Calendar, Promotion
 from simulator.clock import UTC_CLOCK, Clock
 from simulator.scenario.base import Block
@@ -226,6 +227,8 @@ class Scenario(Block):
     """Hyper-parameters of all methods."""
     method: tuple[MethodBlock, ...] = Field(min_length=1)
     """What is compared."""
+    auction: AuctionBlock | None = None
+    """Predictions bid, and what a method wins is all that it hears of; none: every method hears of everything."""
     evaluation: Annotated[EvaluationBlock, APART] = EvaluationBlock()
     """How it is compared."""
     verdict: Annotated[VerdictBlock, APART] = VerdictBlock()
@@ -244,6 +247,10 @@ class Scenario(Block):
             raise ValueError(
                 "evaluation.entity is measured from predictions, and output.predictions is false; set it to true"
             )
+        if self.auction is not None and self.offline:
+            raise ValueError('[auction] needs a stream; leave out stream.protocol = "offline"')
+        if self.auction is not None and self.world is not None and not self.world.impressions:
+            raise ValueError("[auction] offers impressions: set world.impressions = true")
         return self
 
     @property
