@@ -62,6 +62,7 @@ def finished(folder):
 def test_a_sweep_makes_what_is_shared_once_and_begins_nothing_twice(folder):
     done = sim_here("sweep", "sweep.toml", "--workers", "2", cwd=folder)
     assert "4 runs; about" in done.stderr
+    assert done.stdout.count("CVR: serve ") == 2, "the verdict on each window, over its seeds"
     assert "4 of 4 runs done, 0 running, 0 failed" in done.stderr
     runs = finished(folder)
     assert len(runs) == 4

@@ -19,6 +19,9 @@ from simulator.sweep.page import MOST_LEVELS, paired_cells, written
 if TYPE_CHECKING:
     from rich.console import Console
 
+MOST_VERDICTS = 50
+"""Scenarios of a sweep up to which each has its verdict printed."""
+
 
 def announce(runs: int, finished: int, seconds: float | None, where: str) -> None:
     """Say how many runs there are and how long they will take, before they begin."""
@@ -45,6 +48,7 @@ def print_sweep(
         print_verdicts(verdicts(runs))
     if found:
         _print_effects(console, found)
+        _print_verdicts(console, runs)
     if best:
         console.print(best, soft_wrap=True)
     failed = [run for run in account["runs"] if run["status"] == "failed"]
@@ -57,6 +61,20 @@ def print_sweep(
         warn([f"the runs were made by {len(made)} different versions or machines: sweep.json says which"])
     for place in left:
         console.print(f"{place}", soft_wrap=True)
+
+
+def _print_verdicts(console: Console, runs: Sequence[Path]) -> None:
+    """Print a line on each scenario of a sweep, over its seeds; of very many, how to ask."""
+    from simulator.evaluation.compare import grouped
+    from simulator.report.verdict_box import brief_lines
+
+    groups = len(grouped(runs))
+    if groups > MOST_VERDICTS:
+        console.print(f"Which policy to serve in each of {groups} scenarios: sim.py verdict RUN...")
+        return
+    for group, told in verdicts(runs).items():
+        for line in brief_lines(group, told):
+            console.print(line, soft_wrap=True)
 
 
 def _print_effects(console: Console, found: Sequence[Effect]) -> None:

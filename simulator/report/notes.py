@@ -40,7 +40,8 @@ def notes_of(results: Results, costs: Mapping[str, Mapping[str, Any]]) -> dict[s
                 )
             if whole.positives == whole.rows:
                 said.append("all labels are positive: nothing to rank")
-        if mute := [method for method in methods if silent(costs.get(method, {}))]:
+        frozen = results.scale.get(task, (None, None))[0]  # that it delivers nothing is what it is for
+        if mute := [method for method in methods if method != frozen and silent(costs.get(method, {}))]:
             said.append(f"delivered nothing, so that nothing was learned in the stream: {', '.join(mute)}")
         found[task] = said
     return found

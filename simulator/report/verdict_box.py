@@ -18,16 +18,16 @@ _OWN = {
     "calibration": "calibration error (of segments, as a share of what came)",
     "money": "what wrong bids cost, for a thousand clicks",
 }
-_BARRED = 3
-"""How many methods that break a guardrail are named."""
+_NAMED = 3
+"""How many methods are named that a sentence is of, in the page and on the terminal; the data have all."""
 _GAINED = "what bids bring, for a thousand clicks"
 Told = Mapping[str, Any]
 """A verdict, or a stretch of it, as plain JSON data (`simulator.verdict.runs.verdict`)."""
 
 
 def shown_tasks(verdict: Sequence[Told]) -> list[Told]:
-    """Return the verdicts that are shown: on what methods compete in, unless there are by-products only."""
-    own = [one for one in verdict if TASKS[one["task"]].scaled]
+    """Return the verdicts that are shown: on what methods compete in and on what a world alone knows, or else all of them."""
+    own = [one for one in verdict if TASKS[one["task"]].scaled or TASKS[one["task"]].hidden]
     return own or list(verdict)
 
 
@@ -51,6 +51,14 @@ def box_of(one: Told) -> dict[str, Any]:
         "rows": [_row(one, stretch) for stretch in one["stretches"]],
         "notes": one["notes"],
     }
+
+
+def brief_lines(group: str, verdict: Sequence[Told]) -> Iterator[str]:
+    """Yield one line a task, on all of the stream: for many groups of runs below each other."""
+    for one in shown_tasks(verdict):
+        if one["stretches"]:
+            row = _row(one, one["stretches"][-1])
+            yield f"{group} {TASKS[one['task']].short}: {row['serve']}: {row['state']}."
 
 
 def verdict_lines(verdict: Sequence[Told]) -> Iterator[RenderableType]:
@@ -99,8 +107,13 @@ def _row(one: Told, stretch: Told) -> dict[str, Any]:
 
 
 def _barred(stretch: Told) -> str:
-    said = [f"{method}: {why}" for method, why in stretch["barred"].items()]
-    return "; ".join(said[:_BARRED]) + (f"; and {len(said) - _BARRED} more" if len(said) > _BARRED else "")
+    return _some([f"{method}: {why}" for method, why in stretch["barred"].items()], "; ")
+
+
+def _some(said: Sequence[str], between: str) -> str:
+    """List the first of some, and count the others; one is not counted where it can be named."""
+    named = said if len(said) <= _NAMED + 1 else [*said[:_NAMED], f"{len(said) - _NAMED} more"]
+    return between.join(named)
 
 
 def _mark(one: Told, best: str) -> str:
@@ -114,7 +127,7 @@ def _state(stretch: Told, runs: int) -> str:
         return "settled"
     if not stretch["level"]:
         return "nothing else to choose from"
-    told = f"not settled, level with {', '.join(stretch['level'])}"
+    told = f"not settled, level with {_some(stretch['level'], ', ')}"
     needed = stretch["needed"]
     if needed["seeds"] is not None:
         return f"{told}; {needed['seeds']} seeds would settle it"

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from simulator.report.html import write_report
-from simulator.report.verdict_box import box_of, shown_tasks, verdict_lines
+from simulator.report.verdict_box import box_of, brief_lines, shown_tasks, verdict_lines
 from tests.commands import ROOT, run_directory, sim_here
 from tests.simulator.verdict.known import asked, made
 from tests.simulator.verdict.test_verdict import METHODS
@@ -39,8 +39,7 @@ def test_lines_fit_and_say_everything(told, width):
     assert "anticipation serve frozen (doing nothing): settled." in words
     assert "ahead of doing nothing (frozen;" in words
     for stretch in told["stretches"]:
-        if stretch["level"]:
-            assert f"not settled, level with {', '.join(stretch['level'])}" in words
+        assert not stretch["level"] or f"not settled, level with {', '.join(stretch['level'])}" in words
 
 
 def test_what_is_not_settled_says_what_would_settle_it():
@@ -59,9 +58,9 @@ def test_who_breaks_a_guardrail_is_named():
     assert re.search(r"Guardrails bar .*slow: PCOC 0\.4\d is not in 0\.9 to 1\.15 \(opening\)", words)
     nobody = " ".join(printed(asked(seeds, guardrails={"pcoc": [5.0, 6.0]})[0], 200).split())
     assert "opening none: no method keeps the guardrails: quick: PCOC" in nobody
-    four = METHODS | {"fourth": {"all": 1.0}}
-    nobody = asked([made(four, 0)], guardrails={"pcoc": [5.0, 6.0]})[0]
-    assert "(opening); and 1 more." in " ".join(printed(nobody, 200).split())
+    five = METHODS | {"fourth": {"all": 1.0}, "fifth": {"all": 1.1}}
+    nobody = asked([made(five, 0)], guardrails={"pcoc": [5.0, 6.0]})[0]
+    assert "(opening); 2 more." in " ".join(printed(nobody, 200).split())
 
 
 def test_what_bids_lose_is_said(tmp_path):
@@ -81,6 +80,14 @@ def test_by_products_are_not_shown_beside_what_methods_compete_in(told):
     beside = {**told, "task": "repurchase"}
     assert shown_tasks([told, beside]) == [told]
     assert shown_tasks([beside]) == [beside]
+    assert (
+        shown_tasks([told, beside, {**told, "task": "cvr_all"}])[1]["task"] == "cvr_all"
+    )  # what a world alone knows
+
+
+def test_many_groups_have_a_line_each(told):
+    (line,) = brief_lines("some/1a", [told])
+    assert re.fullmatch(r"some/1a CVR: serve \w+( \(doing nothing\))?: (not )?settled.*\.", line)
 
 
 def test_it_is_the_first_box_of_the_page(told, tmp_path):
