@@ -108,7 +108,7 @@ class Cells:
         """Return the entries, shape (entries, width), of the values of the rows."""
         if self.begin is None or self.share is None:
             return values
-        return summed(values * self.share, torch.arange(len(values)), self.begin)
+        return summed(values * self.share, np.arange(len(values)), self.begin.numpy())
 
     def spread(self, gradient: Tensor) -> Tensor:
         """Return the gradient of each row, given that of the entries."""
@@ -122,16 +122,29 @@ def taken(values: Tensor, rows: Int64) -> Tensor:
     return torch.from_numpy(values.numpy().take(rows, 0))
 
 
-def summed(values: Tensor, order: Tensor, begin: Tensor) -> Tensor:
+def summed(values: Tensor, order: Int64, begin: Int64) -> Tensor:
     """Return the sums of ``values[order[begin[k] : begin[k + 1]]]``, in that order: what index_add_ gives, at a third of the
     time.
     """
-    return functional.embedding_bag(order, values, begin, mode="sum")
+    return functional.embedding_bag(torch.from_numpy(order), values, torch.from_numpy(begin), mode="sum")
 
 
-def grouped(inverse: Int64, count: int) -> tuple[Tensor, Tensor]:
-    """Return the places of 0, of 1, ... in ``inverse``, and where those of each begin."""
-    few = count <= np.iinfo(np.uint16).max + 1  # numpy sorts those by their digits, in a tenth of the time
-    order = np.argsort(inverse.astype(np.uint16) if few else inverse, kind="stable")
-    often = np.bincount(inverse, minlength=count)
-    return torch.from_numpy(order), torch.from_numpy(np.cumsum(often) - often)
+def put(values: Tensor, rows: Int64, new: Tensor) -> None:
+    """Set some rows, each in one piece: index_copy_ takes three times as long."""
+    piece = np.dtype((np.void, values.shape[1] * values.itemsize))
+    values.numpy().view(piece)[rows] = new.numpy().view(piece)
+
+
+def grouped(places: Int64 | Int32) -> tuple[Int64, Int64, Int64]:
+    """Return the distinct places in their order, the entries of each one behind the other's, and where those of each begin.
+
+    Entries of one place keep their order. One sort of whole numbers takes half the time of finding what is distinct without
+    one and sorting by that.
+    """
+    digits = len(places).bit_length()
+    keys = places.astype(np.int64) << digits | np.arange(len(places))
+    keys.sort()
+    entries = keys & (1 << digits) - 1
+    keys >>= digits
+    begin = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[begin], entries, begin

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from learners.cells import grouped, summed
 from learners.embedding import EmbeddingTable
 from simulator.log.schema import Int64
 
@@ -60,11 +61,8 @@ class AdamTable(EmbeddingTable):
         """Take one step of Adam; ``gradient[k]`` belongs to ``rows[k]``, gradients of one row add up."""
         if not self._forgot and self._count < len(self._below.rows):  # what pre-training moved has momentum
             self._owned(self._below.rows.astype(np.int64))
-        places = self._owned(rows)
-        chosen, inverse = self._unique(places)
-        place = torch.from_numpy(places[chosen].astype(np.int64))
-        total = gradient.new_zeros(len(chosen), self.width)
-        total.index_add_(0, torch.from_numpy(inverse), gradient)
+        unique, order, begin = grouped(self._owned(rows))
+        place, total = torch.from_numpy(unique), summed(gradient, order, begin)
         self.steps += 1
         first, second = self.BETAS
         weight, mean, square, scratch = (

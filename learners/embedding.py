@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from learners.cells import Lookup, grouped, summed, taken
+from learners.cells import Lookup, grouped, put, summed, taken
 from learners.published import Published
 from learners.rows import PART, Below, Float32, Initial, shared
 from learners.tensors import Picked
@@ -77,7 +77,6 @@ class EmbeddingTable(Lookup):
         places = len(self) + 1  # place 0 is nobody's
         self._place = np.zeros(len(self), np.int32)
         self._rows = np.empty(places, np.int64)
-        self._position = np.zeros(places, np.int32)
         self._changed = Published(places, self.width)
         self._own = torch.empty(places, self.width)
         self._make_room(places)
@@ -158,6 +157,7 @@ class EmbeddingTable(Lookup):
             self._own[1:] = self.weight
         self._accumulator.zero_()
         self._whole, self._count = True, len(self)
+        self._moved = np.zeros(len(self) + 1, bool)
 
     def _owned(self, rows: Int64) -> Int64 | Int32:
         """Return where rows are among the own ones; those that were not are now."""
@@ -194,34 +194,24 @@ class EmbeddingTable(Lookup):
         ``values`` are the training rows as gathered, ``gradient[k]`` belongs to ``rows[k]``; gradients of one
         row add up.
         """
-        places = self._owned(rows)
-        chosen, inverse = self._unique(places)
-        unique = places[chosen].astype(np.int64)
-        index = torch.from_numpy(unique)
-        total = summed(gradient, *grouped(inverse, len(unique)))
-        before = taken(values, chosen)  # still in cache, which the table is not
+        unique, order, begin = grouped(self._owned(rows))
+        if self._whole:
+            self._moved[unique] = True
+        total = summed(gradient, order, begin)
+        before = taken(values, order[begin])  # still in cache, which the table is not
         self._changed.remember(unique, before)
         split = total.view(-1, self.embeddings, self.dim)
-        energy = self._accumulator.index_select(0, index).add_(split.square().mean(2))
-        self._accumulator.index_copy_(0, index, energy)
+        energy = taken(self._accumulator, unique).add_(split.square().mean(2))
+        put(self._accumulator, unique, energy)
         step = split * (energy.sqrt_().add_(EPSILON).reciprocal_().mul_(-self.rate)).unsqueeze(2)
-        self._own.index_copy_(0, index, before.add_(step.view_as(before)))
-
-    def _unique(self, places: Int64 | Int32) -> tuple[Int64, Int64]:
-        """Return a position for each distinct place, and for each entry which of them is its place's."""
-        # No sort here either. Positions count from 1, so that a place that no batch held shows.
-        positions = np.arange(1, len(places) + 1, dtype=np.int32)
-        self._position[places] = positions
-        last = self._position.take(places)
-        stands = last == positions
-        return np.flatnonzero(stands), (np.cumsum(stands) - 1)[last - 1]
+        put(self._own, unique, before.add_(step.view_as(before)))
 
     def _rows_at(self, places: Int64) -> Int64:
         return places - 1 if self._whole else self._rows[places]
 
     def _met(self) -> tuple[Int64, Int64]:
         """Return the rows that some step has moved, and their places."""
-        places = np.flatnonzero(self._position) if self._whole else np.arange(1, self._count + 1)
+        places = np.flatnonzero(self._moved) if self._whole else np.arange(1, self._count + 1)
         return self._rows_at(places), places
 
     def moved(self) -> dict[str, Any]:
