@@ -78,10 +78,16 @@ def known_clicks(offers: Offers, predictions: Predictions) -> Predictions:
     return replace(predictions, ctr=_true(offers.c))
 
 
-def expected(offers: Offers, amount: Float64, settings: AuctionBlock) -> Float64:
-    """Return what impressions are worth in truth if they are won, the hidden intent known, margin included."""
-    value: Float64 = offers.p_click * offers.p_pay * amount * settings.margin
-    return value
+def expected(offers: Offers, settings: AuctionBlock) -> Float64:
+    """Return what impressions are worth in truth if they are won, the hidden intent known, margin included.
+
+    Logs know it of pays alone; of amounts, and where the truth is not known, it is what became of the impression.
+    """
+    value = offers.p_click * offers.p_pay * (settings.worth * settings.margin)
+    if settings.value != "pay" or np.isnan(value).any():
+        return realised(offers, settings)
+    known: Float64 = value
+    return known
 
 
 def realised(offers: Offers, settings: AuctionBlock) -> Float64:

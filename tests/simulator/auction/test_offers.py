@@ -66,15 +66,15 @@ def test_each_impression_of_the_stretch_is_offered_once_with_what_follows():
 
 def test_outcomes_are_worth_what_the_value_says():
     offered = market(Known(shown_log(2, WINDOWS))).take(3 * DAY)
-    n = len(offered)
     assert offered.refund_amount.sum() > 0
     assert realised(offered, AuctionBlock(worth=3.0, margin=0.5)).sum() == offered.converted.sum() * 1.5
     assert (realised(offered, AuctionBlock(value="gmv")) == offered.gmv).all()
     net = realised(offered, AuctionBlock(value="net-gmv", margin=0.5))
     assert net == pytest.approx((offered.gmv - offered.refund_amount) / 2)
-    assert expected(offered, np.full(n, 2.0), AuctionBlock(margin=0.5)) == pytest.approx(
-        offered.p_click * offered.p_pay
+    assert expected(offered, AuctionBlock(worth=4.0, margin=0.5)) == pytest.approx(
+        2 * offered.p_click * offered.p_pay
     )
+    assert (expected(offered, AuctionBlock(value="gmv")) == offered.gmv).all()
 
 
 def test_oracles_know_what_the_features_tell():
