@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
+from learners.composed import COMPOSED, composed_faults, task_faults
 from learners.composite import NONE
 from learners.like import brought, like_fault
 from learners.methods import METHODS, Method, Spec
@@ -28,7 +29,7 @@ from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
-from simulator.errors import ScenarioError
+from simulator.errors import ScenarioError, nearest
 from simulator.parts import Part, Registry, merged
 from simulator.plugins import load_plugins
 from simulator.policies import POLICIES, Policy
@@ -47,6 +48,8 @@ P = TypeVar("P", bound=Part)
 class ResolvedMethod:
     """A method with the scenario's overrides, every name and parameter checked."""
 
+    key: str
+    """Where the scenario has it."""
     name: str
     method: str
     policy: Policy
@@ -102,22 +105,30 @@ class Listed:
     policy: str
     """Kind of its delay policy."""
     description: str
+    origin: str = "afterclick"
+    """Who brings it."""
 
 
 def listed() -> list[Listed]:
-    """List the table."""
+    """List the table, and what is made of other methods."""
 
     def kind(spec: Spec) -> str:
         return str(merged(spec)["kind"])
 
     return [
-        Listed(name, LINKS.find(kind(entry.serve)).tasks, kind(entry.policy), entry.description)
+        Listed(
+            name,
+            LINKS.find(kind(entry.serve)).tasks,
+            kind(entry.policy),
+            entry.description,
+            METHODS.origin(name),
+        )
         for name, entry in METHODS.items()
-    ]
+    ] + [Listed(name, (), "", description) for name, description in COMPOSED.items()]
 
 
 def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
-    """Merge every ``[[method]]`` of a scenario with its entry in the table, and check every part.
+    """Merge every ``[[method]]`` that learns with its entry in the table, and check every part; check the composed ones, too.
 
     A part is replaced by name, or by a table with ``kind`` and parameters; a table without ``kind`` changes
     parameters of the part the method has. ``auxiliary = "none"`` takes the auxiliary away. A policy's windows
@@ -132,22 +143,29 @@ def resolve_all(scenario: Scenario) -> tuple[ResolvedMethod, ...]:
     resolved: list[ResolvedMethod] = []
     found: list[str] = []
     for index, block in enumerate(scenario.method):
+        if block.method in COMPOSED:
+            continue
         try:
             resolved.append(_resolve(block, scenario, f"method[{index}]"))
         except ScenarioError as error:
             found += error.faults
-    if fault := like_fault(scenario.learner.like, [block.method for block in scenario.method]):
+    learning = [block.method for block in scenario.method if block.method not in COMPOSED]
+    if fault := like_fault(scenario.learner.like, learning):
         found.append(f'learner.like = "{scenario.learner.like}": {fault}')
+    found += composed_faults(scenario)
     if found:
         raise ScenarioError(found)
-    return tuple(method.on_finals() if scenario.offline else method for method in resolved)
+    methods = tuple(method.on_finals() if scenario.offline else method for method in resolved)
+    if found := task_faults(scenario, {method.name: method.link.tasks for method in methods}):
+        raise ScenarioError(found)
+    return methods
 
 
 def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod:
     try:
         entry = METHODS.find(block.method)
     except ScenarioError as error:
-        raise ScenarioError(f"{key}.method: {error}") from None
+        raise ScenarioError(f"{key}.method: {error}{nearest(block.method, COMPOSED)}") from None
     entry = _variant(entry, block, key)
     found: list[str] = []
     parts = _Parts(block, entry, key, found)
@@ -181,6 +199,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     if start is not None:
         start = start.completed(getattr(policy, "window", scenario.windows.observation))
     return ResolvedMethod(
+        key=key,
         name=block.label,
         method=entry.name,
         policy=policy,

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
+from learners.composed import COMPOSED
 from learners.methods import METHODS, Method
 from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
@@ -86,6 +87,11 @@ def found_parts(name: str) -> list[tuple[str, object]]:
     ------
     ScenarioError : no family knows it; the message is that of the family that comes nearest.
     """
+    if name in COMPOSED:
+        raise ScenarioError(
+            f"{name!r} has no parts of its own to check: it serves by its members. Check these by their "
+            "names, and a scenario that has it by `validate`."
+        )
     if ":" not in name:
         known = [(f"{family.noun} {name!r}", family[name]) for family in FAMILIES_CHECKED if name in family]
         if not known:

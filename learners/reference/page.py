@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from learners.catalog import listed
+from learners.composed import OF_MEMBERS
 from learners.reference.schema import FAMILIES, NESTED, OPTIONAL, Schema, shipped_parts
 from simulator.scenario.sentences import toml_like
 
@@ -69,7 +70,9 @@ def reference_page(schema: Schema) -> str:
             *_table(table),
         ]
     lines += ["## Methods", "", "| name | task | what it is |", "|---|---|---|"]
-    lines += [f"| `{m.name}` | {', '.join(m.tasks)} | {_cell(m.description)} |" for m in listed()]
+    lines += [
+        f"| `{m.name}` | {', '.join(m.tasks) or OF_MEMBERS} | {_cell(m.description)} |" for m in listed()
+    ]
     for family in (*FAMILIES, *NESTED):
         none = ' "none" takes it away.' if family in OPTIONAL else ""
         said = PARTS.format(none=none) if family in FAMILIES else INSIDE

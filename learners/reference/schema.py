@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from learners.auxiliary import AUXILIARIES
+from learners.catalog import listed
 from learners.composite import FAMILY, NONE
-from learners.methods import METHODS
 from learners.networks import NETWORKS
 from learners.objectives import OBJECTIVES
 from learners.offsets import OFFSETS
@@ -61,7 +61,7 @@ def scenario_schema() -> Schema:
     }
     schema["properties"] = {"extends": extends, **schema["properties"]}
     method = definitions["MethodBlock"]["properties"]
-    methods = [name for name in METHODS if METHODS.origin(name) == "afterclick"]
+    methods = [method.name for method in listed() if method.origin == "afterclick"]
     method["method"] = {"description": method["method"]["description"], "anyOf": [{"enum": methods}, OUTSIDE]}
     method["learner"] |= {"$ref": f"#/$defs/{LearnerBlock.__name__}"}
     for key in FAMILIES:

@@ -50,12 +50,12 @@ def _untaught(plan: Plan) -> list[str]:
     history = History(plan.log, plan.windows, line.history_start, line.history_end, plan.calendar)
     known: dict[str, str] = {}
     faults = []
-    for place, method in enumerate(plan.methods):
+    for method in plan.methods:
         for name, part in (("start", method.start), ("auxiliary", method.auxiliary)):
             if isinstance(part, Recipe) and not isinstance(part, OwnObjective):
                 spec = str(part.spec())
                 if spec not in known:
                     known[spec] = history.fault(part)
                 if fault := known[spec]:
-                    faults.append(f"method[{place}].{name}: {fault}")
+                    faults.append(f"{method.key}.{name}: {fault}")
     return faults

@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from learners.composed import learners_of
 from learners.session.ages import by_age
 from learners.session.plan import Plan
 from simulator.commands.console import warn
+from simulator.evaluation.composed import costs_of
 from simulator.evaluation.intervals import paired_intervals
 from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.meters import Section
@@ -80,6 +82,8 @@ class Done:
             name: {**recorder.measured(policy), **pipeline.notes[name], **learners[name].notes()}
             for name, policy in plan.policy_of.items()
         }
+        for name in plan.composed:
+            costs[name] = costs_of({one: costs[one] for one in learners_of(name, plan.composed)})
         counts = {"events": pipeline.events, "events_outside_windows": pipeline.outside}
         return cls(pipeline.clicks, costs, counts, recorder.sections())
 

@@ -115,7 +115,7 @@ def _of_cell(
             lanes,
             shares,
         )
-        yield Planned(cell, job, final, clicks, len(scenario.method))
+        yield Planned(cell, job, final, clicks, len(methods))
 
 
 def work(job: Job) -> Outcome:

@@ -16,8 +16,8 @@ def ledgers(plan: Plan, predictions: Path | None) -> tuple[Ledger, Ledger | None
     """Return the ledger of clicks, and that of impressions where some method is judged on them."""
     line, metrics = plan.timeline, plan.scenario.evaluation.metrics
     inside_users = any(METRICS[name].by_user for name in metrics)
-    on_clicks = {m.name: judged_on_clicks(m.link.tasks, plan.log.meta.truth) for m in plan.methods}
-    on_impressions = {m.name: plan.on_impressions(m) for m in plan.methods}
+    on_clicks = {name: judged_on_clicks(some, plan.log.meta.truth) for name, some in plan.tasks.items()}
+    on_impressions = plan.tasks_on_impressions
     shown = None
     if any(on_impressions.values()):
         who = plan.log.shown_ids(line.stream_start, line.stream_end) if inside_users else None
@@ -48,4 +48,5 @@ def ledger_of(
         metrics=metrics,
         labels=labels,
         users=users,
+        composed=plan.composed,
     )

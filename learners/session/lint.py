@@ -38,7 +38,7 @@ def judging_faults(methods: Sequence[ResolvedMethod], scenario: Scenario) -> lis
     if scenario.offline:
         named.append((METRICS, scenario.stream.offline.metric, "stream.offline.metric"))
     tasks: list[tuple[Family[Any], str, str]] = [
-        (TASKS, task, f"method[{k}].serve") for k, m in enumerate(methods) for task in m.link.tasks
+        (TASKS, task, f"{method.key}.serve") for method in methods for task in method.link.tasks
     ]
     faults = []
     for family, name, key in [*named, *tasks]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from learners.catalog import ResolvedMethod
+from learners.composed import composed_of, learners_of, with_composed
 from learners.session.bidding import check_auction
 from learners.session.references import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import ScenarioError
 from simulator.evaluation.ageing import check_entity
+from simulator.evaluation.composed import Composed
 from simulator.evaluation.tasks.impressions import judged_on_impressions
 from simulator.log.meta import read_meta
 from simulator.log.reader import Log
@@ -38,6 +40,7 @@ class Plan:
     scenario: Scenario
     log: Log
     methods: Sequence[ResolvedMethod]
+    """Those that learn."""
     policies: Mapping[str, Policy]
     """By key; methods with equal policies share one. None under the offline protocol, which delivers nothing."""
     policy_of: Mapping[str, str]
@@ -51,6 +54,8 @@ class Plan:
     """Step of the replay: the scenario's, or by the log's density."""
     warnings: Sequence[str] = ()
     """What the results will not show of the promotions, and why."""
+    composed: Mapping[str, Composed] = field(default_factory=dict)
+    """By label, the methods that serve by others."""
 
     @property
     def identity(self) -> str:
@@ -77,9 +82,24 @@ class Plan:
         return judged_on_impressions(method.link.tasks, truth=self.log.has_exposure)
 
     @property
+    def tasks(self) -> dict[str, tuple[str, ...]]:
+        """What each method serves, by label and in the scenario's order."""
+        return self._of_all({m.name: m.link.tasks for m in self.methods})
+
+    @property
+    def tasks_on_impressions(self) -> dict[str, tuple[str, ...]]:
+        """The tasks by which each method is judged on the log's impressions."""
+        return self._of_all({m.name: self.on_impressions(m) for m in self.methods})
+
+    def _of_all(self, tasks: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        found = with_composed(tasks, self.composed)
+        return {block.label: found[block.label] for block in self.scenario.method}
+
+    @property
     def peeking(self) -> list[str]:
-        """Methods whose policy reads the future, or whose auxiliary reads the truth."""
-        return [method.name for method in self.methods if method.peeks]
+        """Methods whose policy reads the future, or whose auxiliary reads the truth; what is made of them does, too."""
+        peeks = {method.name for method in self.methods if method.peeks}
+        return [name for name in self.tasks if peeks.intersection(learners_of(name, self.composed))]
 
     def settings_of(self, method: ResolvedMethod) -> dict[str, Any]:
         """Return transport, capacity and publication of a method: its own, else the engine's, else the defaults."""
@@ -124,13 +144,13 @@ def policy_key(policy: Policy) -> str:
 def _check_networks(methods: Sequence[ResolvedMethod], log: Log) -> None:
     """Refuse networks and attention that name features which the log does not have."""
     faults = []
-    for k, method in enumerate(methods):
+    for method in methods:
         try:
             method.network.reading(log.features)
         except ScenarioError as error:
-            faults += [f"method[{k}].network: {fault}" for fault in error.faults]
+            faults += [f"{method.key}.network: {fault}" for fault in error.faults]
         wrong = attention_faults(method.learner.attention, log.features)
-        faults += [f"method[{k}].learner.attention.{fault}" for fault in wrong]
+        faults += [f"{method.key}.learner.attention.{fault}" for fault in wrong]
     if faults:
         raise ScenarioError(faults)
 
@@ -182,6 +202,7 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
         {} if scenario.offline else scale_of(methods),  # nobody is frozen, nobody knows more
         tick_of(scenario, extent),
         promotion_warnings(scenario, extent),
+        composed_of(scenario),
     )
 
 

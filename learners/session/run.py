@@ -122,10 +122,9 @@ def _execute(
     import torch  # not before there is something to learn from: it takes a second and 200 MB
 
     torch.set_num_threads(scenario.engine.threads)
-    names = [m.name for m in plan.methods]
     view = Progress(
         progress,
-        names,
+        list(plan.tasks),
         timeline.stream_start,
         timeline.stream_end,
         plan.calendar,

@@ -110,6 +110,18 @@ def print_methods(methods: Mapping[str, Mapping[str, Part | None]]) -> None:
     console.print(shown)
 
 
+def print_composed(scenario: Scenario) -> None:
+    """Print the methods that serve by others, with their members."""
+    rows = [
+        (block.label, block.method, toml_like(block.members)) for block in scenario.method if block.members
+    ]
+    if rows:
+        shown = table("methods that serve by others", "name", "method", "members")
+        for row in rows:
+            shown.add_row(*row)
+        stdout().print(shown)
+
+
 def _composed(part: Part) -> str:
     values = part.model_dump(mode="json").items()
     said = ", ".join(f"{key} = {toml_like(value)}" for key, value in values if value is not None)

@@ -20,8 +20,8 @@ PARTS = ("policies", "objectives", "networks", "recipes", "links", "offsets", "a
 """Families of what methods are composed of."""
 
 
-def listing(kind: str | None, methods: Iterable[tuple[str, str, str]]) -> None:
-    """Print one listing, or all of them; ``methods`` are rows of name, tasks and description.
+def listing(kind: str | None, methods: Iterable[tuple[str, str, str, str]]) -> None:
+    """Print one listing, or all of them; ``methods`` are rows of name, tasks, description and origin.
 
     What others bring is listed with where it comes from; what could not be taken in is a warning.
     """
@@ -29,8 +29,7 @@ def listing(kind: str | None, methods: Iterable[tuple[str, str, str]]) -> None:
     if kind in (None, "scenarios"):
         _print(console, "scenarios", ("file", "title"), shipped())
     if kind in (None, "methods"):
-        rows = [(*row, FAMILIES["methods"].origin(row[0])) for row in methods]
-        _print(console, "methods", ("name", "task", "what it is", "from"), rows)
+        _print(console, "methods", ("name", "task", "what it is", "from"), methods)
     if kind in (None, "formats"):
         _print(console, "formats", ("format", "shape", "what it reads", "from"), _formats())
     for plural in PARTS:

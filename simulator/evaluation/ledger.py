@@ -7,12 +7,14 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from simulator.calendar import Calendar
 from simulator.errors import unknown
 from simulator.evaluation.cells import Cell, Grid
+from simulator.evaluation.composed import Composed
 from simulator.evaluation.openings import Openings
 from simulator.evaluation.pools import Pools, pools_of
 from simulator.evaluation.predictions import PredictionsFile
@@ -42,6 +44,7 @@ class Ledger:
     Parameters
     ----------
     methods : the tasks that each method predicts.
+    composed : those of them that predict by others, each after its members: nobody enters their predictions.
     calendar : phases of the promotions.
     stream_start, segment : first instant and length of the segments, in microseconds.
     predictions_path : where to keep every prediction beside its label (Parquet), or None.
@@ -66,6 +69,7 @@ class Ledger:
         metrics: Sequence[str] = (),
         labels: type[Labels] = Labels,
         users: Iterator[tuple[int, Mapping[str, Int64]]] | None = None,
+        composed: Mapping[str, Composed] = MappingProxyType({}),
     ) -> None:
         self.methods = {name: tuple(tasks) for name, tasks in methods.items()}
         self.grid = Grid(stream_start, segment, calendar)
@@ -77,7 +81,9 @@ class Ledger:
         self._clicks = RowQueue("served clicks")
         self._labels = RowQueue("final labels")
         self._users = None if users is None else RowQueue("users", users)
-        self._predictions = {name: RowQueue(f"predictions of {name!r}") for name in self.methods}
+        self._composed = {name: made for name, made in composed.items() if name in self.methods}
+        learning = [name for name in self.methods if name not in composed]
+        self._predictions = {name: RowQueue(f"predictions of {name!r}") for name in learning}
         self._lock = threading.Lock()
         self._cells: list[Cell] = []
         self._served = 0
@@ -108,8 +114,8 @@ class Ledger:
 
     def predict(self, method: str, row: int, predictions: Mapping[str, Float64]) -> None:
         """Enter one method's predictions of consecutive rows, one array a task. Safe from any thread."""
-        if method not in self.methods:
-            raise ValueError(unknown("method", method, self.methods))
+        if method not in self._predictions:
+            raise ValueError(unknown("method", method, self._predictions))
         tasks = self.methods[method]
         missing = [task for task in tasks if task not in predictions]
         if missing:
@@ -183,6 +189,8 @@ class Ledger:
         labels = self._type.from_arrays(final)
         truth = {name.removeprefix("true."): v for name, v in final.items() if name.startswith("true.")}
         phase = self.grid.cell(*key).phase
+        for name, made in self._composed.items():
+            predicted[name] = made.serve(self.methods[name], phase, predicted)
         outcomes: dict[str, Outcome] = {}
         statistics: dict[tuple[str, str], Statistics] = {}
         for name, tasks in self.methods.items():

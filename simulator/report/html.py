@@ -254,6 +254,7 @@ def _cost(method: str, costs: Mapping[str, Any]) -> dict[str, Any]:
     extra = {"steps": costs.get("steps"), "staleness": costs.get("staleness")}
     return {
         "name": method,
+        "members": costs.get("members", []),
         "cells": [
             f"{costs['samples']:,}",
             numbers.delivered(costs),

@@ -123,7 +123,12 @@ def costs_table(summary: Mapping[str, Any], width: int) -> RenderableType:
         columns.append(column("steps", [f"{c.get('steps') or 0:,}" for c in rows], 4))
     if any(c.get("staleness") is not None for c in rows):
         columns.append(column("staleness\n(mean)", [numbers.duration(c.get("staleness")) for c in rows], 3))
-    return lay_out(columns, width, "What the delay policies cost")
+    sums = [
+        Text(f"{name}: the sum of {' + '.join(cost['members'])}.")
+        for name, cost in costs.items()
+        if "members" in cost
+    ]
+    return Group(lay_out(columns, width, "What the delay policies cost"), *sums)
 
 
 def section_tables(summary: Mapping[str, Any], width: int) -> Iterator[RenderableType]:

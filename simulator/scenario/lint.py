@@ -148,7 +148,9 @@ def _fit(scenario: Scenario, log: Extent) -> list[str]:
             "depend on it."
         )
     delays = {
-        block.label: block.transport_delay or scenario.engine.transport_delay for block in scenario.method
+        block.label: block.transport_delay or scenario.engine.transport_delay
+        for block in scenario.method
+        if block.members is None
     }
     for name, delay in delays.items():
         if delay is not None and delay >= length:

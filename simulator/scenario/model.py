@@ -142,6 +142,11 @@ class MethodBlock(PipelineBlock):
     """"netcvr": a method for CVR in the cascade with a refund rate; default: as the table has it."""
     fidelity: Literal["paper", "reference"] = "paper"
     """"paper": the published formulas, mistakes mended; "reference": what the public code does."""
+    members: list[Any] | dict[str, Any] | None = None
+    """Of "portfolio": names of other methods of the scenario, whose predictions are mixed; of "by-phase": a table
+    of who serves in which phase: before, anticipation, promotion, after."""
+    mixing: Literal["mean"] | None = None
+    """How "portfolio" mixes; default: "mean", of logits and of logarithms of amounts."""
     learner: dict[str, Any] = Field(default_factory=dict)
     """Keys of [learner] for this method alone."""
 

@@ -62,10 +62,11 @@ def describe(
     loaded = load(scenario, overrides, seed)
     if not fit and against is None:
         from learners.catalog import resolve_all
-        from simulator.commands.describe import print_keys, print_methods
+        from simulator.commands.describe import print_composed, print_keys, print_methods
 
         print_keys(loaded)
         print_methods({method.name: method.parts() for method in resolve_all(loaded.scenario)})
+        print_composed(loaded.scenario)
     if data:
         print_log(described(scenario, overrides, seed, windows, promotion), fit=fit, against=against)
     return 0
@@ -75,9 +76,13 @@ def describe(
 def ls(kind: Listed | None = None, /) -> int:
     """List what can be named in a scenario or on the command line."""
     from learners.catalog import listed
+    from learners.composed import OF_MEMBERS
     from simulator.commands.listing import listing
 
-    methods = [(entry.name, ", ".join(entry.tasks), entry.description) for entry in listed()]
+    methods = [
+        (entry.name, ", ".join(entry.tasks) or OF_MEMBERS, entry.description, entry.origin)
+        for entry in listed()
+    ]
     listing(kind, methods)
     return 0
 
