@@ -3,147 +3,179 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from simulator.log.schema import ClickBatch, EventBatch, Kind
+from simulator.live.records import Records, parsed
+from simulator.live.seam import Piece
+from simulator.log.schema import ClickBatch, EventBatch, Int64, Kind
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_KINDS = {"click": Kind.CLICK, "cart": Kind.CART, "pay": Kind.PAY, "refund": Kind.REFUND}
+_MANY = 100_000
+"""Ids that are kept before it is looked which are old."""
 
 
 @dataclass(slots=True)
+class Partition:
+    """How far one partition was read.
+
+    Its watermark is the latest time so far less the lateness, in whole ticks, or what it was lifted to while it brought
+    nothing: what is earlier is late. That depends on what stands before it in its partition alone, and on the lifts, which are
+    kept beside the samples.
+    """
+
+    name: str
+    number: int
+    latest: int = -1
+    position: int = 0
+    """Where to go on reading."""
+    lifted: int = -1
+    lifts: dict[int, int] = field(default_factory=dict)
+    """From positions on that are still to come, what is before these instants is late."""
+
+    def lift(self, edges: Iterable[tuple[int, int]] = ()) -> None:
+        """From positions on, take what is before instants for late."""
+        for position, edge in (*self.lifts.items(), *edges):
+            if position <= self.position:
+                self.lifted = max(self.lifted, edge)
+            else:
+                self.lifts[position] = max(edge, self.lifts.get(position, -1))
+        self.lifts = {position: edge for position, edge in self.lifts.items() if position > self.position}
+
+
 class Intake:
     """Sorts what comes out of order, and puts aside what cannot be trusted.
 
-    A record is a line of JSON: ``kind`` (click, cart, pay, refund), ``click_id``, ``time`` (microseconds since 1970, or a date
-    with time and offset); of what is no click also ``event_id`` and, of pays and refunds, ``amount``. The watermark is the
-    latest time so far less ``lateness``, in whole ticks: what is earlier than it is late. All that is decided of a record
-    depends on the records before it alone, in whatever pieces these are read.
+    The watermark of all is the lowest of the partitions. What is released is decided in the order of time, from what happened
+    within two lifetimes before, so that it matters neither in which pieces it was read nor, for a restart, what was before.
 
     Parameters
     ----------
-    lateness, tick, lifetime : in microseconds; an id that comes again within a lifetime and the lateness comes twice.
+    lateness, tick, lifetime : in microseconds; an id that comes again within a lifetime comes twice.
     """
 
-    lateness: int
-    tick: int
-    lifetime: int
-    edge: int = 0
-    """The watermark: up to it everything can be released."""
-    latest: int = -1
-    aside: list[dict[str, Any]] = field(default_factory=list)
-    """What was put aside since the last time somebody took it, each with its reason."""
-    _clicks: list[tuple[int, int]] = field(default_factory=list)
-    _events: list[tuple[int, int, int, int, float]] = field(default_factory=list)
-    _seen: OrderedDict[tuple[bool, int], int] = field(default_factory=OrderedDict)
-    _open: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)
-    """By click id, the row and time of clicks that were released."""
-    _row: int = 0
+    def __init__(self, lateness: int, tick: int, lifetime: int, partitions: Iterable[str] = ("",)) -> None:
+        self._lateness, self._tick, self._lifetime = lateness, tick, lifetime
+        self.partitions = {name: Partition(name, number) for number, name in enumerate(partitions)}
+        self.aside: list[tuple[int, dict[str, Any]]] = []
+        """What was put aside since the last time somebody took it, each with its reason and the instant at which that was
+        decided; -1: it depends on what came before it in its partition alone."""
+        self._held: list[Records] = []
+        self._clicks: dict[int, tuple[int, int]] = {}
+        """By click id, the row and time of clicks that were released."""
+        self._came: tuple[dict[int, int], dict[int, int]] = ({}, {})
+        """When ids came last, of clicks and of events."""
+        self._row, self._sweep = 0, _MANY
 
-    def read(self, line: bytes) -> None:
-        """Take the next record."""
-        record = _parsed(line)
-        reason = record if isinstance(record, str) else self._kept(*record)
-        if reason:
-            text = line.decode("utf-8", "replace").rstrip("\n")
-            self.aside.append({"stage": "arrival", "reason": reason, "record": text})
+    def watermark(self, partition: Partition) -> int:
+        """Return the instant before which nothing of a partition is waited for."""
+        return max((partition.latest - self._lateness) // self._tick * self._tick, partition.lifted)
 
-    def _kept(self, kind: Kind, click_id: int, event_id: int, time: int, amount: float) -> str:
-        """Keep a record until it is released, or say why not."""
-        if time < self.edge:
-            return "late: its tick is over"
-        key = (kind == Kind.CLICK, click_id if kind == Kind.CLICK else event_id)
-        first = self._seen.get(key)
-        if first is not None and self.edge - first <= self.lifetime + self.lateness:
-            return "its id has come before"
-        self._seen.pop(key, None)
-        self._seen[key] = time
-        if kind == Kind.CLICK:
-            self._clicks.append((time, click_id))
-        else:
-            self._events.append((time, int(kind), event_id, click_id, amount))
-        self.latest = max(self.latest, time)
-        self.edge = max(self.edge, (self.latest - self.lateness) // self.tick * self.tick)
-        return ""
+    @property
+    def edge(self) -> int:
+        """The watermark of all: up to it everything can be released."""
+        return min(map(self.watermark, self.partitions.values()))
+
+    @property
+    def latest(self) -> int:
+        """The latest time so far; -1: there is none."""
+        return max(partition.latest for partition in self.partitions.values())
+
+    def read(self, name: str, piece: Piece) -> None:
+        """Take the next records of a partition."""
+        partition = self.partitions[name]
+        records, places, told = parsed(piece.lines, piece.positions, partition.number)
+        if len(records):
+            before = np.maximum.accumulate(np.concatenate(([partition.latest], records.time)))
+            edges = np.maximum((before[:-1] - self._lateness) // self._tick * self._tick, partition.lifted)
+            for position, edge in partition.lifts.items():
+                after = records.position >= position
+                edges = np.where(after, np.maximum(edges, edge), edges)
+            late = records.time < edges
+            told += [(places[k], "late: its tick is over") for k in np.flatnonzero(late).tolist()]
+            self._held.append(records[~late])
+            partition.latest = int(before[-1])
+        for place, reason in sorted(told):
+            text = piece.lines[place].decode("utf-8", "replace")
+            self._put_aside(-1, reason, name, piece.positions[place], text)
+        partition.position = piece.next
+        partition.lift()
+
+    def _put_aside(self, time: int, reason: str, partition: str, position: int, record: str) -> None:
+        told = {"reason": reason, "partition": partition, "position": position, "record": record}
+        self.aside.append((time, told))
 
     def release(self, until: int) -> tuple[ClickBatch | None, EventBatch]:
         """Return, in replay order, what happened before ``until``, which is not before the last time."""
-        clicks = sorted(click for click in self._clicks if click[0] < until)
-        events = sorted(event for event in self._events if event[0] < until)
-        self._clicks = [click for click in self._clicks if click[0] >= until]
-        self._events = [event for event in self._events if event[0] >= until]
-        for place, (time, click_id) in enumerate(clicks):
-            self._open.pop(click_id, None)
-            self._open[click_id] = self._row + place, time
+        held = Records.concatenate(self._held)
+        # What is kept of a partition comes before what it brings later, so that equal records stay in their order.
+        held = held[np.argsort(held.partition, kind="stable")]
+        now = held.time < until
+        self._held = [held[~now]]
+        held = held[now]
+        held = held[np.lexsort((held.event_id, held.kind, held.time))]
+        rows = self._decided(held)
+        is_click = held.kind == Kind.CLICK
+        clicks, events = held[is_click & (rows >= 0)], held[~is_click & (rows >= 0)]
         batch = None
-        if clicks:
-            clicked_at, ids = (np.array(column, np.int64) for column in zip(*clicks, strict=True))
-            batch = ClickBatch(self._row, ids, clicked_at, np.empty((len(ids), 0), np.int32))
+        if len(clicks):
+            batch = ClickBatch(self._row, clicks.click_id, clicks.time, np.empty((len(clicks), 0), np.int32))
             self._row += len(clicks)
-        rows = []
-        for time, kind, event_id, click_id, amount in events:
-            row, clicked = self._open.get(click_id, (-1, 0))
-            reason = "it is before its click" if time < clicked else ""
-            if row < 0 or time - clicked > self.lifetime:
-                reason = "its click is not known, or its lifetime is over"
-            if reason:
-                told = {
-                    "kind": Kind(kind).name.lower(),
-                    "event_id": event_id,
-                    "click_id": click_id,
-                    "time": time,
-                }
-                self.aside.append({"stage": "release", "reason": reason, "record": json.dumps(told)})
-            else:
-                rows.append((row, event_id, time, kind, amount))
         self._forget(until)
-        if not rows:
-            return batch, EventBatch.empty()
-        columns = list(zip(*rows, strict=True))
-        rows_of, event_ids, times = (np.array(column, np.int64) for column in columns[:3])
-        kinds, amounts = np.array(columns[3], np.uint8), np.array(columns[4], np.float64)
-        return batch, EventBatch(rows_of, event_ids, times, kinds, amounts)
+        return batch, EventBatch(
+            rows[~is_click & (rows >= 0)], events.event_id, events.time, events.kind, events.amount
+        )
+
+    def _decided(self, records: Records) -> Int64:
+        """Return the row of the click of each record; -1: it was put aside."""
+        rows: list[int] = []
+        lifetime, open_, next_row = self._lifetime, self._clicks, self._row
+        came_clicks, came_events = self._came
+        put: list[tuple[int, str]] = []
+        columns = (records.time, records.kind, records.event_id, records.click_id)
+        for time, kind, event_id, click_id in zip(*(column.tolist() for column in columns), strict=True):
+            came = came_events if kind else came_clicks
+            before = came.get(event_id)
+            came[event_id] = time
+            row = -1
+            if before is not None and time - before <= lifetime:
+                put.append((len(rows), "its id has come before"))
+            elif not kind:
+                row = next_row
+                open_[click_id] = row, time
+                next_row += 1
+            else:
+                known, clicked = open_.get(click_id, (-1, 0))
+                if known < 0 or time - clicked > lifetime:
+                    put.append((len(rows), "its click is not known, or its lifetime is over"))
+                else:
+                    row = known
+            rows.append(row)
+        names = list(self.partitions)
+        for place, reason in put:
+            name, position = names[records.partition[place]], records.position[place]
+            self._put_aside(int(records.time[place]), reason, name, position, _told(records, place))
+        return np.array(rows, np.int64)
 
     def _forget(self, now: int) -> None:
-        """Let go of ids that can no longer matter."""
-        # Both are in the order of their coming, which is that of time or nearly so: what is old is found in front.
-        while self._open and next(iter(self._open.values()))[1] + self.lifetime < now:
-            self._open.popitem(last=False)
-        while self._seen and next(iter(self._seen.values())) < now - self.lifetime - self.lateness:
-            self._seen.popitem(last=False)
+        """Let go of ids that can no longer matter, when there are twice as many as were left the last time."""
+        if self._size() < self._sweep:
+            return
+        first = now - self._lifetime
+        self._clicks = {key: value for key, value in self._clicks.items() if value[1] >= first}
+        clicks, events = ({key: time for key, time in came.items() if time >= first} for came in self._came)
+        self._came = clicks, events
+        self._sweep = max(2 * self._size(), _MANY)
+
+    def _size(self) -> int:
+        return len(self._clicks) + sum(len(came) for came in self._came)
 
 
-def _parsed(line: bytes) -> tuple[Kind, int, int, int, float] | str:
-    """Return a record, or what is wrong with it."""
-    try:
-        found = json.loads(line)
-        kind = _KINDS[found["kind"]]
-        event_id = 0 if kind == Kind.CLICK else _integer(found["event_id"])
-        amount = float(found["amount"]) if kind in (Kind.PAY, Kind.REFUND) else 0.0
-        record = kind, _integer(found["click_id"]), event_id, _instant(found["time"]), amount
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"it cannot be read ({type(error).__name__}: {error})"
-    if not (np.isfinite(amount) and amount >= 0):
-        return f"amount {amount} is not a number from 0 on"
-    return record
-
-
-def _integer(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 63:
-        raise ValueError(f"{value!r} is no id")
-    return value
-
-
-def _instant(value: Any) -> int:
-    if type(value) is int and 0 <= value < 1 << 62:
-        return value
-    when = datetime.fromisoformat(value)
-    if when.tzinfo is None:
-        raise ValueError(f"{value!r} has no offset from UTC")
-    since = when - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+def _told(records: Records, place: int) -> str:
+    """Return a record as it was understood."""
+    one = {"kind": Kind(records.kind[place]).name.lower(), "click_id": int(records.click_id[place])}
+    if records.kind[place] != Kind.CLICK:
+        one["event_id"] = int(records.event_id[place])
+    return json.dumps({**one, "time": int(records.time[place])})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from simulator.deliver.order import refuse
 from simulator.errors import ScenarioError, UsageError
+from simulator.live.seam import is_address
 from simulator.policies import policy_from
 from simulator.policies.base import Policy
 from simulator.scenario.base import Block
@@ -29,8 +30,13 @@ class LiveWindows(Block):
 class Live(Block):
     """What is listened to.
 
-    ``events`` is a file of JSON lines that grows, ``samples`` and ``aside`` are files that are appended to. Paths are those of
-    the file's folder.
+    ``events`` is a file of JSON lines that grows, ``samples`` and ``aside`` are files that are appended to, or addresses at a
+    broker (`simulator.live.seam.Address`). Paths are those of the file's folder.
+
+    Parameters
+    ----------
+    idle : after this long without a record a partition is no longer waited for; without it, all are waited for.
+    policies : several policies by name, instead of one; each sample then says whose it is.
     """
 
     events: str
@@ -38,7 +44,9 @@ class Live(Block):
     aside: str = "aside.jsonl"
     lateness: Duration = "10m"  # type: ignore[assignment]
     tick: Duration = "1m"  # type: ignore[assignment]
-    policy: str | dict[str, Any]
+    idle: Duration | None = None
+    policy: str | dict[str, Any] | None = None
+    policies: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
     windows: LiveWindows = Field(default_factory=LiveWindows)
 
     @field_validator("tick")
@@ -52,19 +60,27 @@ class Live(Block):
         """Return the windows as the engine has them."""
         return Windows(self.windows.attribution, self.windows.refund, 0, self.windows.edges)
 
-    def made_policy(self) -> Policy:
-        """Return the policy.
+    @model_validator(mode="after")
+    def _some_policy(self) -> Self:
+        if (self.policy is None) == (not self.policies):
+            raise ValueError("says either 'policy' or 'policies'")
+        return self
+
+    def made_policies(self) -> dict[str, Policy]:
+        """Return the policies by name; the name of a single one is empty.
 
         Raises
         ------
         ScenarioError : there is no such policy, or a parameter is wrong.
-        UsageError : it needs a model, or reads the future.
+        UsageError : one needs a model, or reads the future.
         """
-        policy = policy_from(self.policy)
-        refuse(policy)
-        if policy.peeks:
-            raise UsageError(f"policy {policy.kind!r} reads the future, which nobody knows of a stream")
-        return policy
+        named = self.policies or {"": self.policy or ""}
+        policies = {name: policy_from(policy) for name, policy in named.items()}
+        for policy in policies.values():
+            refuse(policy)
+            if policy.peeks:
+                raise UsageError(f"policy {policy.kind!r} reads the future, which nobody knows of a stream")
+        return policies
 
 
 def read_live(path: Path) -> Live:
@@ -86,5 +102,6 @@ def read_live(path: Path) -> Live:
         live = Live.model_validate(document["live"])
     except ValidationError as error:
         raise ScenarioError(sentences(error, Live, document["live"], "live", "[live]")) from None
-    places = {name: str(path.parent / getattr(live, name)) for name in ("events", "samples", "aside")}
+    given = {name: getattr(live, name) for name in ("events", "samples", "aside")}
+    places = {name: place if is_address(place) else str(path.parent / place) for name, place in given.items()}
     return live.model_copy(update=places)

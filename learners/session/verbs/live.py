@@ -16,17 +16,16 @@ def listen(
     live: Annotated[Path, Parameter(help="The file that says what is listened to.")],
     /,
     *,
-    follow: Annotated[
-        bool, Parameter(negative=(), show_default=False, help="Wait for more at the end of the file.")
-    ] = False,
+    follow: Annotated[bool, Parameter(negative=(), show_default=False, help="Wait for more.")] = False,
 ) -> int:
-    """Deliver the samples of a policy for records as they come in.
+    """Deliver the samples of policies for records as they come in.
 
-    Records are lines of JSON in a file that grows; samples are appended to
-    another one. What comes too late, twice, or of no click is put aside with the
-    reason. A killed process is started again: it reads the records from their
-    beginning and writes what is not yet written, so that each sample is there
-    once. Without --follow the end of the file ends the stream.
+    Records are lines of JSON in a file that grows, in streams of Redis or in a
+    topic of Kafka; samples are appended to another one. What comes too late,
+    twice, or of no click is put aside with the reason. A killed process is
+    started again: it reads two lifetimes of records and writes what is not yet
+    written, so that each sample is there once. Without --follow the end of what
+    is there ends the stream.
     """
     from learners import catalog  # noqa: F401 - brings the policies of the learners
     from simulator.commands.console import stderr

@@ -17,6 +17,7 @@ from simulator.engine import Engine
 from simulator.errors import ScenarioError, UsageError
 from simulator.live.intake import Intake
 from simulator.live.listen import END, listen
+from simulator.live.seam import Piece
 from simulator.live.settings import read_live
 from simulator.log.memory import random_log
 from simulator.log.schema import Kind
@@ -126,8 +127,8 @@ def test_what_is_decided_does_not_depend_on_how_it_is_read():
     def decided(step):
         intake, found = Intake(10 * MINUTE, MINUTE, WINDOWS.lifetime), []
         for at in range(0, len(lines), step):
-            for line in lines[at : at + step]:
-                intake.read(line)
+            piece = lines[at : at + step]
+            intake.read("", Piece(piece, range(at, at + len(piece)), at + len(piece)))
             clicks, events = intake.release(intake.edge)
             found += [] if clicks is None else clicks.click_id.tolist()
             found += events.event_id.tolist()
@@ -181,4 +182,4 @@ def test_mistakes_in_the_file_are_told(tmp_path):
     live = read_live(live_file(tmp_path))
     for policy, told in (("oracle", "reads the future"), ("cascade-settlement", "depends on a model")):
         with pytest.raises(UsageError, match=told):
-            live.model_copy(update={"policy": policy}).made_policy()
+            live.model_copy(update={"policy": policy}).made_policies()
