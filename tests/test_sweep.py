@@ -128,8 +128,7 @@ def test_faults_are_told_before_anything_runs(folder):
     assert not (folder / "data").exists()
 
 
-def test_seeds_are_replicates(folder, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")  # a narrower terminal has no room for differences
+def test_seeds_are_replicates(folder):
     done = sim_here("tiny.toml", "--seeds", "0..1", "--workers", "2", cwd=folder)
     assert "(2 runs)" in done.stdout
     assert "t-interval over runs" in done.stdout

@@ -21,7 +21,7 @@ class Cell:
 class Column:
     """A column of one text or several, each under a head of its own.
 
-    Where room is short, columns with the greatest ``drop`` are left out first; 0 never.
+    Where room is short, columns with the greatest ``drop`` go first, into a table below; 0 never.
     """
 
     title: str

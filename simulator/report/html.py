@@ -166,6 +166,7 @@ def _task(summary: Mapping[str, Any], task: str) -> dict[str, Any]:
         ],
         "populations": _populations(summary, task),
         "phases": _matrix(summary, task, shown, phases),
+        "after_switch": numbers.zoned("First segment after each switch", clock),
         "switches": _matrix(
             summary,
             task,

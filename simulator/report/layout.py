@@ -1,4 +1,4 @@
-"""How a table is laid out in a width in characters: what is worth least goes first, names wrap, nothing is cut off."""
+"""How a table is laid out in a width in characters: what is worth least goes below, names wrap, nothing is left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAME = 28
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and what it is worth: where room is short, those with the greatest ``drop`` go first."""
+    """A column and what it is worth: where room is short, those with the greatest ``drop`` go first, into a table below."""
 
     title: str
     cells: list[str]
@@ -44,16 +44,30 @@ def lay_out(
     rules: Collection[int] | None = None,
     note: str = "",
 ) -> RenderableType:
-    """Lay columns out within a width. Names wrap where they must; nothing is ever cut off.
+    """Lay columns out within a width. Names wrap where they must; columns without room beside the others stand in further
+    tables below them; nothing is ever cut off.
 
     ``dim`` are the rows that only mark the scale; a rule is drawn before the first of them, or after the
     ``rules``.
     """
-    kept = list(columns)
-    while sum(c.width + _GAP for c in kept) - _GAP > width and any(c.drop for c in kept):
-        kept.remove(max(kept, key=lambda c: c.drop))
+    kept = list(range(len(columns)))
+    while sum(columns[i].width + _GAP for i in kept) - _GAP > width and any(columns[i].drop for i in kept):
+        kept.remove(max(kept, key=lambda i: columns[i].drop))
+    below = [column for i, column in enumerate(columns) if i not in kept]
+    named = [column for column in columns if column.left][:1]
+    room = width - sum(column.width + _GAP for column in named)
+    ruled = rules if rules is not None else [min(dim) - 1] if dim else []
+    parts: list[RenderableType] = [Text(title, "bold"), _table([columns[i] for i in kept], dim, ruled)]
+    for part in _chunks(below, room) if below else ():
+        parts += [Text(""), _table([*named, *part], dim, ruled)]
+    if note and any(" vs " in column.title for column in columns):
+        parts.append(Text(note, "dim"))
+    return Group(*parts)
+
+
+def _table(columns: Sequence[Column], dim: Collection[int], ruled: Collection[int]) -> Table:
     table = Table(box=_RULES, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for column in kept:
+    for column in columns:
         table.add_column(
             Text(column.title, justify="left" if column.left else "right"),
             justify="left" if column.left else "right",
@@ -62,15 +76,11 @@ def lay_out(
             no_wrap=not column.left,
             min_width=None if column.left else column.width,
         )
-    ruled = rules if rules is not None else [min(dim) - 1] if dim else []
-    for i in range(len(kept[0].cells)):
+    for i in range(len(columns[0].cells)):
         table.add_row(
-            *(column.cells[i] for column in kept), style="dim" if i in dim else "", end_section=i in ruled
+            *(column.cells[i] for column in columns), style="dim" if i in dim else "", end_section=i in ruled
         )
-    parts: list[RenderableType] = [Text(title, "bold"), table]
-    if note and any(" vs " in column.title for column in kept):
-        parts.append(Text(note, "dim"))
-    return Group(*parts)
+    return table
 
 
 def matrices(

@@ -162,6 +162,15 @@ def instant(micros: int, clock: Clock | None) -> str:
     return f"day {day} {rest // HOUR:02d}:{rest % HOUR // MINUTE:02d}"
 
 
+def zoned(said: str, clock: Clock | None) -> str:
+    """Say whose time the instants below a heading are.
+
+    >>> zoned("after each switch", clock_of({"origin": "2024-11-10T00:00:00+00:00"})), zoned("after each switch", None)
+    ('after each switch (times in UTC)', 'after each switch')
+    """
+    return said if clock is None else f"{said} (times in {clock.zone})"
+
+
 def find_interval(
     summary: Mapping[str, Any], method: str, task: str, metric: str, phase: str | None = None
 ) -> Mapping[str, Any] | None:

@@ -54,6 +54,7 @@ class Progress(LiveView):
         self._activity = "start"
         self._advancing: float | None = None
         self._latest: dict[str, dict[str, str]] = {}
+        self._judged: dict[str, str] = {}
         self._next = 0.02
 
     def enter(self, activity: str) -> None:
@@ -84,6 +85,7 @@ class Progress(LiveView):
                     if (value := statistics.values[metric]) == value  # not NaN
                 ]
                 self._latest.setdefault(method, {})[task] = " ".join([task, *parts])
+                self._judged[task] = self._stretch(cell)
 
     def tell(self, method: str, said: str) -> None:
         """Take what is to be said of a method before it is judged."""
@@ -99,6 +101,8 @@ class Progress(LiveView):
         body = Table.grid(padding=(0, 2))
         body.add_column(overflow="fold", max_width=28)
         body.add_column(overflow="fold")
+        for stretch in self._stretches():
+            body.add_row(Text("judged", "dim"), Text(stretch, "dim"))
         for method in self._methods:
             body.add_row(Text(method, "cyan"), Text("   ".join(self._latest.get(method, {}).values())))
         return Group(head, body)
@@ -116,8 +120,19 @@ class Progress(LiveView):
         left = f", {numbers.duration(spent * (1.0 - done) / done)} left" if 0.0 < done < 1.0 else ""
         return f"{self._events / spent:,.0f} events/s{left}"
 
+    def _stretch(self, cell: Cell) -> str:
+        """Say which stretch a cell is."""
+        begin, end = (numbers.instant(at, self._clock) for at in (cell.start, cell.end))
+        phase = f", {cell.phase}" if self._calendar.promotions else ""
+        return numbers.zoned(f"{begin} to {end}{phase}", self._clock)
+
+    def _stretches(self) -> list[str]:
+        """Say of which stretch the latest metrics are: one line, unless tasks are judged at different paces."""
+        of = dict.fromkeys(self._judged.values())
+        return [f"{', '.join(t for t, own in self._judged.items() if own == one)}: {one}" for one in of]
+
     def _scores(self) -> list[str]:
-        return [
+        return [f"\n    judged {stretch}" for stretch in self._stretches()] + [
             "\n    " + f"{m}: " + "; ".join(self._latest[m].values())
             for m in self._methods
             if m in self._latest

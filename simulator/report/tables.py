@@ -48,7 +48,8 @@ def summary_tables(summary: Mapping[str, Any], width: int) -> Iterator[Renderabl
                 (f"{cell['phase']}\n{numbers.instant(cell['start'], clock)}", cell["methods"])
                 for cell in summary["after_switch"]
             ]
-            yield from _matrices(summary, task, "first segment after each switch", columns, width)
+            what = numbers.zoned("first segment after each switch", clock)
+            yield from _matrices(summary, task, what, columns, width)
     yield from impression_tables(summary, width)
     if summary["ranking"]:
         yield Text(f"{numbers.BY_SEGMENT}.", "dim")

@@ -41,6 +41,7 @@ def test_plain_lines_double_their_distance(monkeypatch):
     ]
     assert "events/s" in lines[-1]
     assert text.count("es-dfm: cvr NLL") == 2
+    assert text.count("\n    judged cvr, netcvr, rfr, gmv: day 7 16:00 to day 7 20:00, after\n") == 2
     assert "\x1b" not in text
 
 
@@ -71,6 +72,7 @@ def test_live_on_a_terminal_shows_every_method():
     for name in results.methods:
         assert name[:28] in text
     assert "2024-11-16 00:00 after" in text
+    assert "2024-11-13 16:00 to 2024-11-13 20:00, after (times in UTC)" in text
     assert Progress("plain", [], 0, 1, CALENDAR, stream=stream).mode == "plain"
 
 

@@ -33,6 +33,24 @@ def test_every_name_is_whole_and_no_line_too_long(width, monkeypatch):
     assert text.count("…") == 0
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_what_has_no_room_beside_the_others_stands_below(width):
+    _, summary = make_run()
+
+    def words(text):
+        return {word for line in text.splitlines() for word in line.split()}
+
+    wide, narrow = (rendered(summary, at) for at in (200, width))
+    heads = ("PR-AUC", "RI-AUC", "steps", "accuracy")
+    assert set(heads) <= words(wide) & words(narrow)
+    for method, values in summary["methods"].items():
+        for metric in ("prauc", "ri_auc"):
+            if method != LONG and values.get("cvr", {}).get(metric) is not None:
+                shown = f"{values['cvr'][metric]:.{4 if metric == 'prauc' else 1}f}"
+                assert shown in words(narrow) & words(wide), (method, metric)
+    assert "(times in UTC)" in " ".join(narrow.split())
+
+
 def test_long_names_wrap_without_loss():
     _, summary = make_run()
     text = rendered(summary, 80)
