@@ -59,6 +59,16 @@ def test_scenarios_are_listed_copied_and_read_by_name(installed, tmp_path):
     assert "double11_all.toml: valid" in afterclick(installed, "validate", "double11_all.toml", cwd=tmp_path)
 
 
+def test_the_documents_are_inside(installed, tmp_path):
+    shown = afterclick(installed, "ask", "Where do rows go that make no sense?", cwd=tmp_path)
+    assert "quarantine" in shown
+    pages = installed / "simulator" / "documents"
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} == {
+        page.name for page in (pages / "docs").glob("*.md")
+    }
+    assert "README.md: afterclick" in afterclick(installed, "ask", "What is guaranteed?", cwd=tmp_path)
+
+
 def test_it_speaks_of_itself_by_the_name_it_was_called_by(installed, tmp_path):
     shown = afterclick(installed, "--help", cwd=tmp_path)
     assert "Usage: afterclick" in shown
@@ -79,7 +89,11 @@ def test_a_shipped_scenario_runs_in_an_empty_folder(installed, tmp_path):
 
 def test_the_wheel_has_what_the_code_looks_for():
     wheel: dict[str, Any] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["sources"] == {"scenarios": "simulator/shipped"}
+    assert wheel["sources"] == {
+        "scenarios": "simulator/shipped",
+        "docs": "simulator/documents/docs",
+        "data": "simulator/documents/data",
+    }
     assert SHIPPED == ROOT / "scenarios"
     assert PYPROJECT["project"]["scripts"] == {"afterclick": "sim:main"}
 

@@ -19,13 +19,13 @@ REFUSED = 1
 
 
 def ask_runs(question: str, runs: Sequence[Path]) -> list[Answer]:
-    """Answer a question of finished runs.
+    """Answer a question of finished runs, or of how things work: the latter needs none.
 
     Raises
     ------
-    ScenarioError : the question is empty, or a run is no finished run.
+    ScenarioError : the question is empty, a run is no finished run, or numbers are asked for and no run is named.
     """
-    from simulator.ask.answers import answered
+    from simulator.ask.answers import answered, documented, is_of_documents
     from simulator.ask.asked import groups
     from simulator.ask.question import parse
 
@@ -33,11 +33,16 @@ def ask_runs(question: str, runs: Sequence[Path]) -> list[Answer]:
         raise ScenarioError(
             'ask: the question is empty; such as: ask "which method is best before the sale?" RUN'
         )
-    if not runs:
-        raise ScenarioError("ask: name one finished run or more, such as runs/double11/*")
     _check_finished(runs)
     found = groups(runs)
-    return answered(found, parse(question, [name for group in found for name in group.methods]))
+    asked = parse(question, [name for group in found for name in group.methods])
+    if is_of_documents(asked):
+        return [documented(asked)]
+    if not runs:
+        raise ScenarioError(
+            "ask: name one finished run or more, such as runs/double11/*, whose numbers are asked for"
+        )
+    return answered(found, asked)
 
 
 def _check_finished(runs: Sequence[Path]) -> None:

@@ -15,6 +15,7 @@ from simulator.commands.options import verb
     app,
     'ask "which method is best before the sale?" runs/double11/*',
     'ask "why is the pcoc of es-dfm so low in the anticipation?" runs/double11/0a1b2c3d-s0',
+    'ask "how is calibration measured?"',
     'ask "what if the observation window were 1h?" runs/double11/0a1b2c3d-s0 --run',
 )
 def ask(
@@ -27,7 +28,8 @@ def ask(
     """Answer a question from the files of finished runs: every number with run, table and filter.
 
     Compare, look up, why, how to reproduce, what if; several seeds of a scenario are
-    replicates. A question that the files do not answer is refused (exit 1), with the
+    replicates. How things work is answered from the documents, and needs no run.
+    A question that the files do not answer is refused (exit 1), with the
     command that would produce the answer.
     """
     from simulator.commands.ask import ask_runs, print_answers, print_json

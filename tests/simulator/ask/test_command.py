@@ -25,6 +25,15 @@ def test_an_answer_is_followed_by_its_sources(run):
     ]
 
 
+def test_how_things_work_needs_no_run(run):
+    for runs in ([], [run]):
+        shown = sim_here("ask", "How is calibration measured?", *runs).stdout
+        assert "PCOC" in shown
+        assert "See also" in shown
+    assert sim_here("ask", "what is the pcoc of fnw after the sale?", run).stdout.startswith("fnw: PCOC")
+    assert "no document" in sim_here("ask", "xyzzy plugh", code=1).stdout.lower()
+
+
 def test_what_is_refused_exits_with_1_and_a_command(run):
     assert "This would produce it: python sim.py" in sim_here("ask", "ece of fnw", run, code=1).stdout
 
