@@ -32,7 +32,8 @@ def books_of(plan: Plan, settings: AuctionBlock, wins: Path | None) -> Books:
         m.name: ledger_of(plan, {m.name: judged_on_clicks(m.link.tasks, plan.log.meta.truth)})
         for m in plan.methods
     }
-    return Books(settings, plan.calendar, bidders(plan), ledgers, wins)
+    oracle = ORACLE if plan.log.has_exposure else ""
+    return Books(settings, plan.calendar, bidders(plan), ledgers, wins, oracle)
 
 
 def bidders(plan: Plan) -> list[str]:

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulator.auction.account import Account
 from simulator.auction.money import Money, money_section
+from simulator.auction.paired import foretold
+from simulator.auction.told import with_account
 from simulator.auction.wins import WinsFile
 from simulator.evaluation.ledger import Ledger
 from simulator.evaluation.meters import Section
@@ -15,6 +18,7 @@ from simulator.evaluation.selection import Selection
 from simulator.log.schema import Bool
 
 if TYPE_CHECKING:
+    from simulator.auction.heard import Conversions
     from simulator.auction.offers import Offers
     from simulator.auction.room import Won
     from simulator.auction.settings import AuctionBlock
@@ -28,6 +32,7 @@ class Books:
     ----------
     ledgers : of each method alone, for its predictions on what it won.
     wins : where to write down what was won, or None.
+    oracle : the bidder who knows the truth, of all; empty where nobody does.
     """
 
     def __init__(
@@ -37,8 +42,10 @@ class Books:
         bidders: Sequence[str],
         ledgers: Mapping[str, Ledger],
         wins: Path | None,
+        oracle: str = "",
     ) -> None:
-        self._money = Money(settings, calendar)
+        self._money, self._oracle = Money(settings, calendar), oracle
+        self._accounts = {name: Account(settings, calendar) for name in bidders}
         self._settings = settings
         self._file = None if wins is None else WinsFile(wins, list(bidders), settings.control_step)
         self.selection = Selection(ledgers)
@@ -50,8 +57,13 @@ class Books:
     def cleared(self, bidder: str, offers: Offers, won: Won) -> None:
         """Enter what a bidder won of offers."""
         self._money.add(bidder, offers, won)
+        self._accounts[bidder].add(offers, won)
         if self._file is not None:
             self._file.write(bidder, offers, won)
+
+    def heard(self, bidder: str, conversions: Conversions) -> None:
+        """Enter what a bidder heard of what it won."""
+        self._accounts[bidder].heard(conversions)
 
     def close(self) -> None:
         """Finish the file."""
@@ -82,5 +94,29 @@ class Books:
             "budget": self._settings.budget,
             "money": money,
             "selection": selection,
+            "accounts": {name: account.summary() for name, account in self._accounts.items()},
+            "lost": self._lost(money),
+            "foretold": self._foretold(money, everything),
+            "troubles": {n: said for n, account in self._accounts.items() if (said := account.trouble())},
         }
-        return told, money_section(money, selection)
+        return told, with_account(money_section(money, selection), told)
+
+    def _lost(self, money: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+        """Return what each bidder lost against the oracle, and that against the clairvoyant budget, in truth."""
+        if self._oracle not in money:
+            return {}
+        best = money[self._oracle]["all"]["expected_profit"]
+        budget = self._accounts[self._oracle].clairvoyant()
+        pacing = 0.0 if budget is None else budget["profit"] - best
+        return {
+            name: {"estimation": best - of["all"]["expected_profit"], "pacing": pacing}
+            for name, of in money.items()
+            if name != self._oracle
+        }
+
+    def _foretold(self, money: Mapping[str, Any], table: Mapping[str, Any]) -> dict[str, float]:
+        """Return how far losses on all that was offered foretell profit: Kendall's tau over methods."""
+        profit = {name: of["all"]["profit"] for name, of in money.items() if name != self._oracle}
+        judged = {name: tasks["cvr"].values for name, tasks in table.items() if "cvr" in tasks}
+        losses = {m: {n: of[m] for n, of in judged.items() if m in of} for m in ("nll", "regret_nll")}
+        return {metric: foretold(loss, profit) for metric, loss in losses.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.auction.worth import realised
+from simulator.auction.worth import expected, realised
 from simulator.calendar import PHASES, Calendar
 from simulator.evaluation.meters import Cell, Column, Panel, Section, Table
 from simulator.log.schema import Float64
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from simulator.auction.room import Won
     from simulator.auction.settings import AuctionBlock
 
-SUMS = ("offered", "won", "clicks", "conversions", "value", "spend", "believed")
-"""Impressions offered and won, clicks and conversions of these, what they earned, what was paid for them, and what was believed
-that they would earn."""
+SUMS = ("offered", "won", "clicks", "conversions", "value", "spend", "believed", "expected", "welfare")
+"""Impressions offered and won, clicks and conversions of these, what they earned, what was paid for them, what was believed
+that they would earn, what they are worth in truth, and what all impressions are worth to who got them (rivals: their bids)."""
+AROUND = 48
+"""Hours before and after an opening that are told apart."""
 
 
 class Money:
@@ -37,6 +39,9 @@ class Money:
         if not len(offers):
             return
         clicked = offers.clicked & (won.click_row >= 0)
+        # A lower slot is seen by some alone; what is lost is the best rival's, if he bids enough.
+        worth = expected(offers, self._settings) * np.array(self._settings.slots)[won.slot] * won.won
+        rival = offers.rivals[:, 0] * (offers.rivals[:, 0] > self._settings.reserve)
         rows = np.stack(
             [
                 np.ones(len(offers)),
@@ -46,6 +51,8 @@ class Money:
                 np.where(clicked, realised(offers, self._settings), 0.0),
                 won.price,
                 np.where(won.won, won.value, 0.0),
+                worth,
+                np.where(won.won, worth, rival),
             ],
             axis=1,
         )
@@ -76,6 +83,7 @@ class Money:
                 },
                 "days": {"day": list(days), **_columns(list(days.values()))},
                 "hours": {"hour": list(by_hour), **_columns(list(by_hour.values()))},
+                "openings": {p.name: _around(by_hour, p.start // HOUR) for p in self._calendar.promotions},
             }
         return found
 
@@ -86,11 +94,18 @@ def _told(parts: Sequence[Float64]) -> dict[str, float]:
     return {
         **sums,
         "profit": value - spend,
+        "expected_profit": sums["expected"] - spend,
         "win_rate": won / sums["offered"] if sums["offered"] else math.nan,
         "return": value / spend if spend else math.nan,
         "cost_per_conversion": spend / sums["conversions"] if sums["conversions"] else math.nan,
         "promised": sums["believed"] / value if value else math.nan,
     }
+
+
+def _around(by_hour: Mapping[int, Float64], opening: int) -> dict[str, list[float]]:
+    """Return the hours around an opening; ``hour`` is how many after it."""
+    near = [hour for hour in by_hour if abs(hour - opening) <= AROUND]
+    return {"hour": [float(h - opening) for h in near], **_columns([by_hour[h] for h in near])}
 
 
 def _columns(parts: Sequence[Float64]) -> dict[str, list[float]]:

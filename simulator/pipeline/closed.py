@@ -29,6 +29,7 @@ from simulator.samples import Samples
 from simulator.windows import Windows
 
 if TYPE_CHECKING:  # scipy is loaded with them, and most runs have no auction
+    from simulator.auction.heard import Conversions
     from simulator.auction.offers import Market, Offers
     from simulator.auction.room import Room, Won
     from simulator.auction.worth import Predictions as Believed
@@ -42,6 +43,9 @@ class Watcher(Protocol):
 
     def cleared(self, bidder: str, offers: Offers, won: Won) -> None:
         """What a bidder won of offers."""
+
+    def heard(self, bidder: str, conversions: Conversions) -> None:
+        """What a bidder heard of what it won."""
 
 
 @dataclass(slots=True)
@@ -214,7 +218,7 @@ class ClosedLoop:
                 own = side.decided(clicks, self._before)
                 side.log.click(clicks, own, labels)
                 self._watcher.own(name, clicks.row, own)
-            side.room.hear(side.log.follow(events))
+            self._watcher.heard(name, side.room.hear(side.log.follow(events)))
 
     def advance(self, tick: Tick, *, segment_end: bool) -> Tick:
         """Replay every method's own log as far as the log; return the log's tick with what their policies delivered."""

@@ -106,6 +106,43 @@ def test_who_knows_the_truth_earns_most(summary: dict[str, Any]):
     assert max(money, key=lambda name: money[name]["all"]["profit"]) == "oracle-bidder"
 
 
+def test_what_was_lost_and_who_overrated_what_is_told(sold: Path, summary: dict[str, Any]):
+    auction = summary["auction"]
+    assert set(auction["lost"]) == set(METHODS)
+    for name, of in auction["lost"].items():
+        whole, oracle = (auction["money"][n]["all"] for n in (name, "oracle-bidder"))
+        assert of["estimation"] == pytest.approx(
+            oracle["expected"] - oracle["spend"] - whole["expected"] + whole["spend"]
+        )
+        assert of["estimation"] > 0
+        deciles = auction["accounts"][name]["deciles"]["true"]
+        assert sum(d["won"] for d in deciles) == pytest.approx(whole["won"])
+        assert sum(d["true_won"] for d in deciles) == pytest.approx(whole["expected"])
+        # The rivals are in the market, too: what they get counts for welfare alone.
+        assert whole["expected"] < whole["welfare"]
+    assert set(auction["foretold"]) == {"nll", "regret_nll"}
+    assert "lost to" in (sold / "report.html").read_text(encoding="utf-8").lower()
+
+
+def test_a_controller_says_when_its_target_was_known(home: Path):
+    auction = SALE.replace(
+        "[auction]", '[auction]\nbudget = 3.0\nbidder = { kind = "target-cpa", target = 1.5 }'
+    )
+    told = summary_of(ran(home, "controlled", auction, methods=("es-dfm",)))["auction"]
+    for name in ("es-dfm", "oracle-bidder"):
+        assert all(spent <= 3.0 for spent in told["money"][name]["days"]["spend"])
+        account = told["accounts"][name]
+        assert [day["day"] for day in account["target"]] == told["money"][name]["days"]["day"]
+        assert account["clairvoyant"]["spend"] <= 3.0 * len(account["target"]) + 1e-9
+        for day in account["target"]:
+            assert day["kept"] == (day["ratio"] is not None and day["ratio"] <= 1.5)
+
+
+def test_whoever_won_nothing_is_told_why(home: Path):
+    run = ran(home, "dear", "\n[auction]\nrivals = { bid = 1e6 }\n", methods=("es-dfm",))
+    assert "cost more than" in summary_of(run)["auction"]["troubles"]["es-dfm"]
+
+
 def test_won_clicks_are_judged_beside_all_that_were_offered(sold: Path, summary: dict[str, Any]):
     predictions, wins = pq.read_table(sold / "predictions.parquet"), pq.read_table(sold / "wins.parquet")
     for name in METHODS:

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from simulator.auction.heard import Conversions
 from simulator.auction.offers import Market, Offers
 from simulator.auction.room import Room, Won
 from simulator.auction.settings import AuctionBlock
@@ -59,12 +60,16 @@ class Decisions:
 
     owned: dict[str, list[tuple[int, Bool]]] = field(default_factory=dict)
     won: dict[str, list[tuple[Offers, Won]]] = field(default_factory=dict)
+    arrived: dict[str, list[Conversions]] = field(default_factory=dict)
 
     def own(self, bidder: str, row: int, own: Bool) -> None:
         self.owned.setdefault(bidder, []).append((row, own))
 
     def cleared(self, bidder: str, offers: Offers, won: Won) -> None:
         self.won.setdefault(bidder, []).append((offers, won))
+
+    def heard(self, bidder: str, conversions: Conversions) -> None:
+        self.arrived.setdefault(bidder, []).append(conversions)
 
     def places(self, bidder: str) -> Int64:
         return np.concatenate([offers.place[won.won] for offers, won in self.won[bidder]])
