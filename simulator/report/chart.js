@@ -158,7 +158,7 @@ class Chart {
     let last = -1e9;
     for (const [value, text] of x.ticks) {
       const at = px(value), half = text.length * 3.4;
-      if (at - half < last || at + half > width + 8) continue;
+      if (at - half < last || at + half > width) continue;
       last = at + half + 8;
       make("text", {x: at, y: bottom + 17, "text-anchor": "middle"}, this.svg, text);
     }

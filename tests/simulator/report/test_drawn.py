@@ -1,22 +1,35 @@
 """The script of a page, run by a browser where there is one: figures are drawn, read by key, and told as tables."""
 
+import html
 import json
 import re
 import shutil
 import subprocess
+from dataclasses import asdict
 
 import pytest
 
+from simulator.evaluation.ageing import Ageing
+from simulator.report.ageing import ageing_section
 from simulator.report.html import report_from_run
 from tests.simulator.report.made import make_run
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+HOSTILE = "</script><img src=x onerror=window.hacked=1>'\"&{{ 1 }}"
+"""A feature of a log may have any name."""
+AGED = {
+    "entities": 9,
+    "young": 0,
+    "methods": {"es-dfm": {"median": 1.0, "never": 0.1, "money": 3.5, "calibrated": [0.2, 0.5, 0.9]}},
+}
 ASK = """
 <script>
 const found = {errors: window.failed || []};
 const place = (name) => document.getElementById("figure-" + name);
 const lines = (name) => place(name).querySelectorAll(":scope > svg path[stroke-linejoin]").length;
+found.hacked = window.hacked || document.querySelectorAll("img").length;
+found.axis = [...place("section-0").querySelectorAll("text.title")].map((text) => text.textContent);
 found.drawn = [...document.querySelectorAll(".figure > svg")].map((svg) => svg.querySelectorAll("path, circle").length);
 found.wide = Math.max(...[...document.querySelectorAll(".figure")].map((one) => one.scrollWidth - one.clientWidth));
 found.page = document.documentElement.scrollWidth - document.documentElement.clientWidth;
@@ -47,7 +60,10 @@ setTimeout(table, 200);
 def found(request, tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
     results, summary = make_run()
-    (run / "summary.json").write_text(json.dumps(summary))
+    section = ageing_section(HOSTILE, {"cvr": AGED}, Ageing())
+    (run / "summary.json").write_text(
+        json.dumps({**summary, "title": HOSTILE, "sections": [asdict(section)]})
+    )
     results.write_metrics(run / "metrics.parquet")
     page = report_from_run(run).read_text(encoding="utf-8")
     catch = "<script>window.failed = []; window.onerror = (said) => window.failed.push(said);</script>"
@@ -61,11 +77,7 @@ def found(request, tmp_path_factory):
          f"--user-data-dir={run / 'profile'}", "--virtual-time-budget=4000", "--dump-dom", (run / "frame.html").as_uri()],
         capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
-    return json.loads(
-        re.search(
-            r"FOUND(.*)END", shown.stdout.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
-        ).group(1)
-    )
+    return json.loads(re.search(r"FOUND(.*)END", html.unescape(shown.stdout)).group(1))
 
 
 def test_every_figure_is_drawn_within_the_page(found):
@@ -74,6 +86,11 @@ def test_every_figure_is_drawn_within_the_page(found):
     assert found["wide"] <= 0
     assert found["page"] <= 0
     assert found["phases"] == ["anticipation", "promotion", "after"]
+
+
+def test_names_of_features_are_text_whatever_they_are(found):
+    assert found["hacked"] == 0
+    assert found["axis"] == ["CVR: calibrated", f"age of {HOSTILE}, days"]
 
 
 def test_a_figure_is_read_by_keys_and_lines_are_chosen_by_buttons(found):
