@@ -31,7 +31,7 @@ def check_auction(settings: AuctionBlock, methods: Sequence[ResolvedMethod], log
         raise ScenarioError(
             f"[auction]: the log {log.meta.name!r} has no impressions, so that there is nothing to bid for"
         )
-    faults = []
+    faults = list(settings.faults(log.features))
     if settings.history == "won":
         faults.append('auction.history = "won" is not made yet; take "all" or "none"')
     if settings.ctr == "true" and not log.has_exposure:

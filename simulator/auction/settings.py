@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from simulator.errors import unknown
+from simulator.errors import ScenarioError, unknown
 from simulator.log.schema import Feature
 from simulator.scenario.base import Block
 from simulator.units import Period
@@ -142,6 +143,26 @@ class AuctionBlock(Block):
         if self.mechanism == "second-price" and not self.rivals.count and not self.reserve:
             raise ValueError("without rivals and without a reserve everything is free; give one of them")
         return self
+
+    def faults(self, features: tuple[Feature, ...]) -> Iterator[str]:
+        """Yield what is wrong with the bidder and the features that are named, for a log that has these."""
+        from simulator.auction.bidders.registry import (
+            bidder_from,
+        )  # bidders are looked up only where there is an auction
+
+        try:
+            bidder_from(self.bidder)
+        except ScenarioError as error:
+            yield from error.faults
+        for name, key in (
+            (self.rivals.context, "auction.rivals.context"),
+            (self.campaign_by if self.campaigns > 1 else "", "auction.campaign_by"),
+        ):
+            try:
+                if name:
+                    self.column(name, key, features)
+            except ValueError as error:
+                yield str(error)
 
     def column(self, name: str, key: str, features: tuple[Feature, ...]) -> int:
         """Return the column of a feature that is named at ``key``.

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from rich.console import Console
 
+from simulator.auction.bidders.registry import BIDDERS
 from simulator.commands.console import stdout, table, warn
 from simulator.commands.scenarios import shipped
 from simulator.evaluation.tasks import METRICS, TASKS
@@ -16,8 +17,8 @@ from simulator.plugins import FAMILIES, troubles
 from simulator.scenario.sentences import toml_like
 from simulator.units import Microseconds, format_duration
 
-PARTS = ("policies", "objectives", "networks", "recipes", "links", "offsets", "auxiliaries")
-"""Families of what methods are composed of."""
+PARTS = ("policies", "objectives", "networks", "recipes", "links", "offsets", "auxiliaries", BIDDERS.plural)
+"""Families of what methods are composed of, and who bids for them."""
 
 
 def listing(kind: str | None, methods: Iterable[tuple[str, str, str, str]]) -> None:

@@ -83,6 +83,7 @@ Listed = Literal[
     "links",
     "offsets",
     "auxiliaries",
+    "bidders",
     "tasks",
     "metrics",
     "formats",

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.special import log_ndtr, ndtr
 
 from simulator.auction.bidders.base import Bidder, Step
 from simulator.auction.bidders.registry import bidder
@@ -75,6 +74,8 @@ def best_response(worth: Float64, mean: float, spread: float) -> Float64:
     ----------
     mean, spread : of the logarithm of the best rival's bid.
     """
+    from scipy.special import log_ndtr
+
     log_worth = (
         mean
         + spread * _Z
@@ -88,6 +89,8 @@ def best_response(worth: Float64, mean: float, spread: float) -> Float64:
 
 def _probit(tried: Float64, won: Float64, before: Float64) -> Float64:
     """Return mean and spread of the landscape by Fisher scoring; those of before where bids tell nothing of it."""
+    from scipy.special import ndtr
+
     here = tried > 0
     x, n, k = _CENTRES[here], tried[here], won[here]
     centre = float((n * x).sum() / n.sum())

@@ -49,8 +49,17 @@ def test_what_cannot_be_meant_is_refused_in_words(written, said):
 )
 def test_what_is_not_there_is_said_with_what_is(written, said):
     features = (Feature("color", 3), Feature("tags", 5, 2, "tags"))
-    with pytest.raises((ScenarioError, ValueError), match=said):
-        Room(AuctionBlock.model_validate(written), NO_PROMOTIONS, Windows(), features, 0, 0)
+    settings = AuctionBlock.model_validate(written)
+    (fault,) = settings.faults(features)
+    with pytest.raises((ScenarioError, ValueError), match=said) as raised:
+        Room(settings, NO_PROMOTIONS, Windows(), features, 0, 0)
+    assert str(raised.value) == fault
+
+
+def test_all_faults_are_told_at_once():
+    settings = AuctionBlock(campaigns=2, campaign_by="x", bidder="y", rivals={"context": "z"})
+    assert len(list(settings.faults((Feature("color", 3),)))) == 3
+    assert list(AuctionBlock(campaign_by="x").faults(())) == []
 
 
 def test_exploration_has_a_short_form():
