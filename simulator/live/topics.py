@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from time import monotonic, sleep
@@ -96,7 +97,7 @@ class TopicInlet:
             self._consumer.assign(at)
 
     def read(self, wait: float) -> dict[str, Piece]:
-        found: dict[int, tuple[list[bytes], list[int]]] = {}
+        found: defaultdict[int, tuple[list[bytes], list[int]]] = defaultdict(lambda: ([], []))
         since = monotonic()
         with _telling(self._address):
             while True:
@@ -105,7 +106,7 @@ class TopicInlet:
                         self._ended.add(number)
                     else:
                         self._ended.discard(number)
-                        lines, positions = found.setdefault(number, ([], []))
+                        lines, positions = found[number]
                         lines.append(line)
                         positions.append(offset)
                 if found or len(self._ended) == len(self.partitions):
