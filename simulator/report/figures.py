@@ -171,11 +171,13 @@ def _by_cell_or_day(
     clock = numbers.clock_of(summary)
     figure = canvas(height, [numbers.title(metric) for metric in shown])
     by_cell: dict[str, list[Any]] = {"x": [], "y": [], "line.width": []}
+    pooled = 1
     rows = metrics.filter(pc.equal(metrics["task"], task))
     for method in [*ranking["methods"], *ranking["references"]]:
         line = _line(rows.filter(pc.equal(rows["method"], method)), shown)
         if line is None:
             continue
+        pooled = max(pooled, -(-len(line.middle) // MOST_POINTS))
         for panel, metric in enumerate(shown, 1):
             middle, value = _by_segment(line, metric)
             by_cell["x"].append([date(t, clock) for t in middle])
@@ -183,6 +185,7 @@ def _by_cell_or_day(
             by_cell["line.width"].append(1.2)
             middle, value = _by_day(line, metric, clock)
             draw(figure, summary, method, [date(t, clock) for t in middle], plain(value), panel)
+    by = "by segment" if pooled < 2 else f"by {pooled} segments"
     over_time(figure, summary, by_cell["x"])
     few(figure, leading(summary, task))
     by_day = {
@@ -198,7 +201,7 @@ def _by_cell_or_day(
                 "font": {"size": 12},
                 "buttons": [
                     {"label": "by day", "method": "restyle", "args": [by_day]},
-                    {"label": "by segment", "method": "restyle", "args": [by_cell]},
+                    {"label": by, "method": "restyle", "args": [by_cell]},
                 ],
             }
         ]

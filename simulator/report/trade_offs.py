@@ -50,8 +50,8 @@ def pareto_figure(summary: Mapping[str, Any], task: str) -> Figure | None:
         return None
     data = [
         {
-            "x": [[costs[m] for m in best], *([costs[m]] for m in methods)],
-            "y": [[loss[m] for m in best], *([loss[m]] for m in methods)],
+            "x": [[costs[m] for m in best], *([] if costs[m] is None else [costs[m]] for m in methods)],
+            "y": [[loss[m] for m in best], *([] if costs[m] is None else [loss[m]] for m in methods)],
         }
         for _, costs, best in views
     ]
@@ -80,12 +80,18 @@ def _costs(summary: Mapping[str, Any], methods: Sequence[str]) -> dict[str, dict
         return None if seconds is None else round(seconds / 3600, 4)
 
     return {
-        "samples a click": {m: costs[m]["duplication_factor"] or 0.0 for m in methods},
+        "samples a click": {m: _samples(costs[m]) for m in methods},
         "steps of training": {m: costs[m].get("steps") for m in methods},
         "age of a label at its first use, median, hours": {
             m: hours(costs[m]["label_age_s"]["p50"]) for m in methods
         },
     }
+
+
+def _samples(costs: Mapping[str, Any]) -> float | None:
+    """Return the samples that are delivered for a click: 0 where nothing is learnt, None where it is learnt from other rows."""
+    known: float | None = costs["duplication_factor"]
+    return known if known is not None or costs.get("samples_learned") else 0.0
 
 
 def paired_figure(summary: Mapping[str, Any], metrics: pa.Table, task: str) -> Figure | None:

@@ -104,6 +104,8 @@ def test_a_page_of_many_methods_and_of_a_long_stream_is_at_most_two_megabytes(tm
     write_report(path, summary=summary, metrics=results)
     assert path.stat().st_size <= 2_000_000
     figures = figures_on(path.read_text(encoding="utf-8"))
-    by_segment = figures["cvr-metrics"]["layout"]["updatemenus"][0]["buttons"][1]["args"][0]
+    button = figures["cvr-metrics"]["layout"]["updatemenus"][0]["buttons"][1]
+    assert button["label"] == "by 7 segments"
+    by_segment = button["args"][0]
     assert len(by_segment["x"]) == 48
     assert {len(x) for x in by_segment["x"]} == {300}

@@ -81,6 +81,18 @@ def test_the_frontier_joins_what_no_other_method_beats_in_both():
     assert {button.label.split(" ")[0] for button in figure.layout.updatemenus[0].buttons} >= {"samples"}
 
 
+def test_who_learns_from_other_rows_than_clicks_has_no_cost_by_clicks():
+    _, summary = make_run()
+    summary = copy.deepcopy(summary)
+    first = summary["ranking"]["cvr"]["methods"][0]
+    summary["costs"][first] |= {"duplication_factor": None, "samples_learned": 7, "steps": 9}
+    figure = pareto_figure(summary, "cvr")
+    views = {button.label: button.args[0] for button in figure.layout.updatemenus[0].buttons}
+    place = [trace.name for trace in figure.data].index(first)
+    assert views["samples a click"]["x"][place] == views["samples a click"]["y"][place] == []
+    assert len(views["steps of training"]["x"][place]) == 1
+
+
 def test_one_method_is_no_choice():
     results, summary = make_run()
     assert paired_figure(summary, results.metrics, "rfr") is None
