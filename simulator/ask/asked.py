@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from simulator.ask.facts import PREDICTIONS, SUMMARY, Cell, Draft, Fact, Reader,
 from simulator.ask.question import Question
 from simulator.errors import RunError
 from simulator.program import program
+
+_IS_NUMBER = re.compile(r"[-+.,\d%\s]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Answer:
     refused : whether the question could not be answered.
     passages : of documents, best first.
     names : of methods and runs: digits in them are no numbers.
+    words : a model's words for the same, checked and marked; None where there are none.
     """
 
     question: Question
@@ -43,6 +47,7 @@ class Answer:
     refused: bool = False
     passages: tuple[Passage, ...] = ()
     names: tuple[str, ...] = ()
+    words: str | None = None
 
     @property
     def facts(self) -> tuple[Shown, ...]:
@@ -114,7 +119,7 @@ class Runs:
         listed = [*self.methods, str(self.first.get("name", "")), *self.first["phases"]]
         for path in self.paths:
             listed += [str(path), path.name]
-        return tuple(dict.fromkeys(name for name in listed if any(c.isalpha() for c in name)))
+        return tuple(dict.fromkeys(name for name in listed if not _IS_NUMBER.fullmatch(name)))
 
     def of_seed(self, seed: int) -> Runs:
         """Return the runs of a seed."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.commands.console import stdout
+from simulator.commands.console import stdout, warn
 from simulator.errors import ScenarioError
 from simulator.rundir import is_finished
 
 if TYPE_CHECKING:
     from simulator.ask.asked import Answer
+    from simulator.ask.endpoint import Endpoint
 
 REFUSED = 1
 """Exit code where no question was answered."""
@@ -63,7 +65,7 @@ def print_answers(answers: Sequence[Answer]) -> int:
     """Print answers with what each number was read from; return the exit code."""
     console = stdout()
     for answer in answers:
-        console.print(answer.marked, soft_wrap=True)
+        console.print(answer.words or answer.marked, soft_wrap=True)
         for mark, shown in answer.sources():
             console.print(f"  [{mark}] {shown.fact.shown(short=True)}", soft_wrap=True)
         for run in dict.fromkeys(str(cell.run) for shown in answer.facts for cell in shown.fact.cells):
@@ -72,6 +74,32 @@ def print_answers(answers: Sequence[Answer]) -> int:
             word = "This would produce it" if answer.refused else "Command"
             console.print(f"{word}: {answer.typed()}", soft_wrap=True)
     return REFUSED if all(answer.refused for answer in answers) else 0
+
+
+def print_with_model(answers: Sequence[Answer], endpoint: Endpoint) -> int:
+    """Print answers in a model's words where these say the same, then questions that it proposes; return the exit code.
+
+    A model that fails, or changes a number, costs a warning: the checked answer is shown.
+    """
+    from simulator.ask.endpoint import EndpointError, further, reworded
+
+    told: list[Answer] = []
+    proposed: dict[str, None] = {}
+    for answer in answers:
+        words = None
+        if answer.facts:
+            try:
+                words = reworded(answer, endpoint)
+                if words is None:
+                    warn(["the model's words did not say what the files say; they are not shown"])
+                proposed |= dict.fromkeys(further(answer, endpoint, answer.names))
+            except EndpointError as error:
+                warn([f"the model did not answer ({error}); the checked answer is shown without it"])
+        told.append(replace(answer, words=words))
+    code = print_answers(told)
+    for question in proposed:
+        stdout().print(f"Ask next: {question}", soft_wrap=True)
+    return code
 
 
 def print_json(answers: Sequence[Answer]) -> int:

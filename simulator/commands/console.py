@@ -24,9 +24,9 @@ def stderr() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    from rich.console import Console
+    from simulator.terminal import PlainConsole
 
-    class HouseConsole(Console):
+    class HouseConsole(PlainConsole):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # `guard` ends the command; rich would exit with a code of its own
 

@@ -16,6 +16,7 @@ from simulator.report.layout import Column, lay_out, matrices
 from simulator.report.notes import ranks as rank_texts
 from simulator.report.populations import impression_tables, own_tables
 from simulator.report.reading import agreement_sentences
+from simulator.terminal import PlainConsole
 
 
 def make_console(stream: TextIO | None = None, width: int | None = None) -> Console:
@@ -24,7 +25,7 @@ def make_console(stream: TextIO | None = None, width: int | None = None) -> Cons
     terminal = stream.isatty()
     if width is None and not terminal and not os.environ.get("COLUMNS"):
         width = 100
-    return Console(
+    return PlainConsole(
         file=stream, width=width, force_terminal=terminal, no_color=not terminal, highlight=False, emoji=False
     )
 

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from learners.session.verbs.frame import app
 from simulator.commands.options import verb
+
+if TYPE_CHECKING:
+    from simulator.ask.endpoint import Endpoint
+
+EndpointAt = Annotated[
+    str | None,
+    Parameter(help="A language model (OpenAI chat form), http://127.0.0.1:8080/v1: it may re-word, no more."),
+]
+Model = Annotated[str, Parameter(help="The model's name at the endpoint.")]
+Remote = Annotated[bool, Parameter(negative=(), help="Let answers go to an endpoint elsewhere.")]
+
+
+def _door(address: str | None, model: str, *, remote: bool) -> Endpoint | None:
+    if address is None:
+        return None
+    from simulator.ask.endpoint import Endpoint
+
+    return Endpoint.at(address, model=model, remote=remote)
 
 
 @verb(
@@ -24,6 +42,9 @@ def ask(
     *runs: Path,
     json: Annotated[bool, Parameter(negative=(), help="Print the answer as JSON.")] = False,
     run: Annotated[bool, Parameter(negative=(), help="Start the command that would tell.")] = False,
+    endpoint: EndpointAt = None,
+    model: Model = "default",
+    allow_remote: Remote = False,
 ) -> int:
     """Answer a question from the files of finished runs: every number with run, table and filter.
 
@@ -32,10 +53,12 @@ def ask(
     A question that the files do not answer is refused (exit 1), with the
     command that would produce the answer.
     """
-    from simulator.commands.ask import ask_runs, print_answers, print_json
+    from simulator.commands.ask import ask_runs, print_answers, print_json, print_with_model
 
+    door = _door(endpoint, model, remote=allow_remote)
     answers = ask_runs(question, runs)
-    code = (print_json if json else print_answers)(answers)
+    told = print_json if json else print_answers
+    code = print_with_model(answers, door) if door and not json else told(answers)
     if run and answers[0].command:
         return int(app([*answers[0].command]) or 0)
     return code
