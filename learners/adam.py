@@ -96,9 +96,9 @@ class FlatAdam:
     def state_dict(self) -> dict[str, Any]:
         """Return copies of the weights and both moments, and the number of steps."""
         return {
-            "weight": self.weight.clone(),
-            "mean": self._mean.clone(),
-            "square": self._square.clone(),
+            "weight": kept(self.weight),
+            "mean": kept(self._mean),
+            "square": kept(self._square),
             "steps": self.steps,
         }
 
@@ -113,6 +113,11 @@ class FlatAdam:
         self.steps = int(state["steps"])
 
 
+def kept(values: Tensor) -> Tensor:
+    """Return a copy in the memory of the processor, where states lie."""
+    return values.detach().to("cpu", copy=True)
+
+
 def flatten(module: nn.Module) -> Tensor:
     """Make a module's parameters views of one vector, and return it."""
     parameters = list(module.parameters())
@@ -125,7 +130,7 @@ def flatten(module: nn.Module) -> Tensor:
 def flatten_gradients(module: nn.Module) -> Tensor:
     """Make the gradients of a module's parameters views of one vector of zeros, and return it."""
     parameters = list(module.parameters())
-    gradient = torch.zeros(sum(p.numel() for p in parameters))
+    gradient = parameters[0].new_zeros(sum(p.numel() for p in parameters))
     for parameter, part in zip(
         parameters, torch.split(gradient, [p.numel() for p in parameters]), strict=True
     ):

@@ -27,5 +27,5 @@ class Dropout(nn.Module):
             return hidden
         own = Generator().manual_seed(int(self.seed) + int(self.steps))
         self.steps += 1
-        kept = torch.empty_like(hidden).bernoulli_(1 - self.rate, generator=own)
-        return hidden * kept / (1 - self.rate)
+        kept = torch.empty_like(hidden, device="cpu").bernoulli_(1 - self.rate, generator=own)
+        return hidden * kept.to(hidden.device) / (1 - self.rate)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from learners.adam import FlatAdam
 from learners.attention import Attention, TagList, spread
 from learners.dense_adam import AdamTable
+from learners.device import place_of_layers, telling
 from learners.embedding import EmbeddingTable
 from learners.networks import Network
 from learners.precision import settled
@@ -26,6 +27,8 @@ from simulator.scenario.learner import LearnerBlock
 CHUNK, HALVED_CHUNK = 2048, 4096
 """Rows of one forward pass of a prediction, in float32 and in bfloat16; constant, since last bits may depend on a product's
 size, and in bfloat16 so many that the calls cost little beside the products."""
+DEVICE_CHUNK = 65_536
+"""The same on an accelerator, which needs large ones."""
 
 Outputs = dict[str, Tensor]
 Inputs = Float64 | NDArray[np.float32]
@@ -80,8 +83,13 @@ class Model:
             self._attention = Attention(learner.attention, features)
             self.table.skip(generator)
             self.layers["attention"] = self._attention.layers(self.table.width, generator)
+        self.device = place_of_layers(learner)
+        self.layers.to(self.device)
         self._halved = settled(learner).precision == "bfloat16"
-        self.adam = FlatAdam(self.layers, learner.learning_rate, halved=self._halved)
+        self._copies = (
+            self._halved and self.device.type == "cpu"
+        )  # an accelerator casts faster than it is told to
+        self.adam = FlatAdam(self.layers, learner.learning_rate, halved=self._copies)
         self._kept: list[tuple[Tensor, Tensor]] = []
         self._table_frozen = False
         self._served: ServedLayers | None = None
@@ -102,7 +110,12 @@ class Model:
         Raises
         ------
         PartError : the loss is not a finite number.
+        RunError : an accelerator has no memory left, or failed.
         """
+        with telling(self.device, len(features)):
+            self._step(features, loss, inputs)
+
+    def _step(self, features: Int32, loss: Callable[[Outputs], Tensor], inputs: Inputs | None) -> None:
         if self.layers.training != (len(features) > 1):
             self.layers.train(len(features) > 1)
         if self.adam.halves is not None:
@@ -113,7 +126,7 @@ class Model:
         lists = () if self._attention is None else self._attention.lists(cells, values)
         gathered = self._weighed(self.layers, entries, lists)
         embedded = self._arranged(gathered, len(features))
-        value = loss(self._forward(self.layers, embedded, _tensor(inputs)))
+        value = loss(self._forward(self.layers, embedded, self._tensor(inputs)))
         if not torch.isfinite(value):
             raise PartError(
                 f"the loss is {value.item()} at step {self.adam.steps + 1}; a lower learning_rate may help"
@@ -164,7 +177,7 @@ class Model:
     def outputs(self, features: Int32, inputs: Inputs | None = None) -> dict[str, Float64]:
         """Return the raw outputs per head of the weights as they are now."""
         layers = self.layers
-        if self._halved:
+        if self._copies:
             self._current = self._current or self._copy_to_serve()
             self._current.take(self.adam.weight, self.layers)
             layers = self._current.layers
@@ -187,7 +200,7 @@ class Model:
         self.table.publish()
 
     def _copy_to_serve(self) -> ServedLayers:
-        return ServedLayers(self.layers, halved=self._halved)
+        return ServedLayers(self.layers, halved=self._copies)
 
     def served_outputs(self, features: Int32) -> dict[str, Float64]:
         """Return the raw outputs per head of the weights published last."""
@@ -203,18 +216,20 @@ class Model:
     ) -> dict[str, Float64]:
         outputs = {head: np.empty(len(features)) for head in self.heads}
         chunk = HALVED_CHUNK if self._halved else CHUNK
-        with torch.inference_mode():
+        if self.device.type != "cpu":
+            chunk = DEVICE_CHUNK
+        with torch.inference_mode(), telling(self.device, min(chunk, len(features))):
             for begin in range(0, len(features), chunk):
                 part = slice(begin, begin + chunk)
                 embedded = self._read(layers, lookup, self._filled(features[part]))
-                known = None if inputs is None else _tensor(self._filled(inputs[part]))
+                known = None if inputs is None else self._tensor(self._filled(inputs[part]))
                 for head, output in self._forward(layers, embedded, known).items():
                     outputs[head][part] = output.numpy()[: len(features) - begin]
         return outputs
 
     def _filled(self, values: Rows) -> Rows:
         """Return rows, and under bfloat16 the first one again and again, until their number is one of few."""
-        lacking = rounded(len(values)) - len(values) if self._halved else 0
+        lacking = rounded(len(values)) - len(values) if self._copies else 0
         return np.concatenate([values, np.repeat(values[:1], lacking, 0)]) if lacking else values
 
     def _read(self, layers: nn.ModuleDict, lookup: Callable[[Int64], Tensor], features: Int32) -> Tensor:
@@ -223,20 +238,29 @@ class Model:
         lists = () if self._attention is None else self._attention.lists(cells, values)
         return self._arranged(self._weighed(layers, cells.pooled(values), lists), len(features))
 
+    def _tensor(self, inputs: Inputs | None) -> Tensor | None:
+        if inputs is None or not inputs.shape[1]:
+            return None
+        return torch.from_numpy(inputs).float().to(self.device)
+
     def _forward(self, layers: nn.ModuleDict, embedded: Tensor, inputs: Tensor | None) -> Outputs:
         rows = embedded.shape[1]
-        with calling(self.network, "forward", f"a batch of {rows} rows"):
+        on = f"a batch of {rows} rows"
+        with calling(self.network, "forward", on, passed_on=(torch.OutOfMemoryError, torch.AcceleratorError)):
             if self._halved:
-                with torch.autocast("cpu", torch.bfloat16):
+                with torch.autocast(self.device.type, torch.bfloat16):
                     found = self.network.forward(layers, embedded, inputs)
                 found = {head: output.float() for head, output in found.items()}
             else:
                 found = self.network.forward(layers, embedded, inputs)
             checked("forward", found, self.heads, rows)
-        return found
+        return {head: output.cpu() for head, output in found.items()}  # where losses are
 
     def _arranged(self, gathered: Tensor, count: int) -> Tensor:
-        """Return (B * F, embeddings * dim) as (embeddings, B, F * dim); for one embedding, without a copy."""
+        """Return (B * F, embeddings * dim) as (embeddings, B, F * dim), where the layers are; for one embedding, without a
+        copy there.
+        """
+        gathered = gathered.to(self.device)
         if self.network.embeddings == 1:
             return gathered.view(1, count, -1)
         split = gathered.view(count, -1, self.network.embeddings, self.table.dim)
@@ -271,7 +295,3 @@ class Model:
         if state["served"] is not None:
             self._served = self._copy_to_serve()
             self._served.load_state_dict(state["served"])
-
-
-def _tensor(inputs: Inputs | None) -> Tensor | None:
-    return None if inputs is None or not inputs.shape[1] else torch.from_numpy(inputs).float()

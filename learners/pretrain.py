@@ -15,6 +15,7 @@ from torch import Tensor
 
 from learners import checkpoint, tensors
 from learners.batch import Batch
+from learners.device import PROCESSOR
 from learners.finals import Finals
 from learners.history import History, Rows, batches
 from learners.model import Model, Outputs
@@ -88,6 +89,7 @@ class Pretraining:
             "windows": astuple(self.history.windows),
             "history": [self.history.start, self.history.end],
             **({"calendar": repr(self.history.calendar)} if self.recipe.uses_calendar else {}),
+            **({"device": learner.device} if learner.device not in PROCESSOR else {}),
             **({"attention": [b.model_dump() for b in learner.attention]} if learner.attention else {}),
             **({"code": sorted(code.values())} if code else {}),
         }

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from learners.adam import flatten
+from learners.adam import flatten, kept
 from learners.layers import Linear, Trunk, folded
 
 ONE_PASS: Callable[..., Tensor] | None = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
@@ -83,7 +83,7 @@ class ServedLayers:
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of weights and batch-norm statistics."""
-        return {"weight": self._weight.clone(), "buffers": copied(self._taken)}
+        return {"weight": kept(self._weight), "buffers": copied(self._taken)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned.
@@ -139,7 +139,7 @@ def _of_type(trunk: nn.Sequential, k: int, *types: type[Layer]) -> Layer | None:
 
 def copied(layers: nn.Module) -> dict[str, Tensor]:
     """Return copies of all buffers by name."""
-    return {name: buffer.clone() for name, buffer in layers.named_buffers()}
+    return {name: kept(buffer) for name, buffer in layers.named_buffers()}
 
 
 def restore(layers: nn.Module, buffers: Mapping[str, Tensor]) -> None:

@@ -22,7 +22,7 @@ def calling(
     hook: str,
     on: str = "",
     who: str | None = None,
-    passed_on: type[Exception] = AfterclickError,
+    passed_on: type[Exception] | tuple[type[Exception], ...] = (),
 ) -> Iterator[None]:
     """Run a hook of a part; whatever it raises becomes one sentence, with the last line of its own that was reached.
 
@@ -47,7 +47,9 @@ def calling(
             raise
         who = "" if name in str(error) else f"{name}: "
         raise error.retold(f"{who}{error} (in {where}{_line(part, error)})", who=name) from error
-    except (AfterclickError, passed_on):
+    except passed_on:
+        raise
+    except AfterclickError:
         raise  # of the log, of the history: it says itself what is wrong
     except Exception as error:
         if isinstance(error, MemoryError) or "allocate memory" in str(error):

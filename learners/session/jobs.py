@@ -12,6 +12,7 @@ from time import perf_counter, sleep
 from typing import Literal
 
 from learners.catalog import resolve_all
+from learners.device import check_devices
 from learners.precision import settled_scenario
 from learners.session.lint import check_methods
 from learners.session.plan import identity_of
@@ -91,6 +92,7 @@ def _of_cell(
     loaded, _ = settled_scenario(load_scenario(Path(cell.scenario), texts, check=check_methods))
     scenario = loaded.scenario
     methods = resolve_all(scenario)
+    check_devices(methods)
     path = folder.absolute() / "scenarios" / f"{cell.name or scenario.name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, to_toml(loaded))

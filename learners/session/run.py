@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from learners.catalog import ResolvedMethod, resolve_all
+from learners.device import check_devices
 from learners.precision import recorded, settled_scenario
 from learners.session.ending import Done, Stopwatch, conclude
 from learners.session.ledgers import ledgers
@@ -49,6 +50,7 @@ def run(loaded: Loaded, *, run_dir_base: Path, dump_samples: bool, progress: str
     loaded, chosen = settled_scenario(loaded)
     scenario = loaded.scenario
     methods = resolve_all(scenario)
+    check_devices(methods)
     watch = Stopwatch()
     # What is read tells one run from another; a world is made once its place is free.
     with watch.timing("data"):
@@ -80,8 +82,10 @@ def resume(path: Path, progress: str) -> Path:
         began = json.loads(directory.manifest.read_text(encoding="utf-8"))
         loaded = load_scenario(directory.resolved)
         scenario, watch = loaded.scenario, Stopwatch()
+        methods = resolve_all(scenario)
+        check_devices(methods)
         with watch.timing("data"):
-            plan = plan_run(scenario, resolve_all(scenario), open_data(loaded, progress))
+            plan = plan_run(scenario, methods, open_data(loaded, progress))
         now = _identity(plan)
         for key in (*_SAME, *_SAME_CALLS):
             if began[key] != now[key]:

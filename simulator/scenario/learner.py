@@ -67,6 +67,9 @@ class LearnerBlock(Block):
     """Of products of matrices. With "bfloat16" they are made from copies of the weights, which stay float32, as do embeddings,
     sums, batch norm's statistics, last layers of one output and losses; it pays where the processor has instructions for it.
     "auto" takes whichever is faster, found out when a run begins and recorded with it."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Of the dense layers: the processor, or an accelerator, which pays for large batches and layers. "auto" is the processor.
+    Embeddings, losses and what is saved stay in the memory of the processor; figures differ in their last digits."""
     learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Factor on both learning rates at every publication."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
