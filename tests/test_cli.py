@@ -173,7 +173,10 @@ def test_shipped_scenarios_validate(path, capsys, monkeypatch):
     assert code == 0
     assert out.startswith(f"scenarios/{path.name}: valid; ")
     first_sale = err.count("no sale opens in the history")  # settlement without a clock, shown as such
-    known = {"double11": 1, "double11_all": 1, "first_sale": 1, "entire_space_delayed": 4}
+    known = {
+        "double11": 1, "double11_all": 1, "first_sale": 1, "entire_space_delayed": 4,
+        "closed_loop": 1, "closed_loop_budget": 1,
+    }  # fmt: skip
     assert first_sale == known.get(path.stem, 0)
     # And what is always said: a trap, a protocol.
     said = (path.stem == "time_features") + (path.stem in ("ali_ccp", "ali_express"))

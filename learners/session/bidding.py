@@ -32,8 +32,6 @@ def check_auction(settings: AuctionBlock, methods: Sequence[ResolvedMethod], log
             f"[auction]: the log {log.meta.name!r} has no impressions, so that there is nothing to bid for"
         )
     faults = list(settings.faults(log.features))
-    if settings.history == "won":
-        faults.append('auction.history = "won" is not made yet; take "all" or "none"')
     if settings.ctr == "true" and not log.has_exposure:
         faults.append(
             f'auction.ctr = "true": only the log of a generated world knows it, not {log.meta.name!r}; take "model"'

@@ -131,8 +131,8 @@ class AuctionBlock(Block):
     """How bids deviate from what is believed best: a name, or a table."""
     control_step: Period = "15m"  # type: ignore[assignment]
     """How often pacing and controllers act."""
-    history: Literal["all", "won", "none"] = "all"
-    """What methods are pre-trained on: all impressions, those that a bidder of the past won, or nothing."""
+    history: Literal["all", "none"] = "all"
+    """What methods know of the time before the stream: everything, or nothing (they begin with random values)."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
