@@ -104,13 +104,7 @@ def conclude(
     evaluation = plan.scenario.evaluation
     with watch.timing("evaluation"):
         results = ledger.finish() if shown is None else ledger.finish().joined(shown.finish())
-        intervals = paired_intervals(
-            results,
-            seed=plan.scenario.seed,
-            confidence=evaluation.confidence,
-            resamples=evaluation.resamples,
-            baseline=evaluation.baseline,
-        )
+        intervals = paired_intervals(results, confidence=evaluation.confidence, baseline=evaluation.baseline)
         results.write_metrics(directory.metrics)
         auction, sections = None, list(done.sections)
         if books is not None:

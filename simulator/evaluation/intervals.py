@@ -1,4 +1,4 @@
-"""Paired confidence intervals: segments as blocks within one run, seeds as replicates between runs."""
+"""Paired confidence intervals: blocks of segments within one run, seeds as replicates between runs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 from simulator.calendar import PHASES
 from simulator.errors import ScenarioError, unknown
+from simulator.evaluation.estimate import blocks, from_rest, over_runs, ratio
 from simulator.evaluation.results import Aggregate, Results, Series
 from simulator.evaluation.task import lower_is_better
 from simulator.evaluation.tasks import TASKS
 from simulator.log.schema import Bool, Float64, Int64
-from simulator.randomness import generator
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """The difference ``method - baseline`` of a metric over a phase (None: overall), with its interval.
 
-    ``blocks`` is how many segments it rests on. It says how sure we are of these trained networks on this
-    log; what other seeds would give is for `combine_seeds`. Few blocks make it too narrow.
+    ``blocks`` is how many blocks of neighbouring segments it rests on. It says how sure we are of these trained networks on
+    this log; what other seeds would give is for `combine_seeds`.
     """
 
     method: str
@@ -81,17 +81,11 @@ def baselines(results: Results, task: str, baseline: str | None = None) -> dict[
 
 
 def paired_intervals(
-    results: Results,
-    *,
-    seed: int,
-    confidence: float = 0.95,
-    resamples: int = 1000,
-    baseline: str | None = None,
+    results: Results, *, confidence: float = 0.95, baseline: str | None = None
 ) -> list[Interval]:
-    """Bootstrap the differences of all methods, overall and in each phase, resampling whole segments.
+    """Return the differences of all methods, overall and in each phase, with t-intervals over blocks of whole segments.
 
-    Every method is weighed by the same draws, so what moves all of them together cancels. The interval is the
-    percentile interval at ``confidence``.
+    What moves two methods together cancels in each block (`simulator.evaluation.estimate.over_blocks`).
     """
     segments = np.array([cell.segment for cell in results.cells], np.int64)
     scopes: list[tuple[str | None, Bool]] = [(None, np.ones(len(segments), np.bool_))]
@@ -101,7 +95,7 @@ def paired_intervals(
     against = {task: baselines(results, task, baseline) for task in results.tasks}
     found: list[Interval] = []
     for phase, chosen in scopes:
-        scope = _Scope(phase, chosen, segments[chosen], seed, resamples)
+        scope = _Scope(phase, chosen, segments[chosen])
         for task in results.tasks:
             for metric in TASKS[task].compared:
                 found += scope.intervals(results, task, metric, against[task], confidence=confidence)
@@ -109,46 +103,32 @@ def paired_intervals(
 
 
 class _Scope:
-    """The cells of one phase (or all of them) as blocks, and how often each block is drawn."""
+    """The cells of one phase (or all of them), by segment."""
 
-    def __init__(self, phase: str | None, chosen: Bool, segments: Int64, seed: int, resamples: int) -> None:
+    def __init__(self, phase: str | None, chosen: Bool, segments: Int64) -> None:
         self.phase, self.chosen = phase, chosen
-        distinct, self.block = np.unique(segments, return_inverse=True)
+        distinct, self.segment = np.unique(segments, return_inverse=True)
         self.count = len(distinct)
-        self.draws: Float64 = np.zeros((resamples, self.count))
-        if self.count:
-            random = generator(seed, "intervals", phase or "overall")
-            self.draws += random.multinomial(
-                self.count, np.full(self.count, 1.0 / self.count), size=resamples
-            )
 
     def intervals(
         self, results: Results, task: str, metric: str, against: dict[str, str], *, confidence: float
     ) -> list[Interval]:
         """Return the interval of each method's difference to the method it is compared with."""
-        tail = 100.0 * (1.0 - confidence) / 2.0
-        point: dict[str, float] = {}
-        drawn: dict[str, Float64] = {}
-        for method in against:
-            up, down = _fraction(results.series[method, task], metric, self)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                point[method] = float(np.divide(up.sum(), down.sum()))
-                drawn[method] = (self.draws @ up) / (self.draws @ down)
+        parts = {method: _fraction(results.series[method, task], metric, self) for method in against}
         found = []
         for method, other in against.items():
-            low = high = math.nan
-            with np.errstate(invalid="ignore"):  # a block without positives may leave no number
-                change = drawn[method] - drawn[other]
-            change = change[np.isfinite(change)]
-            if self.count > 1 and len(change):
-                low, high = (float(q) for q in np.percentile(change, [tail, 100.0 - tail]))
-            difference = point[method] - point[other]
-            found.append(Interval(method, other, task, self.phase, metric, difference, low, high, self.count))
+            (up, down), (other_up, other_down) = parts[method], parts[other]
+            known = (up != 0) | (down != 0) | (other_up != 0) | (other_down != 0)
+            mine, rest = ratio(blocks(up[known]), blocks(down[known]))
+            theirs, other_rest = ratio(blocks(other_up[known]), blocks(other_down[known]))
+            said = from_rest(mine - theirs, rest - other_rest)
+            low, high = said.interval(confidence)
+            found.append(Interval(method, other, task, self.phase, metric, said.mean, low, high, said.n))
         return found
 
 
 def _fraction(series: Series, metric: str, scope: _Scope) -> tuple[Float64, Float64]:
-    """Numerator and denominator of a metric by block: a resample of it is a ratio of weighted sums."""
+    """Numerator and denominator of a metric by segment: over any of them it is the ratio of their sums."""
     chosen = scope.chosen
     if metric == "pcoc":
         up, down = series.values["sum_prediction"][chosen], series.values["sum_label"][chosen]
@@ -156,7 +136,7 @@ def _fraction(series: Series, metric: str, scope: _Scope) -> tuple[Float64, Floa
         value, rows = series.values[metric][chosen], series.over[metric][chosen].astype(np.float64)
         known = np.isfinite(value)
         up, down = np.where(known, value, 0.0) * rows, rows * known
-    sums = (np.bincount(scope.block, part, scope.count) for part in (up, down))
+    sums = (np.bincount(scope.segment, part, scope.count) for part in (up, down))
     first, second = (part.astype(np.float64) for part in sums)
     return first, second
 
@@ -164,12 +144,7 @@ def _fraction(series: Series, metric: str, scope: _Scope) -> tuple[Float64, Floa
 def combine_seeds(values: Sequence[float], confidence: float = 0.95) -> Combined:
     """Return mean, standard deviation and t-interval of one number over several runs; NaNs are skipped."""
     known = np.array([value for value in values if math.isfinite(value)], np.float64)
-    n = len(known)
-    mean = float(known.mean()) if n else math.nan
-    if n < 2:
-        return Combined(mean, math.nan, math.nan, math.nan, n)
-    from scipy.special import stdtrit
-
-    sd = float(known.std(ddof=1))
-    half = float(stdtrit(n - 1, 0.5 + confidence / 2.0)) * sd / math.sqrt(n)
-    return Combined(mean, sd, mean - half, mean + half, n)
+    if not len(known):
+        return Combined(math.nan, math.nan, math.nan, math.nan, 0)
+    said = over_runs(known.tolist())
+    return Combined(said.mean, said.sd, *said.interval(confidence), said.n)

@@ -67,8 +67,8 @@ _DIGITS = {
     "max_weight": 1,
     "top_value": 3,
 }
-FEW_BLOCKS = 20
-"""Below this many segments a block bootstrap interval is too narrow to be trusted; it is marked with ~."""
+FEW_BLOCKS = 5
+"""Below this many blocks of segments an interval rests on too little to be trusted; it is marked with ~."""
 
 
 def title(metric: str) -> str:

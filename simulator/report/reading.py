@@ -75,7 +75,7 @@ def _ranking(summary: Mapping[str, Any], task: str) -> Iterator[str]:
             text += " of what is updated"
         text += f", {gap} {behind} {interval['baseline']}; the {level} interval is {low} to {high}, {verdict}"
         if interval["blocks"] < numbers.FEW_BLOCKS:
-            text += f" (only {interval['blocks']} segments: read it with care)"
+            text += f" (only {interval['blocks']} blocks of segments: read it with care)"
     by_auc = max(methods, key=lambda m: (summary["methods"][m][task]["auc"] or 0.0, m))
     if by_auc != best:
         auc = numbers.number("auc", summary["methods"][by_auc][task]["auc"])

@@ -161,8 +161,8 @@ def _note(summary: Mapping[str, Any], task: str) -> str:
     common = numbers.common(against)
     own = [f"; that of {method} to {other}" for method, other in against.items() if other != common]
     return (
-        f"vs {numbers.versus(summary, task)}: difference to {common}{''.join(own)}. * zero outside; ~ few segments, too "
-        "narrow to trust"
+        f"vs {numbers.versus(summary, task)}: difference to {common}{''.join(own)}. * zero outside; ~ few segments, not "
+        "to be trusted"
     )
 
 

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from simulator.evaluation.estimate import MOST
 from simulator.evaluation.tasks import TASKS
 from simulator.report import numbers
-from simulator.verdict.estimate import MOST
 from simulator.verdict.stretches import TITLES
 
 _OWN = {

@@ -161,8 +161,6 @@ class EvaluationBlock(Block):
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Of the intervals."""
-    resamples: Annotated[int, Field(ge=100)] = 1000
-    """Bootstrap draws of the intervals of one run."""
     baseline: str | None = None
     """Method to compare with; default: the best other one."""
     metrics: tuple[str, ...] = ()

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from simulator.evaluation.estimate import Estimate, over_blocks, over_runs
 from simulator.evaluation.tasks import TASKS
 from simulator.log.schema import Float64
 from simulator.verdict.candidates import Candidates, broken
-from simulator.verdict.estimate import Estimate, over_blocks, over_runs
 from simulator.verdict.losses import Losses, losses, means
 from simulator.verdict.measured import Measured
 from simulator.verdict.settings import VerdictBlock

@@ -137,7 +137,7 @@ def test_means_of_segments_are_weighted_by_rows(tmp_path):
 def test_a_difference_with_an_interval_is_that_of_the_table():
     results = judged(unequal(4000, 5), None, 2)
     table = results.overall()
-    for found in paired_intervals(results, seed=1, resamples=100):
+    for found in paired_intervals(results):
         if found.phase is None:
             gap = (table[m][found.task].values[found.metric] for m in (found.method, found.baseline))
             assert found.difference == pytest.approx(next(gap) - next(gap), nan_ok=True), found

@@ -37,7 +37,7 @@ def make_run(seed=11, origin="2024-11-06T00:00:00+00:00"):
         {"read": 5003, "replayed": 5000, "quarantined": 3},
         {"replay": 1.5, "evaluation": 0.5},
         clicks_per_second=2666.0,
-        intervals=paired_intervals(results, seed=1, resamples=200),
+        intervals=paired_intervals(results),
         calendar=CALENDAR,
         identity={"name": "made", "title": "A made run", "seed": seed, "origin": origin},
     )

@@ -20,7 +20,7 @@ from tests.simulator.evaluation.test_impressions import POPULATIONS, judged, sho
 @cache
 def made():
     results = judged(shown(4000, 12))
-    intervals = paired_intervals(results, seed=1, resamples=50)
+    intervals = paired_intervals(results)
     return results, build_summary(results, {}, {"read": 1}, {"replay": 1.0}, intervals=intervals)
 
 

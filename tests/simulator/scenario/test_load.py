@@ -60,7 +60,6 @@ def faults(path, *overrides):
         ("[learner]\nhidden = 64", "learner.hidden = 64", ["a list"]),
         ("[learner]\nlearning_rate = []", "learner.learning_rate = []", ["a number"]),
         ("[evaluation]\nconfidence = 2", "evaluation.confidence = 2", ["less than 1"]),
-        ("[evaluation]\nresamples = 9", "evaluation.resamples = 9", ["at least 100"]),
         ("[evaluation]\nbaseline = 'fnv'", "evaluation.baseline", ["allowed: fnw, es-dfm", "mean 'fnw'?"]),
         ("[output]\nsamples = 'perhaps'", "output.samples", ["true or false"]),
         ("engine = 3", "engine = 3", ["a table"]),

@@ -176,7 +176,7 @@ def test_identity_is_of_what_lies_there_and_not_of_where(shop, tmp_path):
 
 APART = {
     "name", "title", "description", "engine.tick", "engine.reader_batch", "engine.workers", "engine.checkpoint_every",
-    "evaluation.confidence", "evaluation.resamples", "evaluation.baseline", "output.dir", "output.cache",
+    "evaluation.confidence", "evaluation.baseline", "output.dir", "output.cache",
     "output.samples", "output.predictions", "output.report", "output.tracker", "seeds",
     # What a module brings counts by the code of the parts that a method is made of (`Part.code`).
     "plugins", "module_path", "evaluation.metrics",
@@ -218,7 +218,7 @@ def test_runs_that_are_told_otherwise_are_replicates(tmp_path):
         "title=another",
         "engine.workers=1",
         "engine.tick=5h",
-        "evaluation.resamples=200",
+        "evaluation.confidence=0.9",
         "output.report=false",
     )
     sets = [part for text in told for part in ("--set", text)]

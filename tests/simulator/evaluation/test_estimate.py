@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from simulator.verdict.estimate import MOST, POWER, Estimate, blocks, over_blocks, over_runs, power
+from simulator.evaluation.estimate import MOST, POWER, Estimate, blocks, over_blocks, over_runs, power
 
 
 def test_over_runs_is_the_paired_t_test():

@@ -89,13 +89,23 @@ def over_blocks(difference: Float64, weight: Float64) -> Estimate:
     ----------
     difference, weight : shape (cells,), in order of time.
     """
-    up, down = blocks(difference), blocks(weight)
-    n, whole = len(up), float(down.sum())
-    mean = float(up.sum()) / whole if whole else math.nan
-    if n < 2 or not whole:
-        return Estimate(mean, math.nan, n)
-    rest = up - mean * down
-    return Estimate(mean, math.sqrt(float(rest @ rest) * n * n / (n - 1)) / whole, n)
+    return from_rest(*ratio(blocks(difference), blocks(weight)))
+
+
+def ratio(up: Float64, down: Float64) -> tuple[float, Float64]:
+    """Return the ratio of two sums over blocks, and what each block moves it by: the linearised ratio, which sums to 0."""
+    whole = float(down.sum())
+    if not whole:
+        return math.nan, np.zeros(len(up))
+    value = float(up.sum()) / whole
+    return value, (up - value * down) / whole
+
+
+def from_rest(value: float, rest: Float64) -> Estimate:
+    """Return the estimate of a value of which each block says its part, more or less ``rest``; shape (blocks,)."""
+    n = len(rest)
+    sd = math.sqrt(float(rest @ rest) * n * n / (n - 1)) if n > 1 and math.isfinite(value) else math.nan
+    return Estimate(value, sd, n)
 
 
 def blocks(values: Float64) -> Float64:
