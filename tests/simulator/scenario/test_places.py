@@ -176,7 +176,8 @@ def test_identity_is_of_what_lies_there_and_not_of_where(shop, tmp_path):
 
 APART = {
     "name", "title", "description", "engine.tick", "engine.reader_batch", "engine.workers", "engine.checkpoint_every",
-    "evaluation.confidence", "evaluation.baseline", "output.dir", "output.cache",
+    "evaluation.confidence", "evaluation.baseline", "evaluation.entity", "evaluation.entity_within",
+    "evaluation.entity_days", "evaluation.entity_positives", "output.dir", "output.cache",
     "output.samples", "output.predictions", "output.report", "output.tracker", "seeds",
     # What a module brings counts by the code of the parts that a method is made of (`Part.code`).
     "plugins", "module_path", "evaluation.metrics",
