@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from learners import served
+from learners.dice import Dice
 from learners.kit.networks import _heads
 from learners.layers import Linear, linear
 from learners.model import Model
@@ -327,3 +328,17 @@ def test_a_product_and_its_gradients(shape, bias):
     assert (taken.grad.dtype, layer.halved.grad.dtype) == (torch.float32, torch.bfloat16)
     for one, other in zip(found, [expected, *(t.grad for t in exact)], strict=False):
         torch.testing.assert_close(one.double(), other, rtol=0.01, atol=0.02)
+
+
+def test_dice_in_bfloat16_says_and_learns_nearly_the_same():
+    dice, draws = Dice(8), torch.Generator().manual_seed(2)
+    hidden = torch.randn(64, 8, generator=draws).bfloat16()
+    found = []
+    for values in (hidden, hidden.float()):
+        dice.slope.grad, taken = None, values.requires_grad_()
+        said = dice(taken)
+        assert said.dtype == values.dtype
+        (said * torch.linspace(-1, 1, 8)).sum().backward()
+        found.append((said.float(), taken.grad.float(), dice.slope.grad))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=0.02, atol=0.03 * float(other.abs().max()))
