@@ -33,7 +33,7 @@ def books_of(plan: Plan, settings: AuctionBlock, wins: Path | None) -> Books:
         for m in plan.methods
     }
     oracle = ORACLE if plan.log.has_exposure else ""
-    return Books(settings, plan.calendar, bidders(plan), ledgers, wins, oracle)
+    return Books(settings, plan.calendar, plan.windows, bidders(plan), ledgers, wins, oracle)
 
 
 def bidders(plan: Plan) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.auction.account import Account
+from simulator.auction.judged import Judged
 from simulator.auction.money import Money, money_section
 from simulator.auction.paired import foretold
 from simulator.auction.told import with_account
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from simulator.auction.room import Won
     from simulator.auction.settings import AuctionBlock
     from simulator.calendar import Calendar
+    from simulator.windows import Windows
 
 
 class Books:
@@ -39,6 +41,7 @@ class Books:
         self,
         settings: AuctionBlock,
         calendar: Calendar,
+        windows: Windows,
         bidders: Sequence[str],
         ledgers: Mapping[str, Ledger],
         wins: Path | None,
@@ -46,6 +49,7 @@ class Books:
     ) -> None:
         self._money, self._oracle = Money(settings, calendar), oracle
         self._accounts = {name: Account(settings, calendar) for name in bidders}
+        self._judged = Judged(settings, windows, bidders[0]) if Judged.can(settings) else None
         self._settings = settings
         self._file = None if wins is None else WinsFile(wins, list(bidders), settings.control_step)
         self.selection = Selection(ledgers)
@@ -58,6 +62,8 @@ class Books:
         """Enter what a bidder won of offers."""
         self._money.add(bidder, offers, won)
         self._accounts[bidder].add(offers, won)
+        if self._judged is not None:
+            self._judged.add(bidder, offers, won)
         if self._file is not None:
             self._file.write(bidder, offers, won)
 
@@ -96,6 +102,7 @@ class Books:
             "selection": selection,
             "accounts": {name: account.summary() for name, account in self._accounts.items()},
             "lost": self._lost(money),
+            "off_policy": None if self._judged is None else self._judged.summary(),
             "foretold": self._foretold(money, everything),
             "troubles": {n: said for n, account in self._accounts.items() if (said := account.trouble())},
         }

@@ -51,6 +51,8 @@ class Offers(Columns):
     converted: Bool
     gmv: Float64
     refund_amount: Float64
+    first_pay: Int64
+    """Time of the first pay that counts; -1 where there is none."""
     p_click: Float64
     """Truth, the hidden intent known; NaN, as the others, where the log does not say it."""
     p_pay: Float64
@@ -120,5 +122,6 @@ class Market:
             labels.converted,
             labels.gmv,
             labels.refund_amount,
+            labels.first_pay,
             *(known.get(name, unknown) for name in TRUTH),
         )

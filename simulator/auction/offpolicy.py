@@ -19,7 +19,7 @@ from simulator.errors import RunError
 from simulator.log.schema import Bool, Columns, Float64, Int64
 
 Estimator = Literal["ips", "snips", "dr"]
-_YOUNG = 0.05
+YOUNG = 0.05
 """A label that has come by now with less chance than this says too little."""
 
 
@@ -87,7 +87,7 @@ def estimate(
     ------
     RunError : nothing was won whose label may be known, or something was won that could not be.
     """
-    usable = logged.complete >= _YOUNG
+    usable = logged.complete >= YOUNG
     won = logged.won & usable
     if not won.any():
         raise RunError(

@@ -37,6 +37,7 @@ class Won(Columns):
     slot : which one; -1 where not.
     price : paid; 0 where not.
     bid : made; 0 where none was.
+    meant : the bid before exploration moved it; the mean over members.
     value : what was believed of them, margin included; the mean over members.
     propensity : chance of winning over the bidder's own draws, what rivals bid given. Known to a bidder of what he won.
     least : above which bid something was won. Known to a bidder of what he won.
@@ -47,6 +48,7 @@ class Won(Columns):
     slot: Int8
     price: Float64
     bid: Float64
+    meant: Float64
     value: Float64
     propensity: Float64
     least: Float64
@@ -151,6 +153,7 @@ class Room:
             np.full(n, LOST, np.int8),
             np.zeros(n),
             np.zeros(n),
+            np.zeros(n),
             value.mean(1) if value.ndim > 1 else value,
             np.zeros(n),
             least(offers.rivals, self.settings),
@@ -221,6 +224,7 @@ class Room:
         self._spent[campaign] = spent
         won.won[rows], won.slot[rows] = success, cleared.slot
         won.price[rows], won.bid[rows] = cleared.price, bids
+        won.meant[rows] = np.where(bought, meant.mean(1) if meant.ndim > 1 else meant, 0.0)
         won.propensity[rows] = np.where(bought, enters * self._explore.chance(meant, won.least[rows]), 0.0)
 
     def _follow(self, offers: Offers, won: Won, campaign: Int64) -> None:

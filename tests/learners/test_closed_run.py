@@ -138,6 +138,17 @@ def test_a_controller_says_when_its_target_was_known(home: Path):
             assert day["kept"] == (day["ratio"] is not None and day["ratio"] <= 1.5)
 
 
+def test_the_log_of_who_explores_judges_the_others(home: Path):
+    run = ran(home, "explored", SALE + 'exploration = "epsilon"\n', methods=("es-dfm", "oracle"))
+    told = summary_of(run)["auction"]["off_policy"]
+    assert set(told) == {"oracle", "oracle-bidder"}
+    for of in told.values():
+        for age in of["naive"].values():
+            assert age["ips"]["low"] < age["ips"]["profit"] < age["ips"]["high"]
+        last = list(of["naive"].values())[-1]["ips"]
+        assert of["earned"] == pytest.approx(last["profit"], abs=3 * (last["high"] - last["low"]))
+
+
 def test_whoever_won_nothing_is_told_why(home: Path):
     run = ran(home, "dear", "\n[auction]\nrivals = { bid = 1e6 }\n", methods=("es-dfm",))
     assert "cost more than" in summary_of(run)["auction"]["troubles"]["es-dfm"]

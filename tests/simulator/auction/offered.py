@@ -43,6 +43,7 @@ def offers(rng: np.random.Generator, n: int, slots: int = 1, days: float = 3.0) 
         converted,
         np.where(converted, rng.gamma(2.0, 1.0, n), 0.0),
         np.zeros(n),
+        np.where(converted, time + rng.integers(0, 6 * HOUR, n), -1),
         p_click,
         p_pay,
         p_click,
@@ -161,8 +162,8 @@ class Slow:
         c = int(offered.features[k, FEATURES.index(Feature("b", 7))]) % s.campaigns
         least = max(float(offered.rivals[k, -1]), s.reserve)
         row = {
-            "won": False, "slot": -1, "price": 0.0, "bid": 0.0, "propensity": 0.0, "least": least, "click_row": -1,
-            "value": np.mean(cvr * scale["value"]),
+            "won": False, "slot": -1, "price": 0.0, "bid": 0.0, "meant": 0.0, "propensity": 0.0, "least": least,
+            "click_row": -1, "value": np.mean(cvr * scale["value"]),
         }  # fmt: skip
         if s.exploration.kind != "thompson":
             worth = worth[None].mean(1)
@@ -187,7 +188,13 @@ class Slow:
         self.spent[c] += price
         self.sums[c][1] += won
         self.sums[c][2] += price
-        row |= {"bid": bid, "won": won, "price": price, "propensity": enters * chance}
+        row |= {
+            "bid": bid,
+            "meant": meant[None].mean(1)[0],
+            "won": won,
+            "price": price,
+            "propensity": enters * chance,
+        }
         if won:
             row["slot"] = above
             seen = len(s.slots) == 1 or draws(ids, "auction", "seen", 3)[0] < s.slots[above]
