@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -79,6 +80,17 @@ class Decisions:
 
 
 @dataclass
+class Altered:
+    """A market that offers something else."""
+
+    market: Market
+    altered: Callable[[Offers], Offers]
+
+    def take(self, until: int) -> Offers:
+        return self.altered(self.market.take(until))
+
+
+@dataclass
 class Replayed:
     audience: Guestbook
     pupils: dict[str, Pupil]
@@ -98,8 +110,12 @@ def replayed(
     workers: int = 2,
     publish_every: int = SEGMENT,
     end: int = END,
+    altered: Callable[[Offers], Offers] = lambda offers: offers,
 ) -> Replayed:
-    """Replay the methods of these names; each listens to impressions as well."""
+    """Replay the methods of these names; each listens to impressions as well.
+
+    What the market offers is ``altered`` before anybody bids.
+    """
     policies: dict[str, Policy] = {
         f"{kind}@{name}": policy_from(kind, {}) for name, kind in POLICIES.items() if name in names
     }
@@ -126,7 +142,7 @@ def replayed(
         loop = ClosedLoop(
             log,
             WINDOWS,
-            Market(log, auction, NO_PROMOTIONS, WINDOWS, 3, START, end),
+            Altered(Market(log, auction, NO_PROMOTIONS, WINDOWS, 3, START, end), altered),
             sides,
             lambda name, source, advisors: engine_of(
                 source, WINDOWS, {keys[name]: policies[keys[name]]}, advisors=advisors
