@@ -117,7 +117,7 @@ class Cells:
         return taken(gradient, self.entry.numpy()).mul_(self.share)
 
 
-def taken(values: Tensor, rows: Int64) -> Tensor:
+def taken(values: Tensor, rows: Int64 | Int32) -> Tensor:
     """Return some rows: numpy takes half the time of index_select."""
     return torch.from_numpy(values.numpy().take(rows, 0))
 

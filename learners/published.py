@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from learners.cells import put, taken
 from simulator.log.schema import Int32, Int64
 
 
@@ -38,10 +39,11 @@ class Published:
         """Keep the values of rows that are about to change, unless they have changed before."""
         if not self._on:  # nothing was published yet: pre-training needs no memory of the past
             return
-        fresh = np.flatnonzero(self._slot[places] == 0)
+        fresh = np.flatnonzero(self._slot.take(places) == 0)
         count = self._count + len(fresh)
-        self._slot[places[fresh]] = np.arange(self._count + 1, count + 1, dtype=np.int32)
-        self._places[self._count : count] = places[fresh]
+        those = places.take(fresh)
+        self._slot[those] = np.arange(self._count + 1, count + 1, dtype=np.int32)
+        self._places[self._count : count] = those
         torch.index_select(values, 0, torch.from_numpy(fresh), out=self._values[self._count : count])
         self._count = count
 
@@ -49,10 +51,9 @@ class Published:
         """Put published values in the place of newer ones."""
         if not self._count:
             return
-        slots = self._slot[places]
+        slots = self._slot.take(places)
         hit = np.flatnonzero(slots)
-        old = self._values.index_select(0, torch.from_numpy(slots[hit].astype(np.int64) - 1))
-        values.index_copy_(0, torch.from_numpy(hit), old)
+        put(values, hit, taken(self._values, slots.take(hit) - 1))
 
     def state_dict(self) -> dict[str, Any]:
         """Return copies of what is remembered."""
