@@ -20,6 +20,8 @@ class Candidates:
     nothing: str | None
     idle: frozenset[str]
     """Those that delivered nothing, and learnt nothing else in the stream."""
+    composed: frozenset[str] = frozenset()
+    """Those that serve by the predictions of others."""
 
 
 def candidates(summaries: Sequence[Mapping[str, Any]], task: str, baseline: str | None) -> Candidates:
@@ -40,7 +42,8 @@ def candidates(summaries: Sequence[Mapping[str, Any]], task: str, baseline: str 
         raise ScenarioError("verdict.baseline: " + unknown("method", baseline, known))
     nothing = baseline if baseline in every else ranking["pretrained"]
     idle = frozenset(m for m in methods if all(silent(s["costs"].get(m, {})) for s in summaries))
-    return Candidates(methods, nothing if nothing in methods else None, idle)
+    composed = frozenset(m for m in methods if "members" in summaries[0]["costs"].get(m, {}))
+    return Candidates(methods, nothing if nothing in methods else None, idle, composed)
 
 
 def silent(costs: Mapping[str, Any]) -> bool:

@@ -151,12 +151,14 @@ def _stretch(
     }
     unknown = tuple(m for m in of.methods if not all(map(math.isfinite, reached[m])))
     mean = {m: math.fsum(found) / len(found) for m, found in reached.items() if m not in unknown}
-    order = sorted((m for m in mean if m not in barred), key=lambda m: (mean[m], m))
+    order = sorted((m for m in mean if m not in barred), key=lambda m: (mean[m], m in of.composed, m))
     days = cases[0].stretches[name].days
     said = Judged(name, days, None, settled=False, values=values, barred=barred, unknown=unknown)
     if not order:
         return said
-    best, *others = order
+    best = order[0]
+    # What is made of others is no rival where it serves what the best one does.
+    others = [m for m in order[1:] if m not in of.composed or reached[m] != reached[best]]
 
     def against(other: str) -> Estimate:
         if len(cases) > 1:

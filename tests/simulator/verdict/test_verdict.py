@@ -8,7 +8,7 @@ import pytest
 from simulator.calendar import NO_PROMOTIONS, Calendar, Promotion
 from simulator.errors import ScenarioError
 from simulator.units import DAY, HOUR
-from tests.simulator.verdict.known import END, asked, divergence, factor_of, made
+from tests.simulator.verdict.known import COSTS, END, asked, divergence, factor_of, made
 
 METHODS = {
     "frozen": {"all": 1.3, "anticipation": 1.02},
@@ -50,6 +50,19 @@ def test_margins_cover_the_exact_difference(seeds):
         assert margin["low"] < truth < margin["high"], name
         assert margin["low"] <= margin["difference"] <= margin["high"]
         assert margin["replicates"] == 8
+
+
+def test_what_is_made_of_others_is_no_rival_of_the_member_that_it_serves(seeds):
+    """A name that comes first in the alphabet serves the best of each phase, so that on the day it is "quick" itself."""
+    methods = {**METHODS, "chosen": {"all": 1.02, "promotion": 1.05, "anticipation": 1.02}}
+    costs = {"chosen": {**COSTS, "members": ["frozen", "quick", "slow"]}}
+    _, found = asked([made(methods, seed, costs=costs) for seed in range(8)])
+    _, alone = asked(seeds)
+    for name in ("before", "anticipation", "day"):
+        assert found[name]["best"] == BEST[name]
+        assert found[name]["settled"] == alone[name]["settled"]
+        assert found[name]["runner_up"] == alone[name]["runner_up"]
+    assert found["all"]["best"] == "chosen"
 
 
 def test_seeds_that_are_asked_for_follow_from_the_paired_variance(seeds):
