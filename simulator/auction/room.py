@@ -19,6 +19,7 @@ from simulator.auction.offers import Offers
 from simulator.auction.settings import AuctionBlock
 from simulator.auction.worth import Predictions, believed
 from simulator.calendar import Calendar
+from simulator.errors import RunError
 from simulator.log.schema import Bool, Columns, EventBatch, Feature, Float64, Int8, Int64
 from simulator.randomness import draws
 from simulator.units import DAY
@@ -103,7 +104,13 @@ class Room:
         predictions.check(count)
         won = self._nothing(offers, predictions)
         worth = believed(predictions, self.settings, self.bidder.of)
-        if worth.ndim > 1 and self.settings.exploration.kind != "thompson":
+        thompson = self.settings.exploration.kind == "thompson"
+        if thompson and worth.ndim == 1:
+            raise RunError(
+                'auction.exploration = "thompson" draws a member of an ensemble, and there is one prediction of cvr; give one '
+                "a member, shape (n, members)"
+            )
+        if worth.ndim > 1 and not thompson:
             worth = worth.mean(1)
         campaign = self._campaign(offers)
         for first, stop in self._pieces(offers.time):

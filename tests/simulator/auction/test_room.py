@@ -42,6 +42,7 @@ CASES = st.fixed_dictionaries(
 def test_columns_are_auctions_one_at_a_time_wherever_they_are_cut(case, seed, members):
     rng = np.random.default_rng(seed)
     case = AuctionBlock.model_validate(case)
+    members = members or int(case.exploration.kind == "thompson")
     offered = offers(rng, 60, len(case.slots))
     believed, events = predictions(rng, 60, members), events_of(rng, offered)
     slow = Slow(case).run(offered, believed, events)
@@ -96,6 +97,13 @@ def test_predictions_that_nobody_can_bid_with_are_said(bad):
         room(AuctionBlock()).clear(offers(rng, 5), believed)
     with pytest.raises(RunError, match="for 5 impressions; 4 are offered"):
         room(AuctionBlock()).clear(offers(rng, 4), predictions(rng, 5))
+
+
+def test_thompson_needs_an_ensemble():
+    rng, case = np.random.default_rng(7), AuctionBlock(exploration={"kind": "thompson"})
+    assert 'take "epsilon"' in next(iter(case.faults(())))
+    with pytest.raises(RunError, match="shape \\(n, members\\)"):
+        room(case).clear(offers(rng, 5), predictions(rng, 5))
 
 
 def test_a_truthful_bid_is_dominant_in_a_single_second_price_auction():
