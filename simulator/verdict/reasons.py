@@ -117,11 +117,15 @@ def _shows(a: Measures, b: Measures, other: str, margin: float) -> str:
     nearer = abs(math.log(a.pcoc)) < abs(math.log(b.pcoc)) if a.pcoc > 0 and b.pcoc > 0 else False
     ranks = f"AUC {a.auc:.3f} against {b.auc:.3f}"
     both = f"PCOC {a.pcoc:.2f} against {b.pcoc:.2f}"
-    part = "" if math.isnan(share) else f"{min(max(share, 0.0), 1.0):.0%} of the margin is calibration"
+    part = (
+        ""
+        if math.isnan(share)
+        else f"{min(max(share, 0.0), 1.0):.0%} of the margin to {other} is calibration"
+    )
     if share >= 0.5:
         worst = "" if math.isnan(b.hour) else f"; {other} is furthest off {_when(b.at)}, at {b.hour:.2f}"
         return f"{part} ({both}{worst})"
-    part += ", and " if part else ""
+    part += ", and " if part else f"over {other}: "
     if a.auc > b.auc:
         return f"{part}it ranks better ({ranks}; {both})"
     if nearer:

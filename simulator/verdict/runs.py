@@ -85,7 +85,7 @@ def _task(
         "idle": sorted(of.idle),
         "notes": notes,
         "money": _prices(bids, cases, found),
-        "stretches": [asdict(_explained(cases, of, task, settings.goal, one)) for one in found],
+        "stretches": [asdict(_explained(cases, of, task, settings, one)) for one in found],
     }
 
 
@@ -96,12 +96,16 @@ def metric_of(task: str, goal: str, *, known: bool) -> str:
     return {"ranking": "auc", "calibration": "calibration", "money": "money"}[goal]
 
 
-def _explained(cases: Sequence[Case], of: Candidates, task: str, goal: str, one: Judged) -> Judged:
+def _explained(
+    cases: Sequence[Case], of: Candidates, task: str, settings: VerdictBlock, one: Judged
+) -> Judged:
     """Add the reason of a margin that is settled: to the runner-up, or else to doing nothing."""
     margin = next((m for m in (one.runner_up, one.nothing) if m is not None and m.settled), None)
     if one.best is None or margin is None:
         return one
-    told = margin.difference if goal == "nll" and TASKS[task].primary == "nll" else math.nan
+    weighted = one.name == "all" and settings.stretches.given()  # then it is no difference over rows
+    by_rows = settings.goal == "nll" and TASKS[task].primary == "nll" and not weighted
+    told = margin.difference if by_rows else math.nan
     return replace(one, why=why(cases, of, task, one.name, one.best, margin.method, told))
 
 

@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from simulator.evaluation.costs import CostMeter
 from simulator.report.html import write_report
 from simulator.report.verdict_box import box_of, brief_lines, shown_tasks, verdict_lines
 from tests.commands import ROOT, run_directory, sim_here
@@ -74,6 +75,24 @@ def test_what_delivered_nothing_and_wins_is_marked():
     mute = {"mute": {"samples": 0, "duplication_factor": None}}
     run = made({"mute": {"all": 1.0}, "b": {"all": 1.5}}, 0, costs=mute.items())
     assert "serve mute (delivered nothing)" in printed(asked([run])[0], 200)
+
+
+def test_policies_that_deliver_nothing_are_marked_but_for_the_frozen_model(tmp_path):
+    """That a frozen model delivers nothing is what it is for."""
+    frozen, mute, busy = METHODS["frozen"], {"all": 1.0}, {"all": 1.5}
+    none = {name: CostMeter().summary() for name in ("frozen", "mute")}
+    costs = {**none, "busy": {**CostMeter().summary(), "samples": 9, "duplication_factor": 1.5}}
+    run = made({"frozen": frozen, "mute": mute, "busy": busy}, 0, costs=costs.items())
+    assert run.summary["notes"]["cvr"] == [
+        "delivered nothing, so that nothing was learned in the stream: mute"
+    ]
+    summary = {**run.summary, "title": "t", "log": {"evaluated": 1, "immature": 0}}
+    write_report(tmp_path / "report.html", summary=summary, metrics=run.metrics)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'mute<span class="role">delivered nothing</span>' in page
+    assert 'frozen<span class="role">frozen</span>' in page
+    assert 'busy<span class="role">' not in page
+    assert re.search(r"mute</td>\s*<td[^>]*>0</td>\s*<td[^>]*>none</td>", page)
 
 
 def test_by_products_are_not_shown_beside_what_methods_compete_in(told):

@@ -226,13 +226,20 @@ def test_without_a_truth_losses_are_shown():
 
 def test_reasons_are_taken_from_what_was_measured(seeds):
     _, found = asked(seeds)
-    assert "of the margin is calibration (PCOC" in found["day"]["why"]
+    assert "of the margin to frozen is calibration (PCOC" in found["day"]["why"]
     stale = {"slow": {"samples": 5, "fake_negative_rate": 0.42, "label_age_s": {"p50": 900.0}}}
     runs = [made({k: METHODS[k] for k in ("quick", "slow")}, seed, costs=stale.items()) for seed in range(6)]
     assert "42.0% of the negatives that slow was taught paid later" in asked(runs)[1]["day"]["why"]
     old = {"slow": {"samples": 5, "fake_negative_rate": 0.0, "label_age_s": {"p50": 3 * 86400.0}}}
     runs = [made({k: METHODS[k] for k in ("quick", "slow")}, seed, costs=old.items()) for seed in range(6)]
     assert "labels that slow learns from are 3.0d old" in asked(runs)[1]["day"]["why"]
+
+
+def test_what_calibration_has_of_a_margin_is_told_of_differences_over_rows_alone(seeds):
+    assert "of the margin to" in asked(seeds)[1]["all"]["why"]
+    weighted = asked(seeds, stretches={"before": 1.0})[1]["all"]["why"]
+    assert weighted.startswith(("over frozen: ", "over quick: "))
+    assert asked(seeds, goal="ranking")[1]["day"]["why"][:4] in {"over", ""}
 
 
 def test_nothing_that_is_not_settled_has_a_reason(seeds):
