@@ -27,6 +27,7 @@ VERBS = [
     "describe",
     "export",
     "import",
+    "instruct",
     "listen",
     "ls",
     "new",

@@ -35,6 +35,8 @@ def is_of_documents(asked: Question) -> bool:
     named = (
         asked.methods or asked.phase or asked.hours or asked.seed is not None or asked.frozen or asked.entity
     )
+    if asked.intent == "why":
+        return not named and not asked.count
     if asked.intent == "what-is":
         return not (named and (asked.metric or asked.cost)) and not asked.count
     return asked.intent == "lookup" and not asked.of_results and not asked.phase

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from simulator.ask.asked import Passage
 from simulator.ask.question import normal, occurs
@@ -41,7 +43,8 @@ _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ied", "ers", "er", "ed", "
 _WORD = re.compile(r"[a-z0-9]+(?:[-_.@][a-z0-9]+)*|[\u3400-\u9fff]")
 
 
-def passages(folder: Path = DOCUMENTS) -> list[Passage]:
+@cache
+def passages(folder: Path = DOCUMENTS) -> tuple[Passage, ...]:
     """Return every passage of the pages in ``folder``: parts of a section, none much longer than `LONGEST`."""
     found = []
     if not (folder / "README.md").is_file():
@@ -51,7 +54,7 @@ def passages(folder: Path = DOCUMENTS) -> list[Passage]:
             place = page.relative_to(folder).as_posix()
             if place != LEFT_OUT:
                 found += [Passage(place, *part) for part in _parts(page.read_text(encoding="utf-8"))]
-    return found
+    return tuple(found)
 
 
 def _description() -> str:
@@ -64,15 +67,21 @@ def _description() -> str:
         return ""
 
 
-def search(
-    question: str, among: Sequence[Passage], count: int = 3, *, expanded: bool = True
-) -> list[Passage]:
-    """Return the passages nearest to a question, best first; those that share no word with it are none."""
+@cache
+def _index(among: tuple[Passage, ...]) -> Any:
     import bm25s
 
     index = bm25s.BM25(k1=1.2, b=0.6)
     corpus = [words(passage.heading) * TITLED + words(passage.text) for passage in among]
     index.index(corpus, show_progress=False)
+    return index
+
+
+def search(
+    question: str, among: tuple[Passage, ...], count: int = 3, *, expanded: bool = True
+) -> list[Passage]:
+    """Return the passages nearest to a question, best first; those that share no word with it are none."""
+    index = _index(among)
     asked = words(question) * OWN
     if expanded:
         asked += _added(question) * ADDED

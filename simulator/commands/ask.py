@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulator.atomic import written_whole
 from simulator.commands.console import stdout, warn
-from simulator.errors import ScenarioError
+from simulator.errors import ScenarioError, UsageError
 from simulator.rundir import is_finished
 
 if TYPE_CHECKING:
@@ -38,13 +39,47 @@ def ask_runs(question: str, runs: Sequence[Path]) -> list[Answer]:
     _check_finished(runs)
     found = groups(runs)
     asked = parse(question, [name for group in found for name in group.methods])
-    if is_of_documents(asked):
+    if is_of_documents(asked) or (asked.intent == "why" and not runs):
         return [documented(asked)]
     if not runs:
         raise ScenarioError(
             "ask: name one finished run or more, such as runs/double11/*, whose numbers are asked for"
         )
     return answered(found, asked)
+
+
+def write_instructions(
+    runs: Sequence[Path], out: Path, count: int, seed: int, endpoint: Endpoint | None, *, replace: bool
+) -> None:
+    """Write ``count`` lines of instruction data about finished runs.
+
+    Raises
+    ------
+    ScenarioError : no run is named, one is not finished, or a number is below its least.
+    UsageError : the file exists, and ``replace`` does not allow that.
+    """
+    from simulator.ask.asked import groups
+    from simulator.ask.endpoint import EndpointError, reworded
+    from simulator.ask.instruct import lines
+
+    if not runs:
+        raise ScenarioError("instruct: name one finished run or more, such as runs/double11/*")
+    if count < 1 or seed < 0:
+        raise ScenarioError(f"instruct: --count {count} must be at least 1, --seed {seed} at least 0")
+    _check_finished(runs)
+    if out.exists() and not replace:
+        raise UsageError(f"{out} exists; name another file with --out, or give --replace")
+
+    def other_words(answer: Answer) -> str | None:
+        try:
+            return reworded(answer, endpoint) if endpoint else None
+        except EndpointError:
+            return None  # the checked answer stands
+
+    with written_whole(out) as path, path.open("w", encoding="utf-8") as file:
+        for line in lines(groups(runs), count, seed, other_words):
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    stdout().print(f"{out}: {count} lines", soft_wrap=True)
 
 
 def _check_finished(runs: Sequence[Path]) -> None:

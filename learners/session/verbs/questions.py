@@ -1,4 +1,4 @@
-"""Verbs of questions: `ask` of finished runs."""
+"""Verbs of questions: `ask` of finished runs, and `instruct`, which makes instruction data of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from learners.session.verbs.frame import app
-from simulator.commands.options import verb
+from simulator.commands.options import Replace, verb
 
 if TYPE_CHECKING:
     from simulator.ask.endpoint import Endpoint
@@ -62,3 +62,30 @@ def ask(
     if run and answers[0].command:
         return int(app([*answers[0].command]) or 0)
     return code
+
+
+@verb(
+    app,
+    "instruct runs/double11/* --out instructions.jsonl",
+    "instruct runs/double11/* --out i.jsonl --count 300 --seed 1",
+)
+def instruct(
+    *runs: Path,
+    out: Annotated[Path, Parameter(help="The file to write, one JSON a line.")],
+    count: Annotated[int, Parameter(help="Lines.")] = 100,
+    seed: Annotated[int, Parameter(help="Of the questions; equal seeds give equal files.")] = 0,
+    endpoint: EndpointAt = None,
+    model: Model = "default",
+    allow_remote: Remote = False,
+    replace: Replace = False,
+) -> int:
+    """Write instruction data about finished runs, for tuning a language model: every number is true.
+
+    A user with a hidden goal asks two to four questions, imitated from real ones; what
+    the goal needs and was not asked is added; one question and answer covers it all.
+    A line has messages, conversation, documents, needs and facts.
+    """
+    from simulator.commands.ask import write_instructions
+
+    write_instructions(runs, out, count, seed, _door(endpoint, model, remote=allow_remote), replace=replace)
+    return 0
