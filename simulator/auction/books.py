@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.auction.account import Account
 from simulator.auction.judged import Judged
 from simulator.auction.money import Money, money_section
-from simulator.auction.paired import foretold
+from simulator.auction.paired import foretold, lost
 from simulator.auction.told import with_account
 from simulator.auction.wins import WinsFile
 from simulator.evaluation.ledger import Ledger
@@ -101,23 +102,23 @@ class Books:
             "money": money,
             "selection": selection,
             "accounts": {name: account.summary() for name, account in self._accounts.items()},
-            "lost": self._lost(money),
+            "lost": self._lost(money, offered.scale.get("cvr", (None, None))[1]),
             "off_policy": None if self._judged is None else self._judged.summary(),
             "foretold": self._foretold(money, everything),
             "troubles": {n: said for n, account in self._accounts.items() if (said := account.trouble())},
         }
         return told, with_account(money_section(money, selection), told)
 
-    def _lost(self, money: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-        """Return what each bidder lost against the oracle, and that against the clairvoyant budget, in truth."""
+    def _lost(self, money: Mapping[str, Any], told: str | None) -> dict[str, dict[str, float]]:
+        """Return what each bidder lost to delay, estimation and pacing, in truth; ``told``: who is told at once."""
         if self._oracle not in money:
             return {}
-        best = money[self._oracle]["all"]["expected_profit"]
-        budget = self._accounts[self._oracle].clairvoyant()
-        pacing = 0.0 if budget is None else budget["profit"] - best
+        earned = {name: of["all"]["expected_profit"] for name, of in money.items()}
+        best, budget = earned[self._oracle], self._accounts[self._oracle].clairvoyant()
+        clairvoyant = None if budget is None else budget["profit"]
         return {
-            name: {"estimation": best - of["all"]["expected_profit"], "pacing": pacing}
-            for name, of in money.items()
+            name: asdict(lost(profit, earned.get(told or "", profit), best, clairvoyant))
+            for name, profit in earned.items()
             if name != self._oracle
         }
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from simulator.evaluation.meters import Cell, Column, Section, Table
 
+_LOST = ("delay", "estimation", "pacing")
+
 
 def with_account(section: Section, told: Mapping[str, Any]) -> Section:
     """Add to the section on money what the accounts say; ``told`` is what the summary says of the auction."""
@@ -24,7 +26,7 @@ def with_account(section: Section, told: Mapping[str, Any]) -> Section:
         parts = [_sums(deciles[:5]), _sums(deciles[5:9]), _sums(deciles[9:])]
         of = lost.get(name, {})
         rows[name] = [
-            [Cell(_number(of.get("estimation"))), Cell(_number(of.get("pacing")))],
+            [Cell(_number(of.get(part))) for part in _LOST],
             [Cell(_number(part[0], 100, "%")) for part in parts],
             [Cell(_number(part[1])) for part in parts],
         ]
@@ -32,13 +34,14 @@ def with_account(section: Section, told: Mapping[str, Any]) -> Section:
     table = Table(
         "What was lost, and what was won of what is worth most",
         [
-            Column("lost to", ("estimation", "pacing")),
+            Column("lost to", _LOST),
             Column("won", thirds, 1),
             Column("promised", thirds, 2),
         ],
         rows,
         hint="promised: what was believed of what was won, over what it is worth in truth",
-        note="Lost to estimation: what the bidder who knows the truth earns more, bidding in the same way. Lost to pacing: "
+        note="Lost to delay: what the method that is told of everything at once earns more, if there is one. Lost to "
+        "estimation: what the bidder who knows the truth earns more than that, bidding in the same way. Lost to pacing: "
         "what the best single factor of each day, chosen with the day known, would have earned him more.",
     )
     return replace(section, note=" ".join([section.note, *lines]), tables=[*section.tables, table])

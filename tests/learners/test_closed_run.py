@@ -110,8 +110,10 @@ def test_what_was_lost_and_who_overrated_what_is_told(sold: Path, summary: dict[
     auction = summary["auction"]
     assert set(auction["lost"]) == set(METHODS)
     for name, of in auction["lost"].items():
-        whole, oracle = (auction["money"][n]["all"] for n in (name, "oracle-bidder"))
-        assert of["estimation"] == pytest.approx(
+        whole, told, oracle = (auction["money"][n]["all"] for n in (name, "oracle", "oracle-bidder"))
+        assert of["delay"] == pytest.approx(told["expected_profit"] - whole["expected_profit"])
+        assert of["pacing"] == 0
+        assert of["delay"] + of["estimation"] == pytest.approx(
             oracle["expected"] - oracle["spend"] - whole["expected"] + whole["spend"]
         )
         assert of["estimation"] > 0
