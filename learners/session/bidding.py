@@ -36,6 +36,10 @@ def check_auction(settings: AuctionBlock, methods: Sequence[ResolvedMethod], log
         faults.append(
             f'auction.ctr = "true": only the log of a generated world knows it, not {log.meta.name!r}; take "model"'
         )
+    if settings.exploration.kind == "thompson":
+        faults.append(
+            'auction.exploration = "thompson": draws one of several members that predict, and no method has any; take "epsilon"'
+        )
     for method in methods:
         served = method.link.tasks
         who = f"method {method.name!r} cannot bid:"

@@ -205,6 +205,7 @@ def test_who_begins_cold_knows_nothing_of_the_history(home: Path):
     [
         ("world.impressions=false", "set world.impressions = true"),
         ("auction.ctr=model", "predicts no ctr"),
+        ("auction.exploration=thompson", 'no method has any; take "epsilon"'),
         ("stream.protocol=offline", "[auction] needs a stream"),
     ],
 )

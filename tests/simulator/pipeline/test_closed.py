@@ -160,3 +160,23 @@ def test_a_stretch_is_bid_for_with_the_model_that_was_published_before_it():
     seen = [int(offers.time[0]) for offers, _ in run.decisions.won["delay"]]
     assert len(seen) == 2 * (END - START) // SEGMENT
     assert len(run.audience.predicted["delay"]) == len(seen)
+
+
+def test_a_click_that_nobody_saw_in_a_lower_slot_is_nobodys():
+    slots = SOME.model_copy(
+        update={"slots": (1.0, 0.3), "rivals": SOME.rivals.model_copy(update={"bid": 0.5})}
+    )
+    run = replayed(slots, ["delay"])
+    seen, offered = set(), set()
+    for offers, won in run.decisions.won["delay"]:
+        offered |= set(offers.click_row[offers.click_row >= 0].tolist())
+        seen |= set(won.click_row[won.click_row >= 0].tolist())
+        assert (won.won | (won.click_row < 0)).all()
+    own = {int(row) + int(k) for row, mine in run.decisions.owned["delay"] for k in np.flatnonzero(mine)}
+    assert own & offered == seen
+    lost = sum(int(((offers.click_row >= 0) & won.won & (won.click_row < 0)).sum())
+               for offers, won in run.decisions.won["delay"])  # fmt: skip
+    assert lost > 5
+    for meal in run.audience.meals["delay"]:
+        clicked = meal.row >= 0
+        assert set(meal.row[clicked].tolist()) <= own
