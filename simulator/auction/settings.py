@@ -154,11 +154,6 @@ class AuctionBlock(Block):
             bidder_from(self.bidder)
         except ScenarioError as error:
             yield from error.faults
-        if self.exploration.kind == "thompson":
-            yield (
-                'auction.exploration = "thompson" draws a member of an ensemble, and methods predict by one model each; take '
-                '"epsilon", or hand the predictions of an ensemble to simulator.auction.room.Room yourself'
-            )
         for name, key in (
             (self.rivals.context, "auction.rivals.context"),
             (self.campaign_by if self.campaigns > 1 else "", "auction.campaign_by"),
