@@ -118,6 +118,18 @@ def test_equal_methods_are_rarely_settled_by_chance():
     assert np.mean(wrong) < 0.08
 
 
+def test_settled_is_ahead_of_every_other_and_not_of_the_runner_up_alone():
+    def moody(p, time, random):
+        return np.minimum(p * random.choice([1.0, 1.6]), 0.99)
+
+    runs = [made({"a": {"all": 1.0}, "b": {"all": 1.12}, "moody": moody}, seed) for seed in range(5)]
+    found = asked(runs)[1]["all"]
+    assert (found["best"], found["runner_up"]["method"]) == ("a", "b")
+    assert found["runner_up"]["settled"]
+    assert (found["settled"], found["level"]) == (False, ["moody"])
+    assert found["needed"]["seeds"] > 5
+
+
 def test_bounds_that_read_the_truth_cannot_be_served():
     methods = METHODS | {"oracle": {"all": 1.0}, "seer": {"all": 1.0}}
     run = made(methods, 0, scale={"cvr": ("frozen", "oracle")}, peeking=["oracle", "seer"])
