@@ -2,8 +2,8 @@
 
 RUN is the directory of a run in a world (its truth makes the regret) whose predictions.parquet has the members' columns.
 Nothing is run: every way is computed from what the members predicted. An earlier sale is the next run of the same scenario, of
-which there are therefore two at least; another shop's sale is the first run of another scenario. What came of it is in
-docs/results.md.
+which there are therefore two at least; another shop's sale is the first run of another scenario. Where the stream of the first
+run has two sales, ways are learnt on the first and judged on the second. What came of it is in docs/results.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,9 @@ from scipy.special import expit, logit, softmax
 
 from simulator.calendar import PHASES
 from simulator.evaluation.metrics import log_loss
-from simulator.log.schema import Float64, Int64
+from simulator.log.schema import Bool, Float64, Int64
 from simulator.scenario.load import load_scenario
+from simulator.units import DAY
 
 MEMBERS = ("es-dfm", "fnc", "fnw", "posterior-settlement", "offline", "pre-trained")
 RATES = (1.0, 0.1, 0.01, 0.001)
@@ -34,7 +35,8 @@ class World:
     """What the members predicted of one world's clicks, and what came of them.
 
     ``logits`` are of shape (members, n), ``ends`` the instants at which segments end, ``segment`` the segment of each click
-    and ``delay`` the time from the click to its first pay (NaN where there is none); ``window`` is that of attribution.
+    and ``delay`` the time from the click to its first pay (NaN where there is none); ``window`` is that of attribution, and
+    ``sales`` are the instants from which the sales of the stream are anticipated.
     """
 
     name: str
@@ -47,6 +49,7 @@ class World:
     delay: Float64
     truth: Float64
     window: int
+    sales: Sequence[int]
 
     @classmethod
     def of(cls, run: Path) -> World:
@@ -69,6 +72,18 @@ class World:
             (found.first_pay - found.time).to_numpy(np.float64, na_value=np.nan),
             found.p_pay.to_numpy(),
             load_scenario(run / "scenario.resolved.toml").scenario.windows.attribution,
+            [p["start"] - p["anticipation"] for p in summary["promotions"] if p["start"] >= stream["start"]],
+        )
+
+    def halves(self) -> tuple[World, World]:
+        """Return clicks that are final a day and a window before the second sale is anticipated, and those from then on."""
+        since = self.sales[1] - self.window - DAY
+        return self._of(self.time < since - self.window), self._of(self.time >= since)
+
+    def _of(self, kept: Bool) -> World:
+        rows = ("time", "segment", "phase", "label", "delay", "truth")
+        return replace(
+            self, logits=self.logits[:, kept], **{name: getattr(self, name)[kept] for name in rows}
         )
 
     def regret(self, mixed: Float64) -> float:
@@ -156,15 +171,30 @@ def ways(world: World, earlier: World, other: World) -> dict[str, float]:
         "best per phase, in hindsight": world.regret(by_phase(world, world, hindsight=True)),
         "mean": world.regret(world.logits.mean(axis=0)),
     }
-    for told, sale in (("an earlier sale", earlier), ("another shop's sale", other)):
-        found[f"by-phase, chosen on {told}"] = world.regret(by_phase(world, sale))
-        weighed = (world.logits * phase_weights(sale)[:, world.phase]).sum(axis=0)
-        found[f"weights of the phases of {told}"] = world.regret(weighed)
+    found |= of_sale(world, earlier, "an earlier sale") | of_sale(world, other, "another shop's sale")
     for told, losses in (("matured labels", on_matured_labels(world)), ("beliefs", on_beliefs(world))):
         for rate in RATES:
             weights = softmax(-rate * losses, axis=0)
             found[f"Hedge, {told}, {rate:g}"] = world.regret(world.mixed(weights))
     return found
+
+
+def of_sale(world: World, sale: World, told: str) -> dict[str, float]:
+    """Return the NLL regret of what is learnt of the phases of a sale: who serves, and with which weights."""
+    weighed = (world.logits * phase_weights(sale)[:, world.phase]).sum(axis=0)
+    return {
+        f"by-phase, chosen on {told}": world.regret(by_phase(world, sale)),
+        f"weights of the phases of {told}": world.regret(weighed),
+    }
+
+
+def of_two_sales(world: World) -> dict[str, float]:
+    """Return the NLL regret on the second sale of a stream of the mean, and of what is learnt on its first."""
+    first, second = world.halves()
+    alone = {name: second.regret(one) for name, one in zip(MEMBERS, second.logits, strict=True)}
+    return (
+        alone | {"mean": second.regret(second.logits.mean(axis=0))} | of_sale(second, first, "the first sale")
+    )
 
 
 def paired(table: Mapping[str, Sequence[float]], name: str, to: str = "mean") -> tuple[float, float]:
@@ -186,7 +216,9 @@ def main(runs: Sequence[str]) -> None:
         other = shops[(shop + 1) % len(shops)][0]
         for place, world in enumerate(worlds):
             names.append(world.name)
-            for way, regret in ways(world, worlds[(place + 1) % len(worlds)], other).items():
+            two = len(world.sales) > 1
+            found = of_two_sales(world) if two else ways(world, worlds[(place + 1) % len(worlds)], other)
+            for way, regret in found.items():
                 table.setdefault(way, []).append(regret)
     print("| NLL regret |", *(f"{name} |" for name in names), "less the mean's |")
     print("|---|" + "---|" * (len(names) + 1))
