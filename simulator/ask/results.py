@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.ask.asked import Answer, Runs
 from simulator.ask.facts import HIGH, LOW, SUMMARY, Cell, Draft, Fact
-from simulator.ask.question import Question
+from simulator.ask.question import Question, occurs
 from simulator.ask.scores import Missing, Score
 
 SHOWN = 6
@@ -71,7 +71,7 @@ def compare(runs: Runs, asked: Question) -> Answer:
         if number:
             draft.say("\n")
         _paired(draft, runs, score, first, other)
-    return runs.answer(asked, draft, _more_seeds(runs))
+    return runs.answer(asked, draft, _more(runs, asked))
 
 
 def _ranked(runs: Runs, asked: Question, score: Score, order: list[str]) -> Answer:
@@ -89,7 +89,7 @@ def _ranked(runs: Runs, asked: Question, score: Score, order: list[str]) -> Answ
         if frozen in order and frozen not in order[:2]:
             draft.say("\n")
             _paired(draft, runs, score, order[0], frozen)
-    return runs.answer(asked, draft, _more_seeds(runs))
+    return runs.answer(asked, draft, _more(runs, asked))
 
 
 def _paired(draft: Draft, runs: Runs, score: Score, first: str, second: str) -> None:
@@ -204,8 +204,10 @@ def checked(runs: Runs, score: Score, method: str) -> None:
         raise Missing(why, finer if score.hours else ("report", str(runs.paths[0])))
 
 
-def _more_seeds(runs: Runs) -> tuple[str, ...]:
-    """Return the words that would give an interval over seeds, where there is one run."""
+def _more(runs: Runs, asked: Question) -> tuple[str, ...]:
+    """Return the words that say more: the verdict on what to serve; of one run, seeds for an interval."""
+    if occurs("serve", asked.text) >= 0:
+        return ("verdict", *(str(path) for path in runs.paths))
     if len(runs.paths) > 1:
         return ()
     return (str(runs.paths[0] / "scenario.resolved.toml"), "--seeds", "0..3", "--out", "runs-seeds")

@@ -113,6 +113,10 @@ def test_of_one_run_the_interval_is_that_of_its_blocks_in_either_direction(runs)
     assert "no interval" in ask("compare es-dfm with oracle", runs[0]).text
 
 
+def test_what_to_serve_leads_to_the_verdict(runs):
+    assert ask("what should I serve before the sale?", *runs).command == ("verdict", *map(str, runs))
+
+
 def test_why_tells_what_was_measured(runs):
     answer = ask("Why does es-dfm predict too low in the anticipation?", runs[0])
     assert "It predicts less than what comes in the anticipation" in answer.text

@@ -1,6 +1,7 @@
 """`ask` as a command: what it prints, how it ends, and that it is quick to begin."""
 
 import json
+import resource
 import subprocess
 import sys
 
@@ -69,6 +70,16 @@ def test_what_if_starts_its_command_only_when_told_to(run, tmp_path):
     assert list(tmp_path.iterdir()) == []
     started = sim(*words, "--run", cwd=tmp_path, code=2)
     assert "must have [world] or [data]" in started.stderr or "[world]" in started.stderr
+
+
+def test_an_answer_takes_less_than_a_second_of_the_processor(run):
+    def seconds():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        sim("ask", "pcoc of fnw in the first 6 hours", run)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(3)) < 1  # 0.5 s on an idle core, of four runs of double11
 
 
 def test_neither_torch_nor_the_parts_of_methods_are_loaded(run):
