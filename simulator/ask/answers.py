@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simulator.ask.again import reproduce, what_if
+from simulator.ask.ages import aged
 from simulator.ask.asked import Answer, Runs
 from simulator.ask.checker import check
 from simulator.ask.question import Question
@@ -59,7 +60,8 @@ def documented(asked: Question) -> Answer:
 def _of(runs: Runs, asked: Question) -> Answer:
     try:
         chosen = runs if asked.intent == "what-if" else _of_seed(runs, asked)
-        _check_entity(chosen, asked)
+        if asked.entity is not None and asked.intent != "what-if":
+            return aged(chosen, asked)
         return _ANSWERS.get(asked.intent, lookup)(chosen, asked)
     except Missing as missing:
         return runs.refuse(asked, missing.why, missing.command)
@@ -73,11 +75,3 @@ def _of_seed(runs: Runs, asked: Question) -> Runs:
         again = runs.again()
         raise Missing("None of these runs has that seed.", (again[0], "--seed", str(asked.seed)))
     return chosen
-
-
-def _check_entity(runs: Runs, asked: Question) -> None:
-    if asked.entity is not None and asked.intent != "what-if":
-        raise Missing(
-            f"These runs were not judged by the age of each {asked.entity}.",
-            runs.again("--set", f"evaluation.entity={asked.entity}_id", "--out", "runs-ages"),
-        )

@@ -178,6 +178,25 @@ def test_reproducing_is_the_resolved_scenario_with_its_seed(runs):
     assert answer.command[:3] == (str(runs[3] / "scenario.resolved.toml"), "--seed", "3")
 
 
+def test_new_entities_are_answered_where_runs_were_judged_by_age(tmp_path):
+    run = make_run(tmp_path)
+    measured = {"median": 2.5, "never": 0.25, "money": 12.0, "calibrated": []}
+    tasks = {
+        "cvr": {
+            "entities": 9,
+            "young": 1,
+            "methods": {"fnw": measured, "es-dfm": {**measured, "median": None}},
+        }
+    }
+    told = {"entity": "item_id", "within": 0.2, "days": 2, "positives": 5, "tasks": tasks}
+    (run / "summary.json").write_text(json.dumps({**summary(run), "ageing": told}), encoding="utf-8")
+    answer = ask("how long until new items are calibrated?", run)
+    assert "fnw: median days 2.500, never 25.0 %, money until then 12.000" in answer.text
+    assert "es-dfm: median days unknown" in answer.text
+    assert answer.facts[0].fact.shown() == f"{run}: summary.json /ageing/within"
+    assert ask("how long until new users are calibrated?", run).refused
+
+
 def test_the_checker_reads_anew(tmp_path):
     run = make_run(tmp_path)
     answer = ask("auc of fnw", run)
