@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from simulator.errors import LogError
-from simulator.live.seam import Piece, Reached
+from simulator.live.seam import END, Piece, Reached
 
 _PIECE = 1 << 21
 """Bytes that are read at a time."""
@@ -115,8 +115,12 @@ def ending(backwards: Iterator[bytes]) -> Reached:
     """Find the end of samples that are given from the last one on."""
     last, time, count = b"", -1, 0
     for line in backwards:
-        last = last or line
-        at = json.loads(line).get("visible_time", -1)
+        told = json.loads(line)
+        if not last:
+            last = line
+            if END in told:
+                continue
+        at = told["visible_time"]
         if count and at != time:
             break
         time, count = at, count + 1

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.live.records import Records, parsed
+from simulator.live.records import Reading, Records, parsed
 from simulator.live.seam import Piece
 from simulator.log.schema import ClickBatch, EventBatch, Int64, Kind
 
@@ -56,7 +56,15 @@ class Intake:
     lateness, tick, lifetime : in microseconds; an id that comes again within a lifetime comes twice.
     """
 
-    def __init__(self, lateness: int, tick: int, lifetime: int, partitions: Iterable[str] = ("",)) -> None:
+    def __init__(
+        self,
+        lateness: int,
+        tick: int,
+        lifetime: int,
+        partitions: Iterable[str] = ("",),
+        reading: Reading | None = None,
+    ) -> None:
+        self._reading = reading or Reading()
         self._lateness, self._tick, self._lifetime = lateness, tick, lifetime
         self.partitions = {name: Partition(name, number) for number, name in enumerate(partitions)}
         self.aside: list[tuple[int, dict[str, Any]]] = []
@@ -86,7 +94,7 @@ class Intake:
     def read(self, name: str, piece: Piece) -> None:
         """Take the next records of a partition."""
         partition = self.partitions[name]
-        records, places, told = parsed(piece.lines, piece.positions, partition.number)
+        records, places, told = parsed(piece.lines, piece.positions, partition.number, self._reading)
         if len(records):
             before = np.maximum.accumulate(np.concatenate(([partition.latest], records.time)))
             edges = np.maximum((before[:-1] - self._lateness) // self._tick * self._tick, partition.lifted)

@@ -15,7 +15,7 @@ _MARKS = 16
 class Journal:
     """Marks, from one of which a restart goes on, and lifts of the watermarks of partitions that bring nothing.
 
-    Where nothing was ever delivered, what is there is not gone by.
+    Where nothing was ever delivered marks are not gone by, but lifts are: something may be put aside because of them.
 
     A lift is written before anything is delivered that rests on it, a mark when all that is visible before its instant is
     delivered. So what was late is late again, and all else is decided as before from two lifetimes on after a mark.
@@ -28,12 +28,12 @@ class Journal:
         for line in outlet.history():
             told = json.loads(line)
             if "begun" in told:
-                self._marks, self._lifts = [], []
+                self._marks = []
             else:
                 (self._lifts if "lift" in told else self._marks).append(told)
-        if fresh and self._marks + self._lifts:  # of samples that somebody took away: they are made again
+        if fresh and self._marks:  # of samples that somebody took away: they are made again
             self._write({"begun": True})
-            self._marks, self._lifts = [], []
+            self._marks = []
         self._next = self.edge + self._lifetime // _MARKS
 
     @property

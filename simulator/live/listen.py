@@ -15,7 +15,7 @@ from simulator.errors import UsageError
 from simulator.live.intake import Intake
 from simulator.live.journal import Journal
 from simulator.live.lines import lines
-from simulator.live.seam import Outlet, Piece, Reached, beside, inlet, outlet
+from simulator.live.seam import END, Outlet, Piece, Reached, beside, inlet, outlet
 from simulator.live.settings import Live
 from simulator.log.pushed import Pushed
 from simulator.log.schema import Int64
@@ -25,12 +25,14 @@ _PAUSE = 0.2
 """Seconds between looks at what has brought nothing new."""
 _OBJECTS = 1_000_000
 """New ones after which it is looked for cycles."""
-END = "END"
-"""The last line of samples of a stream that is over."""
 
 
 def _line(told: Mapping[str, Any]) -> bytes:
     return json.dumps(told, separators=(",", ":")).encode()
+
+
+def _is_end(line: bytes) -> bool:
+    return line.strip() == _line({END: True})
 
 
 class Output:
@@ -39,7 +41,9 @@ class Output:
     def __init__(self, place: str) -> None:
         self._outlet: Outlet = outlet(place)
         self._reached = [self._outlet.reached(part) for part in range(self._outlet.parts)]
-        if any(reached.line.strip() == _line({END: True}) for reached in self._reached):
+        # Whoever is killed at the end may have said so in some orders only.
+        self._open = [part for part, reached in enumerate(self._reached) if not _is_end(reached.line)]
+        if not self._open:
             raise UsageError(f"{place}: this stream has ended; choose another place")
 
     @property
@@ -77,7 +81,7 @@ class Output:
 
     def end(self, until: int) -> None:
         """Say that nothing comes any more."""
-        for part in range(self._outlet.parts):
+        for part in self._open:
             self._outlet.append(part, [_line({END: True})], [(until, 0)])
 
     def close(self) -> None:
@@ -101,7 +105,9 @@ class Listener:
     def __init__(self, live: Live) -> None:
         policies, windows = live.made_policies(), live.label_windows()
         self._inlet = inlet(live.events)
-        self._intake = Intake(live.lateness, live.tick, windows.lifetime, self._inlet.partitions)
+        self._intake = Intake(
+            live.lateness, live.tick, windows.lifetime, self._inlet.partitions, live.reading()
+        )
         self._live, self._windows, self._policies = live, windows, policies
         self._source = Pushed()
         self._engine: Engine | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from json import JSONDecoder
 from math import inf
@@ -15,9 +15,15 @@ from numpy.typing import NDArray
 from simulator.log.schema import Columns, Float64, Int64, Kind, UInt8
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_KINDS = {"click": 0, "cart": 1, "pay": 2, "refund": 3}
+KINDS = {"click": 0, "cart": 1, "pay": 2, "refund": 3, "ignore": -1}
+"""By name; records of the last one are passed over."""
 _decode = JSONDecoder().raw_decode
 _LARGEST = 1 << 62
+_BLANK = object()
+_UNREADABLE = (
+    *(ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError),
+    *(EOFError, IndexError),  # of Avro
+)
 
 
 @dataclass(slots=True)
@@ -34,25 +40,86 @@ class Records(Columns):
     """Where in its partition it was, any whole number."""
 
 
+def from_json(line: bytes) -> Any:
+    """Return what a line of JSON says; nothing where it is blank."""
+    text = line.decode().strip()
+    if not text:
+        return _BLANK
+    found, end = _decode(text)
+    if end != len(text):
+        raise ValueError("more than one value")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How records are read.
+
+    Parameters
+    ----------
+    decode : makes a mapping of what was sent, or raises.
+    kind, click_id, event_id, time, amount : what these are called there.
+    kinds : by what ``kind`` says there, the kind; -1 for records that are passed over.
+    unit : microseconds that one of ``time`` is, where it is a number.
+    """
+
+    decode: Callable[[bytes], Any] = from_json
+    kind: str = "kind"
+    click_id: str = "click_id"
+    event_id: str = "event_id"
+    time: str = "time"
+    amount: str = "amount"
+    kinds: Mapping[str, int] = field(default_factory=lambda: {**KINDS})
+    unit: int = 1
+
+    def row(self, line: bytes) -> tuple[tuple[int, int, int, int], float] | None:
+        """Return time, kind, event id and click id, and the amount; None: it is passed over.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, EOFError, IndexError : it is no record.
+        """
+        found = self.decode(line)
+        if found is _BLANK:
+            return None
+        kind = self.kinds[found[self.kind]]
+        if kind < 0:
+            return None
+        click_id, time = found[self.click_id], found[self.time]
+        event_id, amount = click_id if kind == 0 else found[self.event_id], 0.0
+        if kind >= Kind.PAY:
+            amount = float(found[self.amount])
+            if not 0 <= amount < inf:
+                raise ValueError(f"amount {amount} is not a number from 0 on")
+        time = time * self.unit if type(time) is int else _instant(time)
+        for value in (click_id, event_id):
+            if type(value) is not int or not 0 <= value < _LARGEST:
+                raise ValueError(f"{value!r} is no id")
+        if not 0 <= time < _LARGEST:
+            raise ValueError(f"{time!r} is no instant")
+        return (time, kind, event_id, click_id), amount
+
+
 def parsed(
-    lines: Sequence[bytes], positions: Sequence[int], partition: int
+    lines: Sequence[bytes], positions: Sequence[int], partition: int, reading: Reading
 ) -> tuple[Records, list[int], list[tuple[int, str]]]:
     """Read records: those that can be, the place among ``lines`` of each, and place and reason of the others.
 
-    A record is a line of JSON: ``kind`` (click, cart, pay, refund), ``click_id``, ``time`` (microseconds since 1970, or a date
-    with time and offset); of what is no click also ``event_id`` and, of pays and refunds, ``amount``.
+    A record has ``kind`` (click, cart, pay, refund), ``click_id``, ``time`` (microseconds since 1970, or a date with time and
+    offset); of what is no click also ``event_id`` and, of pays and refunds, ``amount``.
     """
     numbers: list[int] = []
     amounts, places, faults = [], [], []
     for place, line in enumerate(lines):
-        if not line or line.isspace():
+        if not line:
             continue
         try:
-            row, amount = _row(line)
-            numbers += row
-            amounts.append(amount)
-            places.append(place)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            row = reading.row(line)
+            if row is not None:
+                numbers += row[0]
+                amounts.append(row[1])
+                places.append(place)
+        except _UNREADABLE as error:
             faults.append((place, f"it cannot be read ({type(error).__name__}: {error})"))
     # One flat list of numbers: a tuple a row costs more than all else, since each is looked at for cycles.
     time, kind, event_id, click_id = np.array(numbers, np.int64).reshape(-1, 4).T.copy()
@@ -68,29 +135,8 @@ def parsed(
     return records, places, faults
 
 
-def _row(line: bytes) -> tuple[tuple[int, int, int, int], float]:
-    text = line.decode().strip()
-    found, end = _decode(text)
-    if end != len(text):
-        raise ValueError("more than one value")
-    kind, click_id, time = _KINDS[found["kind"]], found["click_id"], found["time"]
-    event_id, amount = click_id if kind == 0 else found["event_id"], 0.0
-    if kind >= Kind.PAY:
-        amount = float(found["amount"])
-        if not 0 <= amount < inf:
-            raise ValueError(f"amount {amount} is not a number from 0 on")
-    if type(time) is not int:
-        time = _instant(time)
-    for value in (click_id, event_id):
-        if type(value) is not int or not 0 <= value < _LARGEST:
-            raise ValueError(f"{value!r} is no id")
-    if not 0 <= time < _LARGEST:
-        raise ValueError(f"{time!r} is no instant")
-    return (time, kind, event_id, click_id), amount
-
-
 def _instant(value: Any) -> int:
-    when = datetime.fromisoformat(value)
+    when = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     if when.tzinfo is None:
         raise ValueError(f"{value!r} has no offset from UTC")
     since = when - _EPOCH

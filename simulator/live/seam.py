@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from simulator.errors import UsageError, unknown
 
 SCHEMES = ("redis", "rediss", "kafka")
+END = "END"
+"""In the last line of samples of a stream that is over."""
 SIDE = ".positions"
 """Ending of the name of what keeps positions beside samples."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,6 +11,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from simulator.deliver.order import refuse
 from simulator.errors import ScenarioError, UsageError
+from simulator.live.avro import from_avro
+from simulator.live.records import KINDS, Reading, from_json
 from simulator.live.seam import is_address
 from simulator.policies import policy_from
 from simulator.policies.base import Policy
@@ -18,6 +21,8 @@ from simulator.scenario.sentences import sentences
 from simulator.units import Duration
 from simulator.windows import Windows
 
+_UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000}
+
 
 class LiveWindows(Block):
     """The windows of the labels, as in a scenario."""
@@ -25,6 +30,19 @@ class LiveWindows(Block):
     attribution: Duration = "3d"  # type: ignore[assignment]
     refund: Duration = "3d"  # type: ignore[assignment]
     edges: Literal["inclusive", "exclusive"] = "inclusive"
+
+
+class LiveColumns(Block):
+    """What records call what they hold, as in ``[data.columns]``."""
+
+    kind: str = "kind"
+    click_id: str = "click_id"
+    event_id: str = "event_id"
+    time: str = "time"
+    amount: str = "amount"
+    kinds: dict[str, Literal["click", "cart", "pay", "refund", "ignore"]] = Field(default_factory=dict)
+    """What ``kind`` says there to kind; default: kinds by their own names."""
+    time_unit: Literal["us", "ms", "s"] = "us"
 
 
 class Live(Block):
@@ -36,6 +54,8 @@ class Live(Block):
     Parameters
     ----------
     idle : after this long without a record a partition is no longer waited for; without it, all are waited for.
+    avro : a schema; records are values of it, instead of JSON.
+    avro_header : bytes before each; 5 where a schema registry numbers schemas.
     policies : several policies by name, instead of one; each sample then says whose it is.
     """
 
@@ -48,6 +68,9 @@ class Live(Block):
     policy: str | dict[str, Any] | None = None
     policies: dict[str, str | dict[str, Any]] = Field(default_factory=dict)
     windows: LiveWindows = Field(default_factory=LiveWindows)
+    columns: LiveColumns = Field(default_factory=LiveColumns)
+    avro: str | None = None
+    avro_header: int = Field(default=0, ge=0)
 
     @field_validator("tick")
     @classmethod
@@ -55,6 +78,23 @@ class Live(Block):
         if value <= 0:
             raise ValueError("must be longer than 0")
         return value
+
+    def reading(self) -> Reading:
+        """Return how records are read.
+
+        Raises
+        ------
+        ScenarioError : there is no such schema.
+        UsageError : what reads Avro is not installed, or records are lines of a file, which Avro cannot be.
+        """
+        decode: Callable[[bytes], Any] = from_json
+        if self.avro is not None:
+            if not is_address(self.events):
+                raise UsageError(f"{self.events}: records of Avro are not lines; allowed: redis://, kafka://")
+            decode = from_avro(Path(self.avro), self.avro_header)
+        names = self.columns.model_dump(include={"kind", "click_id", "event_id", "time", "amount"})
+        kinds = {name: KINDS[kind] for name, kind in self.columns.kinds.items()} or KINDS
+        return Reading(decode, **names, kinds=kinds, unit=_UNITS[self.columns.time_unit])
 
     def label_windows(self) -> Windows:
         """Return the windows as the engine has them."""
@@ -102,6 +142,10 @@ def read_live(path: Path) -> Live:
         live = Live.model_validate(document["live"])
     except ValidationError as error:
         raise ScenarioError(sentences(error, Live, document["live"], "live", "[live]")) from None
-    given = {name: getattr(live, name) for name in ("events", "samples", "aside")}
-    places = {name: place if is_address(place) else str(path.parent / place) for name, place in given.items()}
+    given = {name: getattr(live, name) for name in ("events", "samples", "aside", "avro")}
+    places = {
+        name: place if is_address(place) else str(path.parent / place)
+        for name, place in given.items()
+        if place is not None
+    }
     return live.model_copy(update=places)

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import LogError
-from simulator.live.listen import END
-from simulator.live.seam import inlet, outlet
+from simulator.live.seam import END, inlet, outlet
 from simulator.units import MINUTE
 from tests.commands import ROOT, sim_here
 from tests.simulator.live.test_listen import a_log, live_file, records, replayed

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from simulator.engine import Engine
 from simulator.errors import ScenarioError, UsageError
 from simulator.live.intake import Intake
-from simulator.live.listen import END, listen
-from simulator.live.seam import Piece
+from simulator.live.listen import listen
+from simulator.live.seam import END, Piece
 from simulator.live.settings import read_live
 from simulator.log.memory import random_log
 from simulator.log.schema import Kind

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from simulator.errors import LogError, UsageError
-from simulator.live.listen import END
-from simulator.live.seam import Address, outlet
+from simulator.live.seam import END, Address, outlet
 from simulator.units import MINUTE
 from tests.commands import ROOT, sim_here
 from tests.simulator.live.test_listen import a_log, live_file, records, replayed

@@ -6,7 +6,7 @@ import json
 from copy import deepcopy
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from simulator.live import listen as module
@@ -49,7 +49,9 @@ class Stopped:
         return self.now
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@example(seed=942140, many=2, parts=2, kills=[59])
+@example(seed=637754, many=2, parts=2, kills=[53, 54, 35])
 @given(
     seed=st.integers(0, 10**6),
     many=st.integers(1, 3),
