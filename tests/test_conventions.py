@@ -29,6 +29,8 @@ MAY_READ_THE_CLOCK = {
     "learners/precision.py": 'which precision is faster here, for precision = "auto" alone, and written down',
     "learners/session/ending.py": "seconds by activity, for the summary",
     "learners/session/jobs.py": "how long a run of a sweep took, for its account",
+    "simulator/live/listen.py": "which partition is idle, that a stream without records stands still for nobody",
+    "simulator/live/topics.py": "how long a broker may take to say what it holds",
     "simulator/report/progress.py": "events per second and time left, for the eye",
     "simulator/report/live.py": "time spent, for the eye",
     "simulator/rundir.py": "when a run began and ended, for the manifest",

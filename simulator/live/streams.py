@@ -29,7 +29,7 @@ def _client(address: Address) -> Any:
         from redis.retry import Retry
     except ImportError:
         raise UsageError('Redis needs its client: pip install "afterclick[redis]"') from None
-    from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError  # noqa: A004
+    from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError  # noqa: A004 - as they are called there
 
     client = redis.Redis.from_url(
         f"{address.scheme}://{address.server}",

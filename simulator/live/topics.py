@@ -23,7 +23,7 @@ _BACK = 1_000
 
 def _config(address: Address) -> dict[str, Any]:
     try:
-        import confluent_kafka  # noqa: F401
+        import confluent_kafka  # noqa: F401 - only to tell whether it is there
     except ImportError:
         raise UsageError('Kafka needs its client: pip install "afterclick[kafka]"') from None
     return {"bootstrap.servers": address.server, **address.options}
@@ -139,7 +139,7 @@ def _consumed(consumer: Any, address: Address, wait: float) -> Iterator[tuple[in
         error = message.error()
         if error is None:
             yield message.partition(), message.offset(), message.value() or b""
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - as it is called there
             yield message.partition(), message.offset(), None
         elif error.fatal() or error.code() in gone:
             raise LogError(f"kafka://{address.server}/{address.name}: {error.str()}")

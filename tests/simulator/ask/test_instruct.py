@@ -76,7 +76,7 @@ def test_needs_that_were_not_asked_for_are_uncovered_and_then_covered(runs):
     assert all(covered for one in made for _, covered in one.covered())
 
 
-def test_a_model_may_reword_and_lies_are_dropped(runs, tmp_path, server):  # noqa: F811
+def test_a_model_may_reword_and_lies_are_dropped(runs, tmp_path, server):  # noqa: F811 - the fixture that is imported
     door = ("--endpoint", f"http://127.0.0.1:{server.server_port}/v1")
     plain = written(runs, tmp_path / "a.jsonl")
     server.mode = lambda text: text.replace("0.", "0.9")
