@@ -12,7 +12,6 @@ from simulator.ask.instruct import TURNS, _answer, simulate
 from tests.benchmarks.questions import ablated, held_out, judged
 from tests.commands import sim_here
 from tests.simulator.ask.made import make_run
-from tests.simulator.ask.test_endpoint import server  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,7 @@ def test_needs_that_were_not_asked_for_are_uncovered_and_then_covered(runs):
     assert all(covered for one in made for _, covered in one.covered())
 
 
-def test_a_model_may_reword_and_lies_are_dropped(runs, tmp_path, server):  # noqa: F811 - the fixture that is imported
+def test_a_model_may_reword_and_lies_are_dropped(runs, tmp_path, server):
     door = ("--endpoint", f"http://127.0.0.1:{server.server_port}/v1")
     plain = written(runs, tmp_path / "a.jsonl")
     server.mode = lambda text: text.replace("0.", "0.9")
