@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
 from learners.composed import COMPOSED, composed_faults, task_faults
-from learners.composite import NONE
 from learners.like import brought, like_fault
 from learners.methods import METHODS, Method, Spec
 from learners.misfits import (
@@ -21,6 +20,7 @@ from learners.misfits import (
     labels_fault,
     made_fault,
     offset_fault,
+    several_fault,
     start_fault,
     window_faults,
 )
@@ -29,6 +29,7 @@ from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
+from simulator.composite import NONE
 from simulator.errors import ScenarioError, nearest
 from simulator.parts import Part, Registry, merged
 from simulator.plugins import load_plugins
@@ -181,9 +182,10 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
             "objective": heads_fault(objective, link) or impressions_fault(objective, scenario),
             "network": "" if network is None else made_fault(objective, network),
             "policy": labels_fault(objective, policy),
-            "auxiliary": estimates_fault((objective, link, policy), block, auxiliary),
+            "auxiliary": estimates_fault((objective, link, policy), block, auxiliary)
+            or several_fault(auxiliary, policy),
             "offset": offset_fault(offset, objective, link),
-            "start": start_fault(start),
+            "start": start_fault(start) or several_fault(start, policy),
         }
         found += [f"{key}.{part}: {fault}" for part, fault in checks.items() if fault]
     if found or policy is None or objective is None or network is None or learner is None or link is None:
@@ -197,7 +199,7 @@ def _resolve(block: MethodBlock, scenario: Scenario, key: str) -> ResolvedMethod
     if found:
         raise ScenarioError(found)
     if start is not None:
-        start = start.completed(getattr(policy, "window", scenario.windows.observation))
+        start = start.completed(policy.setting("window", scenario.windows.observation))
     return ResolvedMethod(
         key=key,
         name=block.label,

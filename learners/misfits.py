@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from learners.auxiliary import AUXILIARIES, Auxiliary
-from learners.composite import NONE
 from learners.networks import NETWORKS, Network
 from learners.objectives import OBJECTIVES, Objective
 from learners.offsets import OFFSETS, Offset
 from learners.serve import LINKS, Link
 from learners.start import RECIPES, Recipe
 from learners.start.objective import OwnObjective
+from simulator.composite import NONE
 from simulator.errors import nearest
 from simulator.learning import PREDICTIONS
 from simulator.parts import Part
@@ -21,6 +21,8 @@ from simulator.units import format_duration
 
 CLICKED = "clicked"
 """The target of objectives that learn from impressions."""
+_FROM_POLICY = {"window": True, "refund_window": True, "ages": False}
+"""What other parts take from the policy, and whether one of their own goes before it."""
 
 
 def estimates_fault(
@@ -129,10 +131,30 @@ def start_fault(start: Recipe | None) -> str:
 
 def window_faults(key: str, policy: Policy, auxiliary: Auxiliary | None, attribution: int) -> list[str]:
     """Say that a click would be observed for longer than its events count; at most once a method."""
-    for name, part in (("policy", policy), ("auxiliary", auxiliary)):
+    policies: list[tuple[str, Part | None]] = [("policy", one) for one in policy.followed()]
+    for name, part in (*policies, ("auxiliary", auxiliary)):
         if part is not None and (fault := _window_fault(part, attribution)):
             return [f"{key}.{name}.{fault}"]  # an auxiliary takes the policy's window: one mend for both
     return []
+
+
+def several_fault(part: Part | None, policy: Policy) -> str:
+    """Say that a part takes from the policy what differs among the policies that its clicks follow."""
+    for name, first in _FROM_POLICY.items():
+        found = {str(one.model_dump(mode="json")[name]) for one in policy.followed() if hasattr(one, name)}
+        if part is not None and len(found) > 1 and _taken(part, name, own=first):
+            return (
+                f"{part.kind!r} has one {name}, which it takes from the policy, and {policy.kind!r} follows policies with "
+                f"{' and '.join(sorted(found))}; allowed: {f'{name} = ... of its own, or ' if first else ''}one {name} for all"
+            )
+    return ""
+
+
+def _taken(part: Part, name: str, *, own: bool) -> bool:
+    """Tell whether a part, or one inside it, takes a parameter from the policy."""
+    inside = (value for _, value in part if isinstance(value, Part))
+    taken = name in type(part).model_fields and not (own and getattr(part, name) is not None)
+    return taken or any(_taken(one, name, own=own) for one in inside)
 
 
 def _window_fault(part: Part, attribution: int) -> str:
@@ -149,16 +171,16 @@ def _window_fault(part: Part, attribution: int) -> str:
 
 def labels_fault(objective: Objective, policy: Policy) -> str:
     """Say that the objective learns from what the policy does not deliver."""
-    # Whether an impression was clicked the log says itself, whatever the policy.
-    delivers = (*policy.labels, *policy.carries)
-    missing = [target for target in objective.targets if target not in (*delivers, CLICKED)]
-    if not missing:
-        return ""
-    able = [kind for kind, cls in POLICIES.items() if set(missing) <= {*cls.labels, *cls.carries}]
-    return (
-        f"{policy.kind!r} delivers {', '.join(delivers)}, but objective {objective.kind!r} "
-        f"learns from {', '.join(missing)}; allowed: {', '.join(able)}"
-    )
+    for one in policy.followed():
+        # Whether an impression was clicked the log says itself, whatever the policy.
+        delivers = (*one.labels, *one.carries)
+        if missing := [target for target in objective.targets if target not in (*delivers, CLICKED)]:
+            able = [kind for kind, cls in POLICIES.items() if set(missing) <= {*cls.labels, *cls.carries}]
+            return (
+                f"{one.kind!r} delivers {', '.join(delivers)}, but objective {objective.kind!r} "
+                f"learns from {', '.join(missing)}; allowed: {', '.join(able)}"
+            )
+    return ""
 
 
 def impressions_fault(objective: Objective, scenario: Scenario) -> str:

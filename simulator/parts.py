@@ -141,7 +141,8 @@ class Registry(Family[type[P]], Generic[P]):
             ``default``.
         key : where the user wrote it, for messages (``method[2].objective``).
         default : what the method has where nothing is written.
-        fill : values of parameters that nobody wrote, for parts that have them (the scenario's window).
+        fill : values of parameters that nobody wrote, for parts that have them, and for parts inside them (the scenario's
+            window).
 
         Raises
         ------
@@ -158,7 +159,7 @@ class Registry(Family[type[P]], Generic[P]):
             if name in cls.model_fields:
                 table.setdefault(name, value)
         try:
-            return cls.model_validate(table)
+            return cls.model_validate(table, context=fill)
         except ValidationError as error:
             raise ScenarioError(sentences(error, cls, table, key, f"{self.noun} {cls.kind!r}")) from None
         except Exception as error:  # a constructor or validator of somebody else's class

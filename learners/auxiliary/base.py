@@ -77,7 +77,7 @@ class Auxiliary(Part):
 
     def completed_for(self, policy: Policy, observation: int) -> Self:
         """Return a copy in which windows left open are those of the policy, or the observation window where it has none."""
-        return self.completed(getattr(policy, "window", observation))
+        return self.completed(policy.setting("window", observation))
 
     def misfit(self, scenario: Scenario) -> str:
         """Say why it cannot serve in a scenario; an empty string where it can. Asked of the settled copy."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from learners.auxiliary.base import AUXILIARIES, Auxiliary, Estimator
-from learners.composite import Nested, following, union
+from simulator.composite import Nested, following, union
 from simulator.log.schema import Float64, Int64
 from simulator.policies import Policy
 from simulator.samples import Samples

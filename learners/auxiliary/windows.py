@@ -25,7 +25,7 @@ class TwoWindows(Auxiliary):
         own = super().completed_for(policy, observation)
         if own.refund_window is not None:
             return own
-        return own.model_copy(update={"refund_window": getattr(policy, "refund_window", observation)})
+        return own.model_copy(update={"refund_window": policy.setting("refund_window", observation)})
 
     def late_pay(self, clicks: ClickBatch, labels: Labels) -> Float64:
         """Return 1 for the conversions after the window, 0 for those inside; nothing else is meant."""

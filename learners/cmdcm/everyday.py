@@ -7,10 +7,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import NonNegativeInt
 
-from learners.composite import following
 from learners.heads import PROBABILITY
 from learners.start.base import RECIPES, CalendarRecipe
 from simulator.calendar import PHASES
+from simulator.composite import following
 from simulator.log.schema import ClickBatch, Float64, Labels
 from simulator.prepromotion import PrePromotion
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeFloat
 
-from learners.composite import following
 from learners.objectives.base import OBJECTIVES, Objective
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from learners.cmdcm.objective import SMALLEST, Causal, tower_heads
-from learners.composite import following
 from learners.serve.base import LINKS, Link
+from simulator.composite import following
 from simulator.log.schema import Float64
 from simulator.logistic import expit
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from learners.composite import following
 from learners.networks.base import NETWORKS
 from learners.networks.sized import Fielded, last_layers, said_by
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn

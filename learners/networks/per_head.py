@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Self
 
-from learners.composite import Nested, following
 from learners.networks.base import NETWORKS, Network
+from simulator.composite import Nested, following
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn

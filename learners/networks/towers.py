@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from learners.composite import Nested, following
 from learners.networks.base import NETWORKS, Network
 from learners.networks.mlp import MLP
 from learners.networks.sized import Units
+from simulator.composite import Nested, following
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn

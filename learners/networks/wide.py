@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import PositiveInt, PrivateAttr
 
-from learners.composite import Nested, following
 from learners.networks.base import NETWORKS, Network
 from learners.networks.sized import said_by
+from simulator.composite import Nested, following
 from simulator.errors import ScenarioError, unknown
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from learners.composite import following
 from learners.objectives.base import OBJECTIVES, Weighted, Weights
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Tensor

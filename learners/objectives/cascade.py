@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import model_validator
 
-from learners.composite import Nested, following, union
 from learners.objectives.base import OBJECTIVES, Objective
+from simulator.composite import Nested, following, union
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from learners.composite import following
 from learners.objectives.base import OBJECTIVES, Objective
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import model_validator
 
-from learners.composite import Nested, following, union
 from learners.objectives.base import OBJECTIVES, Objective, Weighted
 from learners.spaces import SPACES, Space
+from simulator.composite import Nested, following, union
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from learners.composite import following
 from learners.objectives.base import OBJECTIVES, Objective
 from learners.objectives.ranking import pay_hours
+from simulator.composite import following
 from simulator.units import HOUR, PositiveDuration
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from learners.composite import following
 from learners.networks.multi_window import WINDOW_HEADS
 from learners.objectives.base import OBJECTIVES, Objective
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import NonNegativeFloat, PositiveInt
 
-from learners.composite import following
 from learners.objectives.base import OBJECTIVES, Objective
 from learners.objectives.ranking import Negatives, pay_hours, ranking_loss, refund_hours
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,13 +10,13 @@ from pydantic import BaseModel
 
 from learners.auxiliary import AUXILIARIES
 from learners.catalog import listed
-from learners.composite import FAMILY, NONE
 from learners.networks import NETWORKS
 from learners.objectives import OBJECTIVES
 from learners.offsets import OFFSETS
 from learners.serve import LINKS
 from learners.spaces import SPACES
 from learners.start import RECIPES
+from simulator.composite import FAMILY, NONE
 from simulator.parts import Part, Registry
 from simulator.policies import POLICIES
 from simulator.scenario.learner import LearnerBlock

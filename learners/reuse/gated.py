@@ -9,11 +9,11 @@ import numpy as np
 from pydantic import model_validator
 
 from learners.auxiliary.sale import IN_SALE
-from learners.composite import Nested, following, union
 from learners.objectives.base import OBJECTIVES, Objective
 from learners.reuse.temporal import GATE, GATED
 from learners.serve.base import LINKS, Link
 from learners.serve.probability import HEAD, Probability
+from simulator.composite import Nested, following, union
 from simulator.log.schema import Float64
 from simulator.logistic import expit
 

@@ -8,9 +8,9 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import model_validator
 
-from learners.composite import Nested, following, union
 from learners.heads import SMALLEST
 from learners.serve.base import LINKS, Link
+from simulator.composite import Nested, following, union
 from simulator.log.schema import Float64
 
 DIRECT = "p_direct"

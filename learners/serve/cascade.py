@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from learners.composite import Nested, following, union
 from learners.serve.base import LINKS, Link
+from simulator.composite import Nested, following, union
 from simulator.log.schema import Float64
 from simulator.logistic import expit
 

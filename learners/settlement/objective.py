@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from learners.composite import following
 from learners.objectives.base import OBJECTIVES, Weighted, Weights
 from learners.objectives.bce import HEADS
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, NonNegativeFloat
 
-from learners.composite import following
 from learners.spaces.base import SPACES
 from learners.spaces.propensity import Weighing
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 
-from learners.composite import Nested, following
 from learners.heads import PROBABILITY
 from learners.start.base import RECIPES, Examples, Recipe
+from simulator.composite import Nested, following
 from simulator.log.schema import ClickBatch, EventBatch, Float64, Labels
 
 if TYPE_CHECKING:

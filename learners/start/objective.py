@@ -6,11 +6,11 @@ from typing import Annotated, Self
 
 import numpy as np
 
-from learners.composite import Nested, following
 from learners.finals import RATES
 from learners.heads import PROBABILITY
 from learners.objectives import OBJECTIVES, Objective
 from learners.start.base import RECIPES, Recipe
+from simulator.composite import Nested, following
 from simulator.log.schema import ClickBatch, Float64, Labels
 from simulator.policies.base import Heard, Policy
 

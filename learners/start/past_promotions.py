@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Self
 import numpy as np
 from pydantic import NonNegativeFloat, PositiveInt, model_validator
 
-from learners.composite import Nested, following
 from learners.heads import PROBABILITY
 from learners.start.base import RECIPES, CalendarRecipe, Examples, Recipe
 from learners.start.objective import OwnObjective
 from simulator.calendar import Calendar
+from simulator.composite import Nested, following
 from simulator.log.schema import ClickBatch, EventBatch, Int64, Labels
 from simulator.prepromotion import PrePromotion
 from simulator.randomness import draws

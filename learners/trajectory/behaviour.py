@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from learners.composite import following
 from learners.heads import SHARE, Head, shares_loss
 from learners.start.base import Examples, Recipe
 from learners.trajectory.horizons import States
+from simulator.composite import following
 from simulator.log.schema import ClickBatch, EventBatch, Float64, Labels
 from simulator.units import PositiveDuration
 

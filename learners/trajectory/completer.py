@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from learners.composite import following
 from learners.heads import PROBABILITY
 from learners.start.base import Examples, Recipe
 from learners.trajectory.horizons import States
+from simulator.composite import following
 from simulator.log.schema import ClickBatch, EventBatch, Float64, Labels
 from simulator.units import PositiveDuration
 

@@ -37,7 +37,7 @@ class PostClick(Auxiliary):
 
     def completed_for(self, policy: Policy, observation: int) -> Self:
         own = super().completed_for(policy, observation)
-        ages = getattr(policy, "ages", None)
+        ages = policy.setting("ages", None)
         return own if ages is None else own.model_copy(update={"ages": ages})
 
     def recipe(self, materials: Materials) -> Behaviour:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import PositiveInt, PrivateAttr
 
-from learners.composite import Nested, following
 from learners.networks.base import NETWORKS, Network
 from learners.networks.sized import said_by
 from learners.twice.delays import DELAYS
 from learners.twice.fields import chosen
+from simulator.composite import Nested, following
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn

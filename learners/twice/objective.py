@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learners.composite import following
 from learners.heads import SMALLEST
 from learners.objectives.base import OBJECTIVES, Objective
 from learners.twice.delays import BUCKETS, DELAYS, RATES, bucket, passed
+from simulator.composite import following
 
 if TYPE_CHECKING:
     from torch import Tensor

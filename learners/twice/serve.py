@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from learners.composite import following
 from learners.serve.base import LINKS, Link
 from learners.twice.delays import DELAYS, passed
+from simulator.composite import following
 from simulator.log.schema import Float64
 from simulator.logistic import expit
 from simulator.units import PositiveDuration

@@ -83,6 +83,8 @@ def _held(policy: Policy) -> dict[str, bytes]:
         computed_once = isinstance(getattr(type(policy), name, None), cached_property)
         if name.startswith("__") or callable(value) or computed_once:
             continue
+        if isinstance(value, Policy):
+            held |= {f"{name}.{inside}": found for inside, found in _held(value).items()}
         try:
             held[name] = pickle.dumps(value)
         except Exception:  # noqa: BLE001, S112 - what cannot be written down cannot be compared

@@ -11,6 +11,7 @@ from simulator.calendar import Calendar
 from simulator.errors import UsageError
 from simulator.log.reader import Log
 from simulator.log.schema import ROW_GROUP
+from simulator.parts import Part
 from simulator.plugins import place_of
 from simulator.policies.base import Policy
 from simulator.store import Location
@@ -116,7 +117,7 @@ def ordered(
     tick = max((until - start) * ROW_GROUP // max(meta.clicks, 1), MINUTE)
     return Order(
         log.location.absolute(),
-        {**policy.spec(), "kind": place_of(type(policy))},
+        _placed(policy),
         folders,
         windows,
         calendar,
@@ -125,6 +126,12 @@ def ordered(
         segment,
         min(tick, segment),
     )
+
+
+def _placed(part: Part) -> dict[str, Any]:
+    """Return kind and parameters of a part, and of those inside it, by their places: another process finds them there."""
+    inside = {name: _placed(value) for name, value in part if isinstance(value, Part)}
+    return {**part.spec(), **inside, "kind": place_of(type(part))}
 
 
 def slices(order: Order, width: int | None, workers: int) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 from simulator.errors import PolicyError, nearest
 from simulator.parts import Part
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simulator.evaluation.cells import Grid
     from simulator.evaluation.meters import Meter
 
+T = TypeVar("T")
 Heard = Literal["impressions", "slice", "potential"]
 """What a method hears of a log's impressions (`Policy.impressions`)."""
 HOOKS = ("on_click", "on_cart", "on_pay", "on_refund", "on_timer", "on_close", "on_segment")
@@ -126,10 +127,18 @@ class Policy(Part):
         except Exception:  # noqa: BLE001 - whatever the class of somebody else holds
             return self
 
-    @classmethod
-    def uses(cls, hook: str) -> bool:
+    def uses(self, hook: str) -> bool:
         """Tell whether this policy overrides a hook."""
-        return getattr(cls, hook) is not getattr(Policy, hook)
+        return getattr(type(self), hook) is not getattr(Policy, hook)
+
+    def followed(self) -> Sequence[Policy]:
+        """Return the policies that its clicks follow: itself, or those that it is made of."""
+        return (self,)
+
+    def setting(self, name: str, otherwise: T) -> T:
+        """Return a parameter in which all that its clicks follow and that have it agree, or what holds otherwise."""
+        found = {getattr(one, name) for one in self.followed() if hasattr(one, name)}
+        return found.pop() if len(found) == 1 else otherwise
 
 
 class Windowed(Policy):

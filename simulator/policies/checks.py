@@ -9,6 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from simulator.audit import AnyModel, audit
+from simulator.calendar import Calendar, Promotion
 from simulator.conformance import Checks, outcomes
 from simulator.engine import Engine
 from simulator.errors import PolicyError
@@ -28,6 +29,8 @@ WINDOWS = (
     (Windows(DAY, 6 * HOUR, 10 * HOUR, "exclusive"), 10 * HOUR),
 )
 """With each, how much later than they happen events become known at the most."""
+CALENDAR = Calendar.of([Promotion("sale", DAY + 7 * HOUR, 2 * DAY, DAY // 2)])
+"""All phases lie inside the logs."""
 
 
 def check_policy(policy: Policy, *, seed: int = 0, clicks: int = 400) -> list[str]:
@@ -113,6 +116,7 @@ def _causal(trial: _Trial) -> str:
         cuts=[DAY, 2 * DAY + 1],
         tick=5 * HOUR,
         segment=SEGMENT,
+        calendar=CALENDAR,
     )
     return "; ".join(map(str, report.leaks))
 
@@ -132,7 +136,10 @@ SEGMENT = 10 * HOUR
 
 
 def _replay(policy: Policy, log: MemoryLog, windows: Windows, until: int, tick: int) -> Samples:
-    engine = Engine(log, windows, {"policy": policy}, start=0, features=True, advisors={"policy": AnyModel()})
+    advisors = {"policy": AnyModel()}
+    engine = Engine(
+        log, windows, {"policy": policy}, start=0, calendar=CALENDAR, features=True, advisors=advisors
+    )
     ends = {*range(SEGMENT, until, SEGMENT), until}
     edges = sorted({min(edge, until) for edge in range(tick, until + tick, tick)} | ends)
     ticks = (engine.advance(edge, segment_end=edge in ends) for edge in edges)

@@ -19,6 +19,7 @@ def _policies() -> dict[str, tuple[str, ...]]:
     )
     golden = dict.fromkeys([*deliveries.split(), "waiting_window"], "test_golden_deliveries.py")
     golden |= dict.fromkeys(("partial_gmv", "windowed_gmv"), "test_golden_gmv.py")
+    golden["by_phase"] = "test_by_phase.py"
     return {
         f"simulator/policies/{name}.py": (
             _PROMISES,

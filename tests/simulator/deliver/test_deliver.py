@@ -111,6 +111,14 @@ def test_several_processes_deliver_it_too(tmp_path):
     assert_delivered(tmp_path / "two", whole(log, Everything(), windows, DAY), DAY)
 
 
+def test_other_processes_find_a_policy_and_those_inside_it_by_their_modules(tmp_path):
+    log, windows = a_log(tmp_path / "log", 3, 0)
+    order = ordered(log, policy_from({"kind": "by-phase", "before": "never"}), windows, CALENDAR, DAY)
+    assert order.policy["kind"] == "simulator.policies.by_phase:ByPhase"
+    assert order.policy["before"] == {"kind": "simulator.policies.never:Never"}
+    assert policy_from(order.policy).before.kind == "never"
+
+
 def test_the_cause_restores_the_order_of_files_read_in_any(tmp_path):
     log, windows = a_log(tmp_path / "log", 4, 2, clicks=300)
     deliver(ordered(log, Everything(), windows, CALENDAR, DAY), tmp_path / "out", width=DAY)

@@ -34,6 +34,10 @@ def built_in(window: int) -> dict[str, Policy]:
     specs["partial-gmv/net-final"] = {"kind": "partial-gmv", "partial": False, "net": True}
     specs["windowed-gmv/once"] = {"kind": "windowed-gmv", "corrections": False}
     specs["windowed-gmv/every"] = {"kind": "windowed-gmv", "every": True}
+    specs["by-phase/phases"] = {
+        "kind": "by-phase", "before": "fake-negative", "anticipation": "trajectory",
+        "promotion": {"kind": "elapsed-time", "refunds": "replay"}, "after": "complete",
+    }  # fmt: skip
     return {name: policy_from(spec, windows) for name, spec in specs.items()}
 
 

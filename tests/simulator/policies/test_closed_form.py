@@ -166,6 +166,16 @@ SATELLITES = """
 CLOSED_FORM["randomised"], CLOSED_FORM["potential"] = CLOSED_FORM["never"], CLOSED_FORM["oracle"]
 CLOSED_FORM["satellites"] = CLOSED_FORM["elapsed-time"] + SATELLITES
 CLOSED_FORM["satellites/replay"] = CLOSED_FORM["elapsed-time/replay"] + SATELLITES
+CLOSED_FORM["by-phase"] = CLOSED_FORM["elapsed-time"]
+CLOSED_FORM["by-phase/phases"] = " union all ".join(
+    f"select * from ({CLOSED_FORM[kind]}) where click_id in (select click_id from clicks where {clicked})"
+    for kind, clicked in {
+        "fake-negative": "time < $opening - $day",
+        "trajectory": "time >= $opening - $day and time < $opening",
+        "elapsed-time/replay": "time >= $opening and time < $end",
+        "complete": "time >= $end",
+    }.items()
+)
 
 
 def test_every_policy_has_a_closed_form():

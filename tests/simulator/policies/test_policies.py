@@ -33,8 +33,8 @@ def test_who_promises_the_final_label():
     """A promise that is not made is not checked either."""
     promising = {kind for kind in POLICIES if policy_from(kind).promises_final()}
     assert promising >= {
-        "complete", "duplicate", "elapsed-time", "fake-negative", "multi-window", "oracle", "partial-gmv", "real-negative",
-        "satellites", "windowed-gmv",
+        "by-phase", "complete", "duplicate", "elapsed-time", "fake-negative", "multi-window", "oracle", "partial-gmv",
+        "real-negative", "satellites", "windowed-gmv",
     }  # fmt: skip
     assert not promising & {"never", "in-window", "waiting-window"}
     assert not policy_from({"kind": "elapsed-time", "refunds": "replay"}).promises_final()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from simulator.errors import ScenarioError
@@ -26,17 +26,18 @@ class Nested:
     Parameters
     ----------
     registry : the family.
-    fill : values of parameters that nobody wrote, for parts that have them.
+    fill : values of parameters that nobody wrote, for parts that have them, besides those that whoever holds the part was
+        given (`Registry.parse`).
     optional : whether "none" stands for no part.
     """
 
     def __init__(
         self, registry: Registry[Any], fill: Mapping[str, Any] | None = None, *, optional: bool = False
     ) -> None:
-        self._registry, self._fill, self._optional = registry, fill, optional
+        self._registry, self._fill, self._optional = registry, fill or {}, optional
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             self._read, serialization=core_schema.plain_serializer_function_ser_schema(_written)
         )
 
@@ -46,7 +47,7 @@ class Nested:
         """Name the family; the schema of scenarios says what a part of it is (`learners.reference`)."""
         return {FAMILY: self._registry.noun}
 
-    def _read(self, value: Any) -> Part | None:
+    def _read(self, value: Any, info: ValidationInfo) -> Part | None:
         if isinstance(value, Part):
             return value
         if self._optional and value in (None, NONE):
@@ -55,7 +56,7 @@ class Nested:
             raise ValueError("must be a name, or a table with kind and parameters")  # noqa: TRY004 - what pydantic reports
         key = self._registry.noun
         try:
-            part: Part = self._registry.parse(value, key, fill=self._fill)
+            part: Part = self._registry.parse(value, key, fill={**(info.context or {}), **self._fill})
         except ScenarioError as error:
             raise ValueError("; ".join(f.removeprefix(f"{key}: ") for f in error.faults)) from None
         return part
