@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from simulator.ask.facts import FORMS, Reader, Shown
+from simulator.ask.facts import Reader, Shown
 from simulator.errors import RunError
 
 _NUMBER = re.compile(
@@ -45,8 +45,7 @@ def check(pieces: Sequence[str | Shown], names: Iterable[str]) -> None:
     reader = Reader()
     for piece in pieces:
         if isinstance(piece, Shown):
-            value = reader.of(piece.fact)
-            found = None if value is None else FORMS[piece.fact.form](value)
+            found = reader.written(piece.fact)
             if found != piece.text:
                 raise RunError(f"{piece.fact.shown()}: is {found}, and was to be shown as {piece.text}")
     for piece in pieces:

@@ -23,6 +23,8 @@ SUMMARY, MANIFEST, METRICS, PREDICTIONS = (
     "metrics.parquet",
     "predictions.parquet",
 )
+QUOTED = "quoted"
+"""The form of a sentence that stands in a file as it is shown."""
 Filter = tuple[str, str, Any]
 """Column, one of ``=``, ``>=``, ``<``, and a value."""
 
@@ -54,7 +56,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A number: cells, and what is made of them (a name of `MADE`). ``form`` is how it is written (a name of `FORMS`)."""
+    """A number: cells, and what is made of them (a name of `MADE`). ``form`` is how it is written (a name of `FORMS`); one that
+    is `QUOTED` is the sentence of its one cell.
+    """
 
     cells: tuple[Cell, ...]
     made: str = "value"
@@ -118,13 +122,25 @@ class Reader:
         made = MADE[fact.made](known)
         return made if math.isfinite(made) else None
 
-    def _pointed(self, cell: Cell) -> float | None:
+    def written(self, fact: Fact) -> str | None:
+        """Return a fact as it is written; None where its file has no such thing."""
+        if fact.form == QUOTED:
+            found = self._at(fact.cells[0])
+            return found if isinstance(found, str) and found and found.isprintable() else None
+        value = self.of(fact)
+        return None if value is None else FORMS[fact.form](value)
+
+    def _at(self, cell: Cell) -> Any:
         found = self.json(cell.run, cell.table)
         for step in cell.where:
             try:
                 found = found[step]
             except (KeyError, IndexError, TypeError):
                 return None
+        return found
+
+    def _pointed(self, cell: Cell) -> float | None:
+        found = self._at(cell)
         number = isinstance(found, (int, float)) and not isinstance(found, bool) and math.isfinite(found)
         return float(found) if number else None
 
@@ -271,8 +287,8 @@ class Draft:
         """Add text and facts; a fact whose file has no number is written as "unknown"."""
         for piece in pieces:
             if isinstance(piece, Fact):
-                value = self.reader.of(piece)
-                self.pieces.append("unknown" if value is None else Shown(piece, FORMS[piece.form](value)))
+                text = self.reader.written(piece)
+                self.pieces.append("unknown" if text is None else Shown(piece, text))
             else:
                 self.pieces.append(piece)
 

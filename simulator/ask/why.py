@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.ask.asked import Answer, Runs
-from simulator.ask.facts import Draft, Fact
+from simulator.ask.facts import QUOTED, Draft, Fact
 from simulator.ask.question import Question
 from simulator.ask.results import ahead_of, candidates, checked, ordered
 from simulator.ask.scores import PHASES, Score
@@ -15,7 +15,10 @@ MUCH = 1.25
 
 
 def why(runs: Runs, asked: Question) -> Answer:
-    """Give the measured reasons: calibration by phase, fake negatives, label age, staleness, what is not fed at all."""
+    """Give the measured reasons: calibration by phase, fake negatives, label age, staleness, what is not fed at all; and what
+    the verdict says of a stretch.
+    """
+    stretch = {"promotion": "day"}.get(asked.phase or "", asked.phase)
     phase = "promotion" if asked.phase == "opening" else asked.phase
     asked = Question(asked.text, asked.intent, asked.methods, asked.metric, task=asked.task, phase=phase)
     score = Score(runs, asked)
@@ -36,7 +39,23 @@ def why(runs: Runs, asked: Question) -> Answer:
     if len(methods) > 1:
         ahead = ahead_of(draft, score, methods[0], methods[1])
         draft.say(f"\n{ahead} is ahead." if ahead else "\nThey are equal.")
+    _verdict(draft, runs, score.task, stretch, methods)
     return runs.answer(asked, draft)
+
+
+def _verdict(draft: Draft, runs: Runs, task: str, stretch: str | None, methods: list[str]) -> None:
+    """Quote why the verdict's best of a stretch is ahead, where it is a reason about these methods; a run's own verdict."""
+    told = [
+        (number, place, one)
+        for number, of in enumerate(runs.first.get("verdict", ()) if len(runs.paths) == 1 else ())
+        for place, one in enumerate(of["stretches"])
+        if of["task"] == task and one["name"] == stretch
+    ]
+    for number, place, one in told:
+        margins = [margin for margin in (one["runner_up"], one["nothing"]) if margin and margin["settled"]]
+        if one["why"] and margins and {*methods} <= {one["best"], margins[0]["method"]}:
+            reason = runs.of_one("verdict", number, "stretches", place, "why", form=QUOTED)
+            draft.say(f"\nThe verdict's best there is {one['best']}: ", reason)
 
 
 def _calibration(draft: Draft, runs: Runs, score: Score, method: str) -> None:

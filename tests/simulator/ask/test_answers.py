@@ -128,6 +128,40 @@ def test_why_tells_what_was_measured(runs):
     assert "delivered 0 samples" in ask("why is pre-trained good before the sale", runs[0]).text
 
 
+def test_why_quotes_the_verdict_on_a_stretch(tmp_path):
+    run = make_run(tmp_path)
+    reason = "82% of the margin to fnw is calibration (PCOC 0.98 against 1.21)."
+    margin = {"method": "fnw", "difference": 0.011, "settled": True}
+    told = {"name": "day", "best": "es-dfm", "runner_up": margin, "nothing": None, "why": reason}
+    write_verdict(run, told, {**told, "name": "after", "why": ""})
+    answer = ask("why is es-dfm better than fnw on the day?", run)
+    assert answer.text.endswith(f"The verdict's best there is es-dfm: {reason}")
+    assert answer.facts[-1].fact.shown() == f"{run}: summary.json /verdict/0/stretches/0/why"
+    for other in ("why is es-dfm better than fnw after the sale?", "why is es-dfm better than fnw?",
+                  "why is oracle better than fnw on the day?"):  # fmt: skip
+        assert "verdict" not in ask(other, run).text
+    again = make_run(tmp_path, 1)
+    assert "verdict" not in ask("why is es-dfm better than fnw on the day?", run, again).text, (
+        "it is of one run"
+    )
+    write_verdict(run, {**told, "why": "It is \x1b[2J so."})
+    assert "unknown" in ask("why is es-dfm better than fnw on the day?", run).text
+
+
+def test_a_sentence_that_is_not_in_its_file_is_not_shown(tmp_path):
+    run = make_run(tmp_path)
+    write_verdict(run, {"why": "One of 2."})
+    fact = Fact((Cell(run, "summary.json", ("verdict", 0, "stretches", 0, "why")),), form="quoted")
+    check([Shown(fact, "One of 2.")], ())
+    with pytest.raises(RunError, match=r"is One of 2\., and was to be shown as One of 3\."):
+        check([Shown(fact, "One of 3.")], ())
+
+
+def write_verdict(run, *stretches):
+    found = {**summary(run), "verdict": [{"task": "cvr", "stretches": stretches}]}
+    (run / "summary.json").write_text(json.dumps(found), encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("question", "said", "words"),
     [
