@@ -32,8 +32,6 @@ hidden = [8]
 embedding_dim = 4
 batch_size = 32
 pretrain_batch_size = 64
-[evaluation]
-resamples = 100
 [[method]]
 method = "pre-trained"
 [[method]]

@@ -62,7 +62,7 @@ def _task(
     of = candidates([run.summary for run in runs], task, settings.baseline)
     cases: list[Case] = []
     bids: list[Bids] = []
-    for run in runs:
+    for run in runs if of.methods else ():
         measured = Measured.of(run.metrics, task, metrics_of(task))
         money = None
         if settings.goal == "money":
@@ -74,6 +74,8 @@ def _task(
         cases.append(case(run.summary, measured, of.methods, task, settings, money))
     if of.nothing is None:
         notes.append("no model that is never updated ran: what doing nothing would do is not known")
+    if not of.methods:
+        notes.append("only bounds, which read the future or the truth, ran: there is nobody to serve")
     found = judge(cases, of, settings, confidence) if of.methods and len(cases[0].measured.start) else []
     return {
         "task": task,

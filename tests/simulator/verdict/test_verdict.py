@@ -138,6 +138,14 @@ def test_bounds_that_read_the_truth_cannot_be_served():
     assert not {"oracle", "seer"} & found["all"]["values"].keys()
 
 
+@pytest.mark.parametrize("goal", ["nll", "calibration", "ranking", "money"])
+def test_of_bounds_alone_nobody_can_be_served(goal, tmp_path):
+    run = made({"seer": {"all": 1.0}}, 0, peeking=["seer"], path=tmp_path / "predictions.parquet")
+    told, found = asked([run], goal=goal)
+    assert not found
+    assert any("there is nobody to serve" in note for note in told["notes"])
+
+
 def test_one_method_alone_is_served_and_nothing_is_settled():
     told, found = asked([made({"only": {"all": 1.1}}, 0)])
     assert found["all"]["best"] == "only"
