@@ -15,6 +15,7 @@ from learners.heads import SMALLEST
 from simulator.errors import ScenarioError
 from simulator.log.reader import Log
 from simulator.log.schema import Float64, Int64
+from simulator.log.without import LogWithout
 from simulator.pieces import RowQueue
 from simulator.samples import Samples
 from simulator.units import format_duration, parse_duration
@@ -91,8 +92,9 @@ class Oracle(TwoWindows):
         ScenarioError : the log has no truth, or one for other windows than the scenario's.
         """
         history = materials.history
-        if isinstance(history.log, Log) and lacks_observed(history.log.meta):
-            log = with_observed(history.log, materials.observation, materials.cache)
+        whole = history.log.whole if isinstance(history.log, LogWithout) else history.log
+        if isinstance(whole, Log) and lacks_observed(whole.meta):
+            log = with_observed(whole, materials.observation, materials.cache)
             history = replace(history, log=log)
         columns = {column for columns, _ in ESTIMATES.values() for column in columns}
         if missing := sorted(columns - set(history.log.meta.truth)):

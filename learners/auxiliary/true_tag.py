@@ -37,9 +37,12 @@ class TrueTag(Auxiliary):
     def prepare(self, materials: Materials) -> Estimator:
         log, windows = materials.history.log, materials.history.windows
         every = log.labelled(windows, 0, log.meta.observed_until + 1, features=False)
-        parts = [labels.pay_count > 1 for _, labels in every]
+        parts = [(clicks.row, labels.pay_count > 1) for clicks, labels in every]
         router = None if self.served else Router(temperature=self.temperature).prepare(materials)
-        return _Tags(np.concatenate(parts) if parts else np.zeros(0, bool), router)
+        again = np.zeros(max((row + len(part) for row, part in parts), default=0), bool)
+        for row, part in parts:  # of a log without what was lost, rows are missing
+            again[row : row + len(part)] = part
+        return _Tags(again, router)
 
 
 class _Tags(Estimator):

@@ -74,7 +74,8 @@ def closed_loop(
         stream=line.stream_start,
         end=line.stream_end,
         periods=[line.segment, *(plan.settings_of(m)["publish_every"] for m in plan.methods)],
-        before=settings.history == "all",
+        before=settings.history != "none",
+        lost=plan.lost,
         ahead=any(policy.peeks for policy in plan.policies.values()),
         batch_rows=plan.scenario.engine.reader_batch,
     )

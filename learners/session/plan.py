@@ -11,6 +11,7 @@ from typing import Any
 from learners.catalog import ResolvedMethod
 from learners.composed import composed_of, learners_of, with_composed
 from learners.session.bidding import check_auction
+from learners.session.logged import lost_of
 from learners.session.references import scale_of
 from simulator.calendar import Calendar
 from simulator.errors import ScenarioError
@@ -21,6 +22,7 @@ from simulator.log.meta import read_meta
 from simulator.log.reader import Log
 from simulator.log.source import Source
 from simulator.log.upload import Uploaded
+from simulator.log.without import NOTHING, LogWithout, Lost, Without
 from simulator.policies import Policy
 from simulator.program import program
 from simulator.scenario.learner import attention_faults
@@ -56,6 +58,8 @@ class Plan:
     """What the results will not show of the promotions, and why."""
     composed: Mapping[str, Composed] = field(default_factory=dict)
     """By label, the methods that serve by others."""
+    lost: Lost = NOTHING
+    """What no method knows of the time before the stream, for a logging bidder did not win it."""
 
     @property
     def identity(self) -> str:
@@ -72,6 +76,13 @@ class Plan:
         """What is replayed: the log, with the arrival times that the scenario's upload makes."""
         upload = self.scenario.stream.upload
         return self.log if upload is None else Uploaded(self.log, upload.upload(self.scenario.seed))
+
+    @property
+    def known(self) -> tuple[Log | LogWithout, Source]:
+        """What methods know of before the stream: the log, and with the arrival times that the scenario's upload makes."""
+        if self.lost is NOTHING:
+            return self.log, self.source
+        return LogWithout(self.log, self.lost), Without(self.source, self.lost)
 
     def on_impressions(self, method: ResolvedMethod) -> tuple[str, ...]:
         """Return the tasks by which a method is judged on the log's impressions: none where there are none, nor for one that
@@ -190,6 +201,10 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
         + (f"@{m.name}" if m.policy.asks or m.policy.tells or scenario.auction is not None else "")
         for m in (() if scenario.offline else methods)
     }
+    windows, calendar = scenario.windows.windows(), scenario.calendar(log.clock)
+    lost = NOTHING
+    if scenario.auction is not None and scenario.auction.history == "won":
+        lost = lost_of(scenario.auction, log, calendar, windows, line, scenario.seed)
     return Plan(
         scenario,
         log,
@@ -197,12 +212,13 @@ def plan_run(scenario: Scenario, methods: Sequence[ResolvedMethod], path: Path) 
         {policy_of[m.name]: m.policy for m in methods if m.name in policy_of},
         policy_of,
         line,
-        scenario.windows.windows(),
-        scenario.calendar(log.clock),
+        windows,
+        calendar,
         {} if scenario.offline else scale_of(methods),  # nobody is frozen, nobody knows more
         tick_of(scenario, extent),
         promotion_warnings(scenario, extent),
         composed_of(scenario),
+        lost,
     )
 
 

@@ -212,6 +212,7 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
 
     scenario, timeline, frozen = plan.scenario, plan.timeline, FrozenModels()
 
+    log, source = plan.known
     cold = scenario.auction is not None and scenario.auction.history == "none"
 
     def build(method: ResolvedMethod) -> TorchLearner:
@@ -219,7 +220,7 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
         with of_methods(method.name):
             return build_learner(
                 method,
-                log=plan.log,
+                log=log,
                 windows=plan.windows,
                 history=(timeline.history_start, timeline.history_end),
                 observation=scenario.windows.observation,
@@ -227,7 +228,7 @@ def prepare(plan: Plan, directory: RunDirectory, *, resumed: bool) -> dict[str, 
                 seed=scenario.seed,
                 cache=Path(scenario.output.cache),
                 calendar=plan.calendar,
-                replayed=plan.source,
+                replayed=source,
                 frozen=frozen,
             )
 

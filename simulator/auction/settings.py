@@ -94,6 +94,18 @@ class ExplorationBlock(Block):
     """Of "epsilon": standard deviation of the logarithm of the factor."""
 
 
+class LoggerBlock(Block):
+    """``[auction.logger]``: the bidder who bid before the stream, where ``history = "won"``. It bids truthfully, with the true
+    click rate and the mean conversion rate, times a log-normal factor.
+    """
+
+    feature: str = ""
+    """The feature by whose ids the factor is drawn, so that it overrates some and hardly knows others; none: an impression has
+    its own."""
+    spread: Annotated[float, Field(ge=0, le=5)] = 1.0
+    """Standard deviation of the logarithm of the factor."""
+
+
 class AuctionBlock(Block):
     """``[auction]``: predictions bid for the impressions of the log, and a method hears of those alone that it won."""
 
@@ -131,8 +143,11 @@ class AuctionBlock(Block):
     """How bids deviate from what is believed best: a name, or a table."""
     control_step: Period = "15m"  # type: ignore[assignment]
     """How often pacing and controllers act."""
-    history: Literal["all", "none"] = "all"
-    """What methods know of the time before the stream: everything, or nothing (they begin with random values)."""
+    history: Literal["all", "won", "none"] = "all"
+    """What methods know of the time before the stream: everything; what the bidder of ``logger`` won; or nothing (they begin
+    with random values)."""
+    logger: LoggerBlock = LoggerBlock()
+    """Who bid before the stream, where ``history`` is "won"."""
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -156,6 +171,7 @@ class AuctionBlock(Block):
             yield from error.faults
         for name, key in (
             (self.rivals.context, "auction.rivals.context"),
+            (self.logger.feature, "auction.logger.feature"),
             (self.campaign_by if self.campaigns > 1 else "", "auction.campaign_by"),
         ):
             try:

@@ -23,6 +23,7 @@ from simulator.log.schema import (
     Labels,
 )
 from simulator.log.source import Source
+from simulator.log.without import NOTHING, Lost
 from simulator.log.won import WonLog
 from simulator.pieces import RowQueue, TimeQueue
 from simulator.samples import Samples
@@ -89,9 +90,9 @@ class Side:
         )
         return won
 
-    def decided(self, clicks: ClickBatch, before: bool) -> Bool:
+    def decided(self, clicks: ClickBatch, before: Bool) -> Bool:
         """Return which of the log's next clicks are its own; ``before`` says it of those that were not offered."""
-        own = np.full(len(clicks), before)
+        own = before.copy()
         now = self._row < clicks.row + len(clicks)
         own[self._row[now] - clicks.row] = self._won[now]
         self._row, self._won = self._row[~now], self._won[~now]
@@ -129,6 +130,7 @@ class ClosedLoop:
     start, stream, end : where the replay begins, and the stream, and where that ends.
     periods : of publications and segments; whole multiples of each, from the start of the stream, end a stretch.
     before : whether a method knows what was shown before the stream.
+    lost : what is not known of it even so.
     ahead : whether some policy peeks at the final labels of what its method won.
     """
 
@@ -146,12 +148,13 @@ class ClosedLoop:
         end: int,
         periods: Sequence[int],
         before: bool = True,
+        lost: Lost = NOTHING,
         ahead: bool = False,
         batch_rows: int = ROW_GROUP,
     ) -> None:
         self._market, self._sides, self._make_engine, self._watcher = market, sides, make_engine, watcher
         self._stream, self._end, self._periods, self._before = stream, end, periods, before
-        self._decided = stream
+        self._decided, self._lost = stream, lost
         self._clicks = TimeQueue(source.clicks(start, batch_rows=batch_rows))
         self._events = TimeQueue(source.events(start, batch_rows=batch_rows), by="arrival")
         labelled = source.labelled(windows, start, features=False, batch_rows=batch_rows) if ahead else ()
@@ -205,17 +208,21 @@ class ClosedLoop:
     def _follow(self, until: int) -> None:
         """Hand on what happens before ``until`` to clicks that are decided."""
         for shown in self._shown.take(until):
+            known = shown[self._lost.shown(shown)]
             for side in self._sides.values():
-                side.log.show(shown)
+                side.log.show(known)
         parts = self._clicks.take(until)
         events = EventBatch.concatenate(self._events.take(until))
         clicks = ClickBatch.concatenate(parts) if parts else None
         labels = None
+        before = np.zeros(0, np.bool_)
+        if clicks is not None:
+            before = self._lost.kept(clicks) if self._before else np.zeros(len(clicks), np.bool_)
         if clicks is not None and self._ahead:
             labels = Labels.from_arrays(self._labels.take(clicks.row + len(clicks), clicks.row))
         for name, side in self._sides.items():
             if clicks is not None:
-                own = side.decided(clicks, self._before)
+                own = side.decided(clicks, before)
                 side.log.click(clicks, own, labels)
                 self._watcher.own(name, clicks.row, own)
             self._watcher.heard(name, side.room.hear(side.log.follow(events)))

@@ -200,9 +200,28 @@ def test_who_begins_cold_knows_nothing_of_the_history(home: Path):
     assert found["none"] > found["all"] + 0.1
 
 
+def test_who_begins_with_a_biased_log_knows_what_the_logging_bidder_won(home: Path):
+    """Nothing lost: the same numbers as with everything. Some lost: others, and models of their own in the cache."""
+    won = 'history = "won"\nlogger = { feature = "category", spread = 2.0 }\n'
+    everything = (
+        ran(home, f"log-{name}", EVERYTHING + history, methods=("oracle", "esmm"))
+        for name, history in (("whole", ""), ("won", 'history = "won"\n'))
+    )
+    assert_equal_runs(*everything)
+    regret = [
+        summary_of(ran(home, name, auction, methods=("pre-trained",)))["methods"]["pre-trained"]["cvr"][
+            "regret_nll"
+        ]
+        for name, auction in (("unbiased", SALE), ("biased", SALE + won))
+    ]
+    assert regret[0] != regret[1]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("auction={history='won',rivals={bid=1e9}}", "won none of the"),
+        ("auction={history='won',logger={feature='colour'}}", "auction.logger.feature"),
         ("world.impressions=false", "set world.impressions = true"),
         ("auction.ctr=model", "predicts no ctr"),
         ("auction.exploration=thompson", 'no method has any; take "epsilon"'),

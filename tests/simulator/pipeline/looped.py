@@ -18,6 +18,7 @@ from simulator.engine import Engine
 from simulator.learning import Predictions as Served
 from simulator.log.memory import MemoryLog
 from simulator.log.schema import Bool, Float64, Int64
+from simulator.log.without import NOTHING, Lost
 from simulator.log.won import WonLog
 from simulator.pipeline import MethodRun, Pipeline, Stream
 from simulator.pipeline.closed import ClosedLoop, Side
@@ -111,6 +112,7 @@ def replayed(
     publish_every: int = SEGMENT,
     end: int = END,
     altered: Callable[[Offers], Offers] = lambda offers: offers,
+    lost: Lost = NOTHING,
 ) -> Replayed:
     """Replay the methods of these names; each listens to impressions as well.
 
@@ -152,7 +154,8 @@ def replayed(
             stream=START,
             end=end,
             periods=(SEGMENT, publish_every),
-            before=auction.history == "all",
+            before=auction.history != "none",
+            lost=lost,
             ahead="told" in names,
         )
     pipeline = Pipeline(

@@ -10,6 +10,7 @@ import pytest
 from simulator.auction.settings import AuctionBlock
 from simulator.log.memory import MemoryLog
 from simulator.log.schema import EventBatch
+from simulator.log.without import Lost
 from tests.simulator.pipeline.looped import (
     END,
     POLICIES,
@@ -180,3 +181,20 @@ def test_a_click_that_nobody_saw_in_a_lower_slot_is_nobodys():
     for meal in run.audience.meals["delay"]:
         clicked = meal.row >= 0
         assert set(meal.row[clicked].tolist()) <= own
+
+
+def test_nobody_hears_of_what_was_lost_before_the_stream():
+    """Of nothing else, neither: what is lost is missing in what is fed, and only that."""
+    shown = WORLD.impression
+    assert shown is not None
+    places = shown.rows[(shown.time < START) & (shown.rows % 2 == 0) & (shown.coin < 0)]
+    rows = shown.click_row[places]
+    lost = Lost(places, np.sort(rows[rows >= 0]))
+    whole, part = replayed(EVERYTHING), replayed(EVERYTHING, lost=lost)
+    for name in ("settled", "told"):
+        before, after = (
+            np.unique(np.concatenate([meal.row for meal in run.audience.meals[name]]))
+            for run in (whole, part)
+        )
+        assert np.isin(lost.clicks, before).any()
+        np.testing.assert_array_equal(after, before[~np.isin(before, lost.clicks)])
