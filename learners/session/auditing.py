@@ -23,6 +23,12 @@ OFFLINE = (
     "clicks of the history with their final labels, and no click of the stream. Features are looked at as ever."
 )
 
+AUCTION = (
+    "[auction]: what is replayed here are the policies, each on the whole log, as if its method won everything. Bids are not "
+    "made: that they depend on nothing of the future, of what was lost, or of what rivals bid for that, is a property of the "
+    "loop and not of a scenario (docs/auction.md says how it is tested)."
+)
+
 
 def audit_scenario(
     loaded: Loaded, open_data: Callable[[Loaded], Path], tell: Callable[[str], None] = lambda _: None
@@ -63,6 +69,8 @@ def audit_scenario(
         else None,
     )
     report.features = features
+    if scenario.auction is not None:
+        report.note = AUCTION
     return report
 
 

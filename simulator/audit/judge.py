@@ -63,7 +63,7 @@ class AuditReport:
     features: list[str] = field(default_factory=list)
     """A sentence on each feature that is a function of what events say later."""
     note: str = ""
-    """Why there was nothing to replay, where that is so."""
+    """What was not replayed, and why, where that is so."""
 
 
 def audit(

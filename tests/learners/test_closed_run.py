@@ -217,6 +217,13 @@ def test_who_begins_with_a_biased_log_knows_what_the_logging_bidder_won(home: Pa
     assert regret[0] != regret[1]
 
 
+def test_the_audit_of_a_scenario_says_that_it_makes_no_bids(home: Path):
+    scenario = write(home / "audited.toml", SALE, ("es-dfm",))
+    done = sim_here("audit", scenario, "--set", f"output.cache={home / 'cache'}")
+    assert "Bids are not made" in " ".join(done.stdout.split())
+    assert "causal  elapsed-time" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
