@@ -20,7 +20,7 @@ from simulator.windows import Windows
 _FEWEST = 20
 """Conversions from which on it is known how many of them come by an age."""
 _Z = 1.959963984540054
-_N, _W, _WW, _X, _XX, _WX = range(6)
+_N, _W, _WW, _X, _XX, _WX, _EARNED = range(7)
 
 
 class Judged:
@@ -41,7 +41,6 @@ class Judged:
         self._lifetime = windows.click + windows.lifetime
         self.ages = sorted({min(age, self._lifetime) for age in (HOUR, 6 * HOUR, DAY, self._lifetime)})
         self._sums: dict[str, Float64] = {}
-        self._earned: dict[str, float] = {}
         self._came = np.zeros(len(self.ages) + 1)
         self._waiting: deque[tuple[int, Int64]] = deque()
         self._log: tuple[Offers, Won] | None = None
@@ -64,16 +63,15 @@ class Judged:
         wins = won.meant > log.least
         price = log.least if self._settings.mechanism == "second-price" else won.meant
         earned = float((wins * (value - price)).sum())
-        self._earned[bidder] = self._earned.get(bidder, 0.0) + earned
         weight, wins, price = 1 / log.propensity[mine], wins[mine], price[mine]
         delay = offers.first_pay[mine] - offers.time[mine]
-        sums = self._sums.setdefault(bidder, np.zeros((2, len(self.ages), 6)))
+        sums = self._sums.setdefault(bidder, np.zeros((2, len(self.ages), 7)))
         for k, age in enumerate(self.ages):
             come = value[mine] * (delay <= age)
             for made_up, complete in enumerate((1.0, self._complete[k])):
                 if complete >= YOUNG:
                     x = weight * wins * (come / complete - price)
-                    parts = (weight.sum(), weight @ weight, x.sum(), x @ x, weight @ x)
+                    parts = (weight.sum(), weight @ weight, x.sum(), x @ x, weight @ x, earned)
                     sums[made_up, k] += [len(offers), *parts]
 
     def _learn(self, offers: Offers, won: Won) -> None:
@@ -89,18 +87,22 @@ class Judged:
             self._complete = self._came[:-1] / self._came[-1]
 
     def summary(self) -> dict[str, Any]:
-        """Return by bidder what it would have earned per impression, and the estimates by age."""
-        found: dict[str, Any] = {}
-        for bidder, sums in self._sums.items():
-            whole = max(sums[0, -1, _N], 1.0)
-            told: dict[str, Any] = {"earned": self._earned[bidder] / whole}
-            for made_up, way in enumerate(("naive", "made up")):
-                told[way] = {
-                    format_duration(age): {"ips": _ips(sums[made_up, k]), "snips": _snips(sums[made_up, k])}
-                    for k, age in enumerate(self.ages)
-                }
-            found[bidder] = told
-        return found
+        """Return by bidder, way and age the estimates, and what it would have earned: per impression, of the same impressions.
+
+        What is made up for has none of the first days, in which nobody knows yet how many conversions come how soon.
+        """
+        return {
+            bidder: {
+                way: {format_duration(age): _estimates(sums[made_up, k]) for k, age in enumerate(self.ages)}
+                for made_up, way in enumerate(("naive", "made up"))
+            }
+            for bidder, sums in self._sums.items()
+        }
+
+
+def _estimates(sums: Float64) -> dict[str, Any]:
+    earned = float(sums[_EARNED] / sums[_N]) if sums[_N] else math.nan
+    return {"earned": earned, "ips": _ips(sums), "snips": _snips(sums)}
 
 
 def _ips(sums: Float64) -> dict[str, float]:
