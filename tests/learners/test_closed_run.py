@@ -218,6 +218,16 @@ def test_who_begins_with_a_biased_log_knows_what_the_logging_bidder_won(home: Pa
     assert regret[0] != regret[1]
 
 
+def test_an_oracle_of_journeys_looks_up_what_the_logging_bidder_won(home: Path):
+    """The truth of an observation window is beside the whole log."""
+    auction = SALE.replace("[auction]", '[auction]\nhistory = "won"')
+    scenario = write(home / "looked.toml", auction, ("es-dfm",))
+    scenario.write_text(scenario.read_text(encoding="utf-8") + 'auxiliary = "oracle"\n', encoding="utf-8")
+    cache = f"output.cache={home / 'cache'}"
+    sim_here("run", scenario, "--out", home / "looked", "--set", cache, "--progress", "none")
+    assert summary_of(run_directory(home / "looked"))["auction"]["money"]["es-dfm"]["all"]["won"]
+
+
 def test_the_audit_of_a_scenario_says_that_it_makes_no_bids(home: Path):
     scenario = write(home / "audited.toml", SALE, ("es-dfm",))
     done = sim_here("audit", scenario, "--set", f"output.cache={home / 'cache'}")
