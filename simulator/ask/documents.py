@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.ask.asked import Passage
-from simulator.ask.question import normal, occurs
-from simulator.ask.vocabulary import expansions
+from simulator.ask.question import occurs
+from simulator.ask.vocabulary import expansions, normal
 
 _PACKAGE = Path(__file__).parents[1]
 DOCUMENTS = next(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from simulator.ask.vocabulary import phrases, shipped_methods
+from simulator.ask.vocabulary import CJK, normal, phrases, shipped_methods
 
 INTENTS = ("compare", "why", "reproduce", "what-if", "what-is", "lookup")
 _KINDS = ("metric", "cost", "count", "task", "phase", "key")
@@ -27,7 +26,7 @@ _WORDS = (
     "twelve",
 )
 _NUMBERS = {word: number for number, word in enumerate(_WORDS)}
-_CJK = re.compile(r"[\u3400-\u9fff]")
+_CJK = re.compile(rf"[{CJK}]")
 _AMOUNT = r"(\d+(?:\.\d+)?|" + "|".join(_NUMBERS) + ")"
 _HOURS = (
     (re.compile(rf"(?:first|opening) {_AMOUNT} hours?"), lambda n: (0.0, n)),
@@ -99,15 +98,6 @@ class Question:
     def of_results(self) -> bool:
         """Whether it names something that a run's files hold."""
         return bool(self.methods or self.metric or self.cost or self.count or self.hours or self.entity)
-
-
-def normal(text: str) -> str:
-    r"""Return text in one width, small letters, blanks between words.
-
-    >>> normal("  What's the  \uff21UC?")
-    "what's the auc?"
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def parse(text: str, methods: Iterable[str] = ()) -> Question:

@@ -7,11 +7,26 @@ of the documents alone), ``method`` (one row: the names that ship, so that a lac
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 _TABLE = Path(__file__).with_suffix(".txt")
+CJK = r"\u3400-\u9fff"
+_MIXED = re.compile(rf"(?<=[{CJK}])(?=[a-z0-9])|(?<=[a-z0-9])(?=[{CJK}])")
+
+
+def normal(text: str) -> str:
+    r"""Return text in one width, small letters, blanks between words, and between Chinese and what is not.
+
+    >>> normal("  What's the  \uff21UC?")
+    "what's the auc?"
+    >>> normal("\u53cc11\u7684AUC") == "\u53cc 11 \u7684 auc"
+    True
+    """
+    return " ".join(_MIXED.sub(" ", unicodedata.normalize("NFKC", text).casefold()).split())
 
 
 @cache
@@ -37,7 +52,7 @@ def phrases(*kinds: str) -> dict[str, tuple[str, str]]:
     for kind, name, said in rows():
         if kind in kinds:
             for phrase in said:
-                found.setdefault(phrase.casefold(), (kind, name))
+                found.setdefault(normal(phrase), (kind, name))
     return found
 
 
