@@ -21,7 +21,6 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
         found += notes_beside(summary, task)
         found += _relative(summary, task)
         found += _calibration(summary, task)
-        found += _crossing(summary, task)
     found += agreement_sentences(summary)
     found += _counts(summary)
     return found
@@ -96,8 +95,9 @@ def _relative(summary: Mapping[str, Any], task: str) -> Iterator[str]:
 
 
 def _calibration(summary: Mapping[str, Any], task: str) -> Iterator[str]:
-    """Say in which phases most methods are off in the same direction."""
+    """Say, in one sentence, in which phases most methods are off in the same direction."""
     methods = summary["ranking"][task]["methods"]
+    said = []
     for phase, values in summary["phases"].items():
         pcoc = {m: values[m][task]["pcoc"] for m in methods if values[m][task]["pcoc"] is not None}
         for side, off in (
@@ -106,24 +106,11 @@ def _calibration(summary: Mapping[str, Any], task: str) -> Iterator[str]:
         ):
             if len(off) * 2 > len(methods):
                 worst = (min if side == "too low" else max)(off, key=lambda m: (off[m], m))
-                yield (
-                    f"{TASKS[task].short}: in phase '{phase}' {len(off)} of {len(methods)} methods predict {side} "
-                    f"by more than a tenth; the furthest off is {worst} (PCOC {off[worst]:.2f})."
+                said.append(
+                    f"in '{phase}' {len(off)} of {len(methods)} {side} (furthest off: {worst}, PCOC {off[worst]:.2f})"
                 )
-
-
-def _crossing(summary: Mapping[str, Any], task: str) -> Iterator[str]:
-    """Say where the best method overall is not the best one."""
-    methods = summary["ranking"][task]["methods"]
-    metric = TASKS[task].primary
-    elsewhere: dict[str, list[str]] = {}
-    for phase, values in summary["phases"].items():
-        known = [m for m in methods if values[m][task].get(metric) is not None]
-        best = min(known, key=lambda m: (values[m][task][metric], m), default=None)
-        if best is not None and best != methods[0] and ranks(summary, task)[methods[0]] != "-":
-            elsewhere.setdefault(best, []).append(f"'{phase}'")
-    for method, phases in elsewhere.items():
-        yield f"{TASKS[task].short}: the order changes: {method} is best in {' and '.join(phases)}."
+    if said:
+        yield f"{TASKS[task].short}: most methods predict more than a tenth beside what comes: {'; '.join(said)}."
 
 
 def _counts(summary: Mapping[str, Any]) -> Iterator[str]:
