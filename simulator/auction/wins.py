@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from simulator.auction.offers import Offers
 from simulator.auction.room import Won
-from simulator.log.schema import ROW_GROUP
+from simulator.rowgroups import RowGroups
 
 
-class WinsFile:
+class WinsFile(RowGroups):
     """Writes what is won as it is decided. It is whole when it is closed.
 
     Columns: bidder, impression_id (the log's), time, control_step (counted from the log's origin), slot, bid, price, value (as
@@ -22,11 +21,8 @@ class WinsFile:
     """
 
     def __init__(self, path: Path, bidders: list[str], step: int) -> None:
-        self.path = path
+        super().__init__(path)
         self._bidders, self._step = bidders, step
-        self._writer: pq.ParquetWriter | None = None
-        self._held: list[pa.Table] = []
-        self._rows = 0
 
     def write(self, bidder: str, offers: Offers, won: Won) -> None:
         """Append what was won of offers."""
@@ -37,7 +33,7 @@ class WinsFile:
         clicked = bought.clicked & (made.click_row >= 0)
         n = len(bought)
         index = pa.array(np.full(n, self._bidders.index(bidder), np.int16))
-        self._held.append(
+        self.add(
             pa.table(
                 {
                     "bidder": pa.DictionaryArray.from_arrays(index, pa.array(self._bidders)),
@@ -56,22 +52,3 @@ class WinsFile:
                 }
             )
         )
-        self._rows += n
-        if self._rows >= ROW_GROUP:
-            self._flush()
-
-    def close(self) -> None:
-        """Write what is held; a second call does nothing."""
-        self._flush()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    def _flush(self) -> None:
-        if not self._held:
-            return
-        table = pa.concat_tables(self._held)
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
-        self._writer.write_table(table, row_group_size=len(table))
-        self._held, self._rows = [], 0

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from simulator.calendar import PHASES
 from simulator.evaluation.cells import Cell
-from simulator.log.schema import ROW_GROUP, Float64, Labels
+from simulator.log.schema import Float64, Labels
+from simulator.rowgroups import RowGroups
 
 
-class PredictionsFile:
+class PredictionsFile(RowGroups):
     """Writes cells as they are judged, in the order of the log. It is whole when it is closed.
 
     Columns: click_id, time, segment, phase, converted, refunded, gmv, first_pay (null: none), the world's
@@ -24,11 +24,8 @@ class PredictionsFile:
     """
 
     def __init__(self, path: Path, methods: Mapping[str, tuple[str, ...]]) -> None:
-        self.path = path
+        super().__init__(path)
         self._methods = methods
-        self._writer: pq.ParquetWriter | None = None
-        self._held: list[pa.Table] = []
-        self._rows = 0
 
     def write(
         self,
@@ -55,23 +52,4 @@ class PredictionsFile:
         }
         for method, tasks in self._methods.items():
             columns.update({f"{method}.{task}": predicted[method][task] for task in tasks})
-        self._held.append(pa.table(columns))
-        self._rows += n
-        if self._rows >= ROW_GROUP:
-            self._flush()
-
-    def close(self) -> None:
-        """Write what is held ; a second call does nothing."""
-        self._flush()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-
-    def _flush(self) -> None:
-        if not self._held:
-            return
-        table = pa.concat_tables(self._held)
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
-        self._writer.write_table(table, row_group_size=len(table))
-        self._held, self._rows = [], 0
+        self.add(pa.table(columns))
