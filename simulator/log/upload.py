@@ -13,22 +13,16 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from simulator.log.impressions import Which
 from simulator.log.schema import (
     ROW_GROUP,
-    ClickBatch,
     EventBatch,
-    Feature,
     Float64,
-    ImpressionBatch,
-    ImpressionLabels,
     Int64,
-    Labels,
 )
 from simulator.log.source import Source
+from simulator.log.view import View
 from simulator.randomness import draws
 from simulator.units import HOUR
-from simulator.windows import Windows
 
 
 class Upload(Protocol):
@@ -87,72 +81,12 @@ class Lags:
         return lag
 
 
-class Uploaded:
+class Uploaded(View):
     """``source`` as it is seen with an upload. Memory holds the events of one longest lag."""
 
     def __init__(self, source: Source, upload: Upload) -> None:
-        self._source, self._upload = source, upload
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        """Feature columns of the clicks."""
-        return self._source.features
-
-    def row_of(self, time: int) -> int:
-        """Row of the first click from ``time`` on."""
-        return self._source.row_of(time)
-
-    def clicks(
-        self,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-    ) -> Iterator[ClickBatch]:
-        """Clicks in replay order."""
-        return self._source.clicks(start, end, features=features, batch_rows=batch_rows)
-
-    def labelled(
-        self,
-        windows: Windows,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-    ) -> Iterator[tuple[ClickBatch, Labels]]:
-        """Clicks with their final labels."""
-        return self._source.labelled(windows, start, end, features=features, batch_rows=batch_rows)
-
-    @property
-    def has_impressions(self) -> bool:
-        """Whether the source says what was shown, clicked or not."""
-        return self._source.has_impressions
-
-    def impressions(
-        self,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-        which: Which = "all",
-    ) -> Iterator[ImpressionBatch]:
-        """Impressions in replay order; clicks become known at once."""
-        return self._source.impressions(start, end, features=features, batch_rows=batch_rows, which=which)
-
-    def exposed(
-        self,
-        windows: Windows,
-        start: int | None = None,
-        end: int | None = None,
-        *,
-        features: bool = True,
-        batch_rows: int = ROW_GROUP,
-    ) -> Iterator[tuple[ImpressionBatch, ImpressionLabels]]:
-        """Impressions with their final labels."""
-        return self._source.exposed(windows, start, end, features=features, batch_rows=batch_rows)
+        super().__init__(source)
+        self._upload = upload
 
     def events(
         self, start: int | None = None, end: int | None = None, *, batch_rows: int = ROW_GROUP

@@ -17,13 +17,13 @@ from simulator.log.schema import (
     Bool,
     ClickBatch,
     EventBatch,
-    Feature,
     ImpressionBatch,
     ImpressionLabels,
     Int64,
     Labels,
 )
 from simulator.log.source import Source, Truths
+from simulator.log.view import View
 from simulator.windows import Windows
 
 
@@ -72,28 +72,15 @@ def _among(rows: Int64, of: Int64) -> Bool:
     return found
 
 
-class Without:
+class Without(View):
     """``source`` without what is ``lost``: impressions, their clicks and what follows these.
 
     Rows stay those of the source, so that a batch of clicks ends where one is missing.
     """
 
     def __init__(self, source: Source, lost: Lost) -> None:
-        self._source, self.lost = source, lost
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        """Feature columns of the clicks."""
-        return self._source.features
-
-    @property
-    def has_impressions(self) -> bool:
-        """Whether the source says what was shown, clicked or not."""
-        return self._source.has_impressions
-
-    def row_of(self, time: int) -> int:
-        """Row of the first click from ``time`` on, lost or not."""
-        return self._source.row_of(time)
+        super().__init__(source)
+        self.lost = lost
 
     def clicks(
         self,
